@@ -1,0 +1,66 @@
+# What people type. The work is done by CMake (CMakePresets.json) and by the scripts in tools/.
+#
+#   make build          the programs, into build/release/bin
+#   make demo           from nothing to a published model that is called (installs what is missing)
+#   make serve          run a server here; its data is in $(DATA)
+#   make test           everything: unit, system, conformance, attacks, faults, fuzz
+#   make test-thread    unit tests under the thread sanitizer
+#   make check          format, clang-tidy, architecture, shellcheck, mypy
+#   make format         rewrite the sources as the formatter wants them
+#   make bench          measurements against a peer
+#   make fuzz TARGET=inspect SECONDS=600
+#   make install        PREFIX=/usr/local DESTDIR=
+#   make clean
+PREFIX  ?= /usr/local
+DESTDIR ?=
+DATA    ?= .glasscase
+SECONDS ?= 60
+TARGET  ?=
+BASE    ?=
+
+PYTHON := .deps/venv/bin/python
+BIN    := build/release/bin
+
+.PHONY: all bootstrap build demo serve test test-thread check format bench fuzz install clean
+.DEFAULT_GOAL := build
+
+bootstrap:
+	@tools/bootstrap
+
+build: bootstrap
+	@cmake --preset release --log-level=WARNING
+	@cmake --build --preset release
+
+demo: build
+	@$(PYTHON) examples/demo/demo.py --bin $(BIN)
+
+serve: build
+	@test -d "$(DATA)" || $(BIN)/glasscase init --data "$(DATA)"
+	@exec $(BIN)/glasscase serve --data "$(DATA)"
+
+test: bootstrap
+	@$(PYTHON) tools/test
+
+test-thread: bootstrap
+	@$(PYTHON) tools/test thread
+
+check: bootstrap
+	@$(PYTHON) tools/check $(if $(BASE),--base $(BASE))
+
+format: bootstrap
+	@$(PYTHON) tools/check --fix format
+
+bench: build
+	@$(PYTHON) bench/run.py --bin $(BIN)
+
+fuzz: bootstrap
+	@$(PYTHON) tools/fuzz $(if $(TARGET),--target $(TARGET)) --seconds $(SECONDS)
+
+# Run `make build` first, then `sudo make install`: as root it would leave files of root in build/. Where nothing is
+# built yet (in a container) it builds.
+install:
+	@test -f $(BIN)/glasscase || $(MAKE) build
+	@DESTDIR="$(DESTDIR)" cmake --install build/release --prefix "$(PREFIX)"
+
+clean:
+	@rm -rf build .mypy_cache .pytest_cache

@@ -1,0 +1,123 @@
+// What every blob store keeps, as tests. An adapter instantiates them:
+//
+//   INSTANTIATE_TEST_SUITE_P(Filesystem, BlobStoreContract, ::testing::Values(MakeFilesystemFixture));
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <glasscase/blobs/blob_store.h>
+#include <glasscase/crypto/sha256.h>
+
+namespace glasscase::blobs::testing {
+
+// An empty store that can be closed and opened again as a later process would.
+class StoreFixture {
+ public:
+  virtual ~StoreFixture() = default;
+  virtual std::unique_ptr<BlobStore> Open() = 0;
+};
+using MakeFixture = std::function<std::unique_ptr<StoreFixture>()>;
+
+inline std::string ReadAll(int fd) {
+  std::string all;
+  char buffer[4096];
+  ssize_t got = 0;
+  while ((got = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(all.size()))) > 0)
+    all.append(buffer, static_cast<size_t>(got));
+  return all;
+}
+
+class BlobStoreContract : public ::testing::TestWithParam<MakeFixture> {
+ protected:
+  Digest Put(std::string_view bytes) {
+    auto staged = store->Stage().value();
+    EXPECT_TRUE(staged->Append(AsBytes(bytes)));
+    const Digest digest = staged->Finish().value();
+    EXPECT_TRUE(staged->Commit());
+    return digest;
+  }
+  void Reopen() {
+    store.reset();
+    store = fixture->Open();
+  }
+
+  std::unique_ptr<StoreFixture> fixture = GetParam()();
+  std::unique_ptr<BlobStore> store = fixture->Open();
+};
+
+TEST_P(BlobStoreContract, CommittedBytesAreFoundByTheirDigestAndSurviveReopening) {
+  const Digest digest = Put("weights");
+  EXPECT_EQ(digest, Sha256(AsBytes("weights")));
+  Reopen();
+  EXPECT_EQ(store->Size(digest).value(), 7u);
+  EXPECT_EQ(ReadAll(store->Open(digest).value().get()), "weights");
+}
+
+TEST_P(BlobStoreContract, PiecesAreHashedAsOneStream) {
+  auto staged = store->Stage().value();
+  const std::string piece(100'000, 'x');
+  std::string all;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(staged->Append(AsBytes(piece)));
+    all += piece;
+  }
+  EXPECT_EQ(staged->bytes(), all.size());
+  EXPECT_EQ(staged->Finish().value(), Sha256(AsBytes(all)));
+  EXPECT_EQ(staged->Finish().value(), Sha256(AsBytes(all)));
+}
+
+TEST_P(BlobStoreContract, StagedBytesCanBeReadAndAreNotInTheStore) {
+  auto staged = store->Stage().value();
+  ASSERT_TRUE(staged->Append(AsBytes("draft")));
+  const Digest digest = staged->Finish().value();
+  EXPECT_EQ(ReadAll(staged->Open().value().get()), "draft");
+  EXPECT_EQ(store->Open(digest).error().code(), Code::kNotFound);
+  EXPECT_TRUE(store->List().value().empty());
+}
+
+TEST_P(BlobStoreContract, DroppedBytesLeaveNothing) {
+  { ASSERT_TRUE(store->Stage().value()->Append(AsBytes("draft"))); }
+  Reopen();
+  EXPECT_TRUE(store->List().value().empty());
+}
+
+TEST_P(BlobStoreContract, TheSameBytesTwiceAreOneBlob) {
+  EXPECT_EQ(Put("same"), Put("same"));
+  EXPECT_EQ(store->List().value(), (std::vector<BlobInfo>{{Sha256(AsBytes("same")), 4}}));
+}
+
+TEST_P(BlobStoreContract, DescriptorsAreReadOnlyAndOutliveRemoval) {
+  const Digest digest = Put("weights");
+  const Fd fd = store->Open(digest).value();
+  ASSERT_TRUE(store->Remove(digest));
+  EXPECT_EQ(store->Open(digest).error().code(), Code::kNotFound);
+  EXPECT_EQ(store->Size(digest).error().code(), Code::kNotFound);
+  EXPECT_EQ(ReadAll(fd.get()), "weights");
+  EXPECT_LT(::write(fd.get(), "x", 1), 0);
+}
+
+TEST_P(BlobStoreContract, RemovingTwiceIsFine) {
+  const Digest digest = Put("weights");
+  EXPECT_TRUE(store->Remove(digest));
+  EXPECT_TRUE(store->Remove(digest));
+}
+
+TEST_P(BlobStoreContract, ListGivesEveryBlobWithItsSize) {
+  Put("a");
+  Put("bb");
+  Put("");
+  auto found = store->List().value();
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.bytes < b.bytes; });
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[2], (BlobInfo{Sha256(AsBytes("bb")), 2}));
+  EXPECT_GT(store->BytesFree().value(), 0u);
+}
+
+}  // namespace glasscase::blobs::testing

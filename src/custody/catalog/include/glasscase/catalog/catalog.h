@@ -1,0 +1,110 @@
+// The catalog: what this installation knows, and the only place where it is changed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <glasscase/catalog/rows.h>
+#include <glasscase/core/error.h>
+
+namespace glasscase::catalog {
+
+// Changes that happen together or not at all. Rolled back when destroyed without Commit. Reads through the
+// catalog see what its open transaction wrote.
+//
+// Every function fails with ResourceExhausted when the disk is full, AlreadyExists when a unique value is
+// taken, NotFound when the row to change is not there; the transaction can then only be dropped.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  virtual Status InsertSubject(const Subject& subject) = 0;
+  virtual Status SetRoles(const Uuid& subject, access::Roles roles, std::optional<uint32_t> host_slot) = 0;
+
+  virtual Status InsertToken(const Token& token) = 0;
+  virtual Status RevokeToken(const Uuid& id, int64_t when_micros) = 0;
+  // Keeps the later of both times. A token that is not there is passed over: the ids come from edges.
+  virtual Status NoteTokenUse(const Uuid& id, int64_t when_micros) = 0;
+
+  virtual Status InsertInvitation(const Invitation& invitation) = 0;
+  virtual Status MarkInvitationRedeemed(const Uuid& id, int64_t when_micros) = 0;
+  virtual Status RevokeInvitation(const Uuid& id, int64_t when_micros) = 0;
+
+  virtual Status InsertGrant(const Grant& grant) = 0;
+  virtual Status SetGrantTerms(const Uuid& id, const std::optional<access::Quota>& quota, int64_t expires_micros) = 0;
+  virtual Status RevokeGrant(const Uuid& id, int64_t when_micros) = 0;
+
+  virtual Status InsertModel(const Model& model) = 0;
+  virtual Status SetDefaultVersion(const Uuid& model, const Uuid& version_or_nil) = 0;
+  virtual Status InsertVersion(const Version& version, const std::vector<VersionFile>& files) = 0;
+  virtual Status SetVersionState(const Uuid& version, VersionState state, std::string_view note) = 0;
+  virtual Status SetVersionFaults(const Uuid& version, uint32_t faults) = 0;
+
+  virtual Status SetSetting(std::string_view key, std::string_view value) = 0;
+
+  // Durable when it returns.
+  virtual Status Commit() = 0;
+};
+
+template <typename Row>
+using Visitor = std::function<Status(const Row&)>;  // an error ends the visit and is returned
+
+// Empty members do not restrict.
+struct GrantFilter {
+  std::optional<Uuid> subject{};
+  std::optional<Uuid> model{};
+  std::optional<Uuid> owner{};  // of the model
+  bool with_revoked = true;
+};
+
+// Finders give nullopt when there is no such row; visitors and lists go from the oldest to the newest. Every
+// function fails with DataLoss when a stored row is damaged. A visitor may call other reads.
+// One thread; one transaction at a time.
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+
+  virtual Result<std::unique_ptr<Transaction>> Begin() = 0;
+
+  virtual Result<std::optional<Subject>> FindSubject(const Uuid& id) const = 0;
+  virtual Result<std::optional<Subject>> FindSubjectCalled(std::string_view name) const = 0;
+  virtual Result<std::optional<Subject>> FindOwnerOfSlot(uint32_t host_slot) const = 0;
+  virtual Status EachSubject(const Visitor<Subject>& visit) const = 0;
+
+  virtual Result<std::optional<Token>> FindToken(const Uuid& id) const = 0;
+  virtual Result<std::optional<Token>> FindTokenByDigest(const Digest& custodian_digest) const = 0;
+  virtual Status EachToken(const std::optional<Uuid>& subject, const Visitor<Token>& visit) const = 0;
+
+  virtual Result<std::optional<Invitation>> FindInvitationByDigest(const Digest& custodian_digest) const = 0;
+  virtual Status EachInvitation(const Uuid& subject, const Visitor<Invitation>& visit) const = 0;
+
+  virtual Result<std::optional<Grant>> FindGrant(const Uuid& id) const = 0;
+  virtual Status EachGrant(const GrantFilter& filter, const Visitor<Grant>& visit) const = 0;
+
+  virtual Result<std::optional<Model>> FindModel(const Uuid& id) const = 0;
+  virtual Result<std::optional<Model>> FindModelCalled(const Uuid& owner, std::string_view name) const = 0;
+  virtual Status EachModel(const std::optional<Uuid>& owner, const Visitor<Model>& visit) const = 0;
+
+  virtual Result<std::optional<Version>> FindVersion(const Uuid& id) const = 0;
+  virtual Result<std::vector<Version>> VersionsOf(const Uuid& model) const = 0;
+  virtual Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const = 0;  // by path
+
+  // Whether a version that is not erased has this blob among its files.
+  virtual Result<bool> BlobIsUsed(const Digest& sha256) const = 0;
+
+  virtual Result<Counts> Count(int64_t now_micros) const = 0;
+  virtual Result<std::optional<std::string>> Setting(std::string_view key) const = 0;
+
+  // Whether another process has committed since the last call (or since opening).
+  virtual Result<bool> ChangedElsewhere() = 0;
+};
+
+// Keys of settings.
+inline constexpr std::string_view kInstallationSetting = "installation";  // UUID as text
+inline constexpr std::string_view kFirstOwnerSetting = "first_owner";     // UUID of the subject made by init
+
+}  // namespace glasscase::catalog

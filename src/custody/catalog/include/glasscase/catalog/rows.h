@@ -1,0 +1,112 @@
+// What the catalog keeps. Times are microseconds since 1970 in UTC; 0 means never or not yet.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <glasscase/access/quota.h>
+#include <glasscase/access/table.h>
+#include <glasscase/core/bytes.h>
+#include <glasscase/core/ids.h>
+#include <glasscase/tensor/tensor.h>
+
+namespace glasscase::catalog {
+
+struct Subject {
+  Uuid id{};
+  std::string name{};                   // unique
+  access::Roles roles = access::kLearner;
+  std::optional<uint32_t> host_slot{};  // which host runs this owner's models; unique, never reused
+  Uuid added_by{};                      // nil: `glasscase init`
+  int64_t created_micros = 0;
+};
+
+// The digests are those of custody/access/token.h, one for each kind of process that looks tokens up.
+struct Token {
+  Uuid id{};
+  Uuid subject{};
+  Digest edge_digest{};
+  Digest host_digest{};
+  Digest custodian_digest{};          // unique
+  std::string hint{};                   // the last four characters
+  int64_t created_micros = 0;
+  int64_t expires_micros = 0;
+  int64_t last_used_micros = 0;
+  int64_t revoked_micros = 0;
+};
+
+struct Invitation {
+  Uuid id{};
+  Uuid subject{};
+  Digest custodian_digest{};          // unique
+  int64_t token_lifetime_micros = 0;  // of the token it yields, from redemption on; 0: without end
+  int64_t created_micros = 0;
+  int64_t expires_micros = 0;
+  int64_t redeemed_micros = 0;
+  int64_t revoked_micros = 0;
+};
+
+struct Grant {
+  Uuid id{};
+  Uuid subject{};
+  Uuid model{};
+  Uuid version{};                       // nil: the default version, now and later
+  std::string action = "predict";
+  std::optional<access::Quota> quota{};
+  int64_t created_micros = 0;
+  int64_t expires_micros = 0;
+  int64_t revoked_micros = 0;
+};
+
+struct Model {
+  Uuid id{};
+  Uuid owner{};
+  std::string name{};                   // unique for its owner
+  Uuid default_version{};               // nil: the newest that is published
+  int64_t created_micros = 0;
+};
+
+// Stored: never renumber.
+enum class VersionState : uint8_t { kPublished = 1, kRetired = 2, kErased = 3, kDisabled = 4 };
+
+struct Version {
+  Uuid id{};
+  Uuid model{};
+  std::string label{};                  // unique in its model, and never used again
+  VersionState state = VersionState::kPublished;
+  std::string note{};                   // why disabled, or when retired or erased
+  uint32_t faults = 0;                // how often it cost its host the life
+  Digest sha256{};                    // what is shown: the only file's, or the manifest's
+  Digest manifest_digest{};           // api/formats/manifest.md
+  uint64_t bytes = 0;                 // of all files
+  std::vector<TensorSpec> inputs{};
+  std::vector<TensorSpec> outputs{};
+  bool rows_independent = false;
+  std::string rows_reason{};            // why not
+  std::string producer{};
+  std::string runtime_version{};        // of the inference runtime that loaded it at inspection
+  int64_t parameters = 0;
+  std::string card{};                   // Markdown
+  Uuid published_by{};                  // subject
+  int64_t created_micros = 0;
+};
+
+struct VersionFile {
+  std::string path{};                   // relative
+  uint64_t bytes = 0;
+  Digest sha256{};
+  bool is_graph = false;
+
+  bool operator==(const VersionFile&) const = default;
+};
+
+struct Counts {
+  uint32_t subjects = 0;
+  uint32_t tokens = 0;                // neither revoked nor expired
+  uint32_t grants = 0;                // neither revoked nor expired
+  uint32_t models = 0;
+};
+
+}  // namespace glasscase::catalog

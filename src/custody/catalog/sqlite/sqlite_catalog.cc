@@ -1,0 +1,390 @@
+#include <glasscase/catalog_sqlite/sqlite_catalog.h>
+
+#include <algorithm>
+
+#include "connection.h"
+#include "row_text.h"
+#include "schema.h"
+
+namespace glasscase::catalog {
+namespace {
+
+// The columns of each table in the order in which its reader takes them.
+#define SUBJECT_ROW "SELECT id, name, roles, host_slot, added_by, created FROM subjects "
+#define TOKEN_ROW                                                                                     \
+  "SELECT id, subject, edge_digest, host_digest, custodian_digest, hint, created, expires, last_used, " \
+  "revoked FROM tokens "
+#define INVITATION_ROW \
+  "SELECT id, subject, custodian_digest, token_lifetime, created, expires, redeemed, revoked FROM invitations "
+#define GRANT_ROW                                                                                           \
+  "SELECT grants.id, subject, model, version, action, quota_calls, quota_period_ns, grants.created, expires, " \
+  "revoked FROM grants "
+#define MODEL_ROW "SELECT id, owner, name, default_version, created FROM models "
+#define VERSION_ROW                                                                                          \
+  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "           \
+  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created FROM versions "
+
+Error DamagedRow(std::string_view table) {
+  return Error::DataLoss("the catalog holds a damaged row in " + std::string(table) +
+                         "; restore a backup (glasscase-custodian --restore)");
+}
+
+Result<Subject> ReadSubject(Statement& row) {
+  Subject subject{.id = row.Id(0), .name = row.Text(1)};
+  subject.roles = static_cast<access::Roles>(row.Integer(2));
+  if (const auto slot = row.IntegerOrNull(3)) subject.host_slot = static_cast<uint32_t>(*slot);
+  subject.added_by = row.IdOrNil(4);
+  subject.created_micros = row.Integer(5);
+  constexpr access::Roles kAll = access::kLearner | access::kOwner | access::kOperator;
+  if (row.damaged() || subject.roles == 0 || (subject.roles & ~kAll) != 0) return Fail(DamagedRow("subjects"));
+  return subject;
+}
+
+Result<Token> ReadToken(Statement& row) {
+  Token token{.id = row.Id(0), .subject = row.Id(1)};
+  token.edge_digest = row.DigestAt(2);
+  token.host_digest = row.DigestAt(3);
+  token.custodian_digest = row.DigestAt(4);
+  token.hint = row.Text(5);
+  token.created_micros = row.Integer(6);
+  token.expires_micros = row.Integer(7);
+  token.last_used_micros = row.Integer(8);
+  token.revoked_micros = row.Integer(9);
+  if (row.damaged()) return Fail(DamagedRow("tokens"));
+  return token;
+}
+
+Result<Invitation> ReadInvitation(Statement& row) {
+  Invitation invitation{.id = row.Id(0), .subject = row.Id(1), .custodian_digest = row.DigestAt(2)};
+  invitation.token_lifetime_micros = row.Integer(3);
+  invitation.created_micros = row.Integer(4);
+  invitation.expires_micros = row.Integer(5);
+  invitation.redeemed_micros = row.Integer(6);
+  invitation.revoked_micros = row.Integer(7);
+  if (row.damaged()) return Fail(DamagedRow("invitations"));
+  return invitation;
+}
+
+Result<Grant> ReadGrant(Statement& row) {
+  Grant grant{.id = row.Id(0), .subject = row.Id(1), .model = row.Id(2), .version = row.IdOrNil(3)};
+  grant.action = row.Text(4);
+  const auto calls = row.IntegerOrNull(5);
+  const auto period = row.IntegerOrNull(6);
+  if (calls && period)
+    grant.quota = access::Quota{.calls = static_cast<uint32_t>(*calls), .period_ns = static_cast<uint64_t>(*period)};
+  grant.created_micros = row.Integer(7);
+  grant.expires_micros = row.Integer(8);
+  grant.revoked_micros = row.Integer(9);
+  if (row.damaged() || calls.has_value() != period.has_value() || grant.action != "predict")
+    return Fail(DamagedRow("grants"));
+  return grant;
+}
+
+Result<Model> ReadModel(Statement& row) {
+  Model model{.id = row.Id(0), .owner = row.Id(1), .name = row.Text(2), .default_version = row.IdOrNil(3)};
+  model.created_micros = row.Integer(4);
+  if (row.damaged()) return Fail(DamagedRow("models"));
+  return model;
+}
+
+Result<Version> ReadVersion(Statement& row) {
+  Version version{.id = row.Id(0), .model = row.Id(1), .label = row.Text(2)};
+  version.state = static_cast<VersionState>(row.Integer(3));
+  version.note = row.Text(4);
+  version.faults = static_cast<uint32_t>(row.Integer(5));
+  version.sha256 = row.DigestAt(6);
+  version.manifest_digest = row.DigestAt(7);
+  version.bytes = static_cast<uint64_t>(row.Integer(8));
+  GC_TRY(version.inputs, TensorsFromText(row.Text(9)));
+  GC_TRY(version.outputs, TensorsFromText(row.Text(10)));
+  version.rows_independent = row.Integer(11) != 0;
+  version.rows_reason = row.Text(12);
+  version.producer = row.Text(13);
+  version.runtime_version = row.Text(14);
+  version.parameters = row.Integer(15);
+  version.card = row.Text(16);
+  version.published_by = row.Id(17);
+  version.created_micros = row.Integer(18);
+  if (row.damaged() || version.state < VersionState::kPublished || version.state > VersionState::kDisabled)
+    return Fail(DamagedRow("versions"));
+  return version;
+}
+
+Result<VersionFile> ReadFile(Statement& row) {
+  VersionFile file{.path = row.Text(0),
+                   .bytes = static_cast<uint64_t>(row.Integer(1)),
+                   .sha256 = row.DigestAt(2),
+                   .is_graph = row.Integer(3) != 0};
+  if (row.damaged()) return Fail(DamagedRow("version_files"));
+  return file;
+}
+
+template <typename Row>
+Result<std::optional<Row>> One(Statement& statement, Result<Row> (*read)(Statement&)) {
+  GC_TRY(const bool found, statement.Step());
+  if (!found) return std::optional<Row>();
+  GC_TRY(Row row, read(statement));
+  return std::optional<Row>(std::move(row));
+}
+
+template <typename Row>
+Status Each(Statement& statement, Result<Row> (*read)(Statement&), const Visitor<Row>& visit) {
+  while (true) {
+    GC_TRY(const bool found, statement.Step());
+    if (!found) return Ok();
+    GC_TRY(const Row row, read(statement));
+    GC_TRY_VOID(visit(row));
+  }
+}
+
+class SqliteCatalog final : public Catalog {
+ public:
+  explicit SqliteCatalog(Database database) : connection_(std::move(database)) {}
+
+  Result<std::unique_ptr<Transaction>> Begin() override { return BeginTransaction(connection_); }
+
+  Result<std::optional<Subject>> FindSubject(const Uuid& id) const override {
+    GC_TRY(Statement find, Prepare(SUBJECT_ROW "WHERE id = ?"));
+    find.Bind(id);
+    return One(find, ReadSubject);
+  }
+  Result<std::optional<Subject>> FindSubjectCalled(std::string_view name) const override {
+    GC_TRY(Statement find, Prepare(SUBJECT_ROW "WHERE name = ?"));
+    find.Bind(name);
+    return One(find, ReadSubject);
+  }
+  Result<std::optional<Subject>> FindOwnerOfSlot(uint32_t host_slot) const override {
+    GC_TRY(Statement find, Prepare(SUBJECT_ROW "WHERE host_slot = ?"));
+    find.Bind(int64_t{host_slot});
+    return One(find, ReadSubject);
+  }
+  Status EachSubject(const Visitor<Subject>& visit) const override {
+    GC_TRY(Statement all, Prepare(SUBJECT_ROW "ORDER BY rowid"));
+    return Each(all, ReadSubject, visit);
+  }
+
+  Result<std::optional<Token>> FindToken(const Uuid& id) const override {
+    GC_TRY(Statement find, Prepare(TOKEN_ROW "WHERE id = ?"));
+    find.Bind(id);
+    return One(find, ReadToken);
+  }
+  Result<std::optional<Token>> FindTokenByDigest(const Digest& custodian_digest) const override {
+    GC_TRY(Statement find, Prepare(TOKEN_ROW "WHERE custodian_digest = ?"));
+    find.Bind(custodian_digest);
+    return One(find, ReadToken);
+  }
+  Status EachToken(const std::optional<Uuid>& subject, const Visitor<Token>& visit) const override {
+    GC_TRY(Statement list, Prepare(subject ? TOKEN_ROW "WHERE subject = ? ORDER BY rowid" : TOKEN_ROW "ORDER BY rowid"));
+    if (subject) list.Bind(*subject);
+    return Each(list, ReadToken, visit);
+  }
+
+  Result<std::optional<Invitation>> FindInvitationByDigest(const Digest& custodian_digest) const override {
+    GC_TRY(Statement find, Prepare(INVITATION_ROW "WHERE custodian_digest = ?"));
+    find.Bind(custodian_digest);
+    return One(find, ReadInvitation);
+  }
+  Status EachInvitation(const Uuid& subject, const Visitor<Invitation>& visit) const override {
+    GC_TRY(Statement list, Prepare(INVITATION_ROW "WHERE subject = ? ORDER BY rowid"));
+    list.Bind(subject);
+    return Each(list, ReadInvitation, visit);
+  }
+
+  Result<std::optional<Grant>> FindGrant(const Uuid& id) const override {
+    GC_TRY(Statement find, Prepare(GRANT_ROW "WHERE id = ?"));
+    find.Bind(id);
+    return One(find, ReadGrant);
+  }
+  // One statement per restricting index; the rest of the filter is a parameter that may be NULL.
+  Status EachGrant(const GrantFilter& filter, const Visitor<Grant>& visit) const override {
+    constexpr char kRest[] =
+        "AND (?2 IS NULL OR model = ?2) AND (?3 IS NULL OR revoked = 0) "
+        "AND (?4 IS NULL OR model IN (SELECT id FROM models WHERE owner = ?4)) ORDER BY grants.rowid";
+    static const std::string by_subject = std::string(GRANT_ROW "WHERE subject = ?1 ") + kRest;
+    static const std::string by_model =
+        std::string(GRANT_ROW "WHERE model = ?2 AND (?1 IS NULL OR subject = ?1) ") + kRest;
+    static const std::string any = std::string(GRANT_ROW "WHERE (?1 IS NULL OR subject = ?1) ") + kRest;
+    GC_TRY(Statement list, Prepare((filter.subject ? by_subject : filter.model ? by_model : any).c_str()));
+    list.Bind(filter.subject).Bind(filter.model);
+    list.Bind(filter.with_revoked ? std::optional<int64_t>() : std::optional<int64_t>(1));
+    list.Bind(filter.owner);
+    return Each(list, ReadGrant, visit);
+  }
+
+  Result<std::optional<Model>> FindModel(const Uuid& id) const override {
+    GC_TRY(Statement find, Prepare(MODEL_ROW "WHERE id = ?"));
+    find.Bind(id);
+    return One(find, ReadModel);
+  }
+  Result<std::optional<Model>> FindModelCalled(const Uuid& owner, std::string_view name) const override {
+    GC_TRY(Statement find, Prepare(MODEL_ROW "WHERE owner = ? AND name = ?"));
+    find.Bind(owner).Bind(name);
+    return One(find, ReadModel);
+  }
+  Status EachModel(const std::optional<Uuid>& owner, const Visitor<Model>& visit) const override {
+    GC_TRY(Statement list, Prepare(owner ? MODEL_ROW "WHERE owner = ? ORDER BY rowid" : MODEL_ROW "ORDER BY rowid"));
+    if (owner) list.Bind(*owner);
+    return Each(list, ReadModel, visit);
+  }
+
+  Result<std::optional<Version>> FindVersion(const Uuid& id) const override {
+    GC_TRY(Statement find, Prepare(VERSION_ROW "WHERE id = ?"));
+    find.Bind(id);
+    return One(find, ReadVersion);
+  }
+  Result<std::vector<Version>> VersionsOf(const Uuid& model) const override {
+    GC_TRY(Statement list, Prepare(VERSION_ROW "WHERE model = ? ORDER BY rowid"));
+    list.Bind(model);
+    std::vector<Version> versions;
+    GC_TRY_VOID(Each<Version>(list, ReadVersion, [&](const Version& version) {
+      versions.push_back(version);
+      return Ok();
+    }));
+    return versions;
+  }
+  Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const override {
+    GC_TRY(Statement list,
+           Prepare("SELECT path, bytes, sha256, is_graph FROM version_files WHERE version = ? ORDER BY path"));
+    list.Bind(version);
+    std::vector<VersionFile> files;
+    GC_TRY_VOID(Each<VersionFile>(list, ReadFile, [&](const VersionFile& file) {
+      files.push_back(file);
+      return Ok();
+    }));
+    return files;
+  }
+
+  Result<bool> BlobIsUsed(const Digest& sha256) const override {
+    GC_TRY(Statement find, Prepare("SELECT 1 FROM version_files JOIN versions ON versions.id = version_files.version "
+                                   "WHERE version_files.sha256 = ? AND state <> ? LIMIT 1"));
+    find.Bind(sha256).Bind(static_cast<int64_t>(VersionState::kErased));
+    return find.Step();
+  }
+
+  Result<Counts> Count(int64_t now_micros) const override {
+    GC_TRY(Statement count,
+           Prepare("SELECT (SELECT count(*) FROM subjects), "
+                   "(SELECT count(*) FROM tokens WHERE revoked = 0 AND (expires = 0 OR expires > ?1)), "
+                   "(SELECT count(*) FROM grants WHERE revoked = 0 AND (expires = 0 OR expires > ?1)), "
+                   "(SELECT count(*) FROM models)"));
+    count.Bind(now_micros);
+    GC_TRY(const bool found, count.Step());
+    GC_CHECK(found);
+    const auto at = [&](int column) { return static_cast<uint32_t>(count.Integer(column)); };
+    return Counts{.subjects = at(0), .tokens = at(1), .grants = at(2), .models = at(3)};
+  }
+
+  Result<std::optional<std::string>> Setting(std::string_view key) const override {
+    GC_TRY(Statement find, Prepare("SELECT value FROM settings WHERE key = ?"));
+    find.Bind(key);
+    GC_TRY(const bool found, find.Step());
+    return found ? std::optional<std::string>(find.Text(0)) : std::nullopt;
+  }
+
+  Result<bool> ChangedElsewhere() override {
+    GC_TRY(Statement ask, Prepare("PRAGMA data_version"));
+    GC_TRY(const bool found, ask.Step());
+    GC_CHECK(found);
+    const int64_t seen = ask.Integer(0);
+    const bool changed = seen != data_version_;
+    data_version_ = seen;
+    return changed;
+  }
+
+  // Reads every row of every table.
+  Status ReadWhole() const {
+    GC_TRY_VOID(ExpectNothingFrom("PRAGMA integrity_check", "ok"));
+    GC_TRY_VOID(ExpectNothingFrom("PRAGMA foreign_key_check", ""));
+    const auto ignore = [](const auto&) { return Ok(); };
+    GC_TRY_VOID(EachSubject(ignore));
+    GC_TRY_VOID(EachToken(std::nullopt, ignore));
+    GC_TRY_VOID(EachGrant({}, ignore));
+    GC_TRY_VOID(EachModel(std::nullopt, ignore));
+    GC_TRY(Statement invitations, Prepare(INVITATION_ROW));
+    GC_TRY_VOID(Each<Invitation>(invitations, ReadInvitation, ignore));
+    GC_TRY(Statement versions, Prepare(VERSION_ROW));
+    GC_TRY_VOID(Each<Version>(versions, ReadVersion, ignore));
+    GC_TRY(Statement files, Prepare("SELECT path, bytes, sha256, is_graph FROM version_files"));
+    return Each<VersionFile>(files, ReadFile, ignore);
+  }
+
+ private:
+  Result<Statement> Prepare(const char* sql) const { return connection_.statements.Prepare(sql); }
+
+  // A check that gives rows only for what is wrong, or the one row `fine`.
+  Status ExpectNothingFrom(const char* check, std::string_view fine) const {
+    GC_TRY(Statement ask, Prepare(check));
+    GC_TRY(const bool row, ask.Step());
+    if (!row || (!fine.empty() && ask.Text(0) == fine)) return Ok();
+    return Fail(Error::DataLoss("the catalog is damaged: " + std::string(check) + " says " +
+                                Printable(ask.Text(0)) + "; restore a backup (glasscase-custodian --restore)"));
+  }
+
+  Connection connection_;
+  int64_t data_version_ = 0;
+};
+
+Result<Database> OpenDatabase(const std::string& path, int flags) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &opened, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  Database database(opened);
+  if (code != SQLITE_OK) return Fail(SqliteError(database.get(), "cannot open the catalog " + Printable(path)));
+  sqlite3_extended_result_codes(database.get(), 1);
+  sqlite3_busy_timeout(database.get(), 2'000);
+  return database;
+}
+
+Status Configure(sqlite3* database) {
+  sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  // The page cache is small: the custodian reads single rows, and its memory is promised to be small.
+  return Execute(database,
+                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                 "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2048;"
+                 "PRAGMA journal_size_limit=8388608;");
+}
+
+// The first column of the first row, 0 when there is none.
+Result<int64_t> AskInteger(sqlite3* database, const char* sql) {
+  StatementCache statements(database);
+  GC_TRY(Statement ask, statements.Prepare(sql));
+  GC_TRY(const bool row, ask.Step());
+  return row ? ask.Integer(0) : 0;
+}
+
+Status CheckApplication(sqlite3* database) {
+  GC_TRY(const int64_t application, AskInteger(database, "PRAGMA application_id"));
+  if (application == kApplicationId) return Ok();
+  GC_TRY(const int64_t tables, AskInteger(database, "SELECT count(*) FROM sqlite_master"));
+  if (application != 0 || tables != 0)
+    return Fail(Error::FailedPrecondition("this SQLite file is not a catalog of Glasscase"));
+  return Execute(database, ("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, const Clock& clock, SqliteOptions options) {
+  GC_TRY(Database database, OpenDatabase(path, SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)));
+  GC_TRY_VOID(CheckApplication(database.get()));
+  GC_TRY_VOID(Configure(database.get()));
+  GC_TRY_VOID(BringSchemaForward(database.get(), clock));
+  auto catalog = std::make_unique<SqliteCatalog>(std::move(database));
+  if (options.read_whole) GC_TRY_VOID(catalog->ReadWhole());
+  GC_TRY_VOID(catalog->ChangedElsewhere());
+  return catalog;
+}
+
+Status BackUpSqliteCatalog(const std::string& from, const std::string& to) {
+  GC_TRY(const Database source, OpenDatabase(from, SQLITE_OPEN_READWRITE));
+  GC_TRY(const Database target, OpenDatabase(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+  sqlite3_backup* backup = sqlite3_backup_init(target.get(), "main", source.get(), "main");
+  if (backup == nullptr) return Fail(SqliteError(target.get(), "cannot begin the backup of the catalog"));
+  const int code = sqlite3_backup_step(backup, -1);  // in one step: as of one moment
+  sqlite3_backup_finish(backup);
+  if (code != SQLITE_DONE) return Fail(SqliteError(target.get(), "cannot back the catalog up"));
+  // A single file, without a journal beside it.
+  return Execute(target.get(), "PRAGMA journal_mode=DELETE");
+}
+
+uint32_t SqliteSchemaVersion() { return LatestSchemaVersion(); }
+
+}  // namespace glasscase::catalog

@@ -1,0 +1,141 @@
+#include <glasscase/catalog_sqlite/sqlite_catalog.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <sqlite3.h>
+
+#include <glasscase/catalog/testing/catalog_contract.h>
+#include <glasscase/core/testing/fake_clock.h>
+
+#include "row_text.h"
+
+namespace glasscase::catalog::testing {
+namespace {
+
+class SqliteFixture final : public CatalogFixture {
+ public:
+  SqliteFixture() : folder(std::filesystem::temp_directory_path() / ("gc-catalog-" + Uuid::Random().ToString())) {
+    std::filesystem::create_directory(folder);
+  }
+  ~SqliteFixture() override { std::filesystem::remove_all(folder); }
+
+  std::unique_ptr<Catalog> Open() override { return TryOpen().value(); }
+  Result<std::unique_ptr<Catalog>> TryOpen() { return OpenSqliteCatalog(path(), clock, {.create = true}); }
+  std::string path() const { return folder / "catalog.db"; }
+
+  // As a program of another version, or a disk that went bad, would leave the file.
+  void Alter(const std::string& sql) {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+    char* error = nullptr;
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << (error ? error : "");
+    sqlite3_free(error);
+    sqlite3_close(database);
+  }
+
+  const std::filesystem::path folder;
+  glasscase::testing::FakeClock clock;
+};
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, CatalogContract,
+                         ::testing::Values(MakeFixture([] { return std::make_unique<SqliteFixture>(); })));
+
+TEST(SqliteCatalogTest, MissingFilesAreNotMadeUnasked) {
+  SqliteFixture fixture;
+  EXPECT_EQ(OpenSqliteCatalog(fixture.path(), fixture.clock).error().code(), Code::kNotFound);
+}
+
+TEST(SqliteCatalogTest, CatalogsOfNewerProgramsAreRefused) {
+  SqliteFixture fixture;
+  fixture.Open();
+  fixture.Alter("INSERT INTO schema_versions VALUES (" + std::to_string(SqliteSchemaVersion() + 1) + ", 0)");
+  const auto opened = fixture.TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), Code::kFailedPrecondition);
+  EXPECT_THAT(opened.error().message(), ::testing::HasSubstr("newer Glasscase"));
+}
+
+TEST(SqliteCatalogTest, OtherSqliteFilesAreRefused) {
+  SqliteFixture fixture;
+  fixture.Alter("CREATE TABLE notes (text TEXT)");
+  EXPECT_EQ(fixture.TryOpen().error().code(), Code::kFailedPrecondition);
+}
+
+TEST(SqliteCatalogTest, DamagedRowsStopTheStart) {
+  const char* const damages[] = {
+      "PRAGMA ignore_check_constraints=ON; UPDATE subjects SET roles = 64",
+      "PRAGMA ignore_check_constraints=ON; UPDATE subjects SET id = x'00'",
+      "INSERT INTO tokens VALUES (zeroblob(16), zeroblob(16), zeroblob(32), zeroblob(32), zeroblob(32), '', 0, 0, 0, 0)",
+  };
+  for (const char* damage : damages) {
+    SqliteFixture fixture;
+    {
+      auto catalog = fixture.Open();
+      auto transaction = catalog->Begin().value();
+      ASSERT_TRUE(transaction->InsertSubject(SomeSubject("ada")));
+      ASSERT_TRUE(transaction->Commit());
+    }
+    fixture.Alter(damage);
+    const auto opened = fixture.TryOpen();
+    ASSERT_FALSE(opened) << damage;
+    EXPECT_EQ(opened.error().code(), Code::kDataLoss) << damage;
+  }
+}
+
+TEST(SqliteCatalogTest, OverwrittenPagesStopTheStart) {
+  SqliteFixture fixture;
+  fixture.Open();
+  {
+    std::fstream file(fixture.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096 + 16);
+    file << std::string(2000, '\xff');
+  }
+  EXPECT_FALSE(fixture.TryOpen());
+}
+
+// testdata/schema1.sql is what the first release wrote; every later schema must open it.
+TEST(SqliteCatalogTest, EveryOlderSchemaIsOpenedWithAllItHolds) {
+  SqliteFixture fixture;
+  std::ifstream file(GLASSCASE_SOURCE_DIR "/src/custody/catalog/sqlite/testdata/schema1.sql");
+  std::stringstream sql;
+  sql << file.rdbuf();
+  ASSERT_FALSE(sql.str().empty());
+  fixture.Alter(sql.str());
+  auto catalog = fixture.Open();
+  const Counts counts = catalog->Count(0).value();
+  EXPECT_EQ(counts.subjects, 2u);
+  EXPECT_EQ(counts.tokens, 1u);
+  EXPECT_EQ(counts.grants, 1u);
+  EXPECT_EQ(counts.models, 1u);
+  const Subject owner = catalog->FindSubjectCalled("teacher").value().value();
+  const Model model = catalog->FindModelCalled(owner.id, "iris").value().value();
+  const auto versions = catalog->VersionsOf(model.id).value();
+  ASSERT_EQ(versions.size(), 1u);
+  EXPECT_EQ(versions[0].inputs, (std::vector<TensorSpec>{{"x", DataType::kFp32, {-1, 4}}}));
+  EXPECT_EQ(catalog->FilesOf(versions[0].id).value().size(), 1u);
+}
+
+TEST(SqliteCatalogTest, BackUpIsOneFileAsOfOneMoment) {
+  SqliteFixture fixture;
+  auto catalog = fixture.Open();
+  auto transaction = catalog->Begin().value();
+  ASSERT_TRUE(transaction->InsertSubject(SomeSubject("ada")));
+  ASSERT_TRUE(transaction->Commit());
+  const std::string copy = fixture.folder / "copy.db";
+  ASSERT_TRUE(BackUpSqliteCatalog(fixture.path(), copy));
+  EXPECT_FALSE(std::filesystem::exists(copy + "-wal"));
+  auto copied = OpenSqliteCatalog(copy, fixture.clock).value();
+  EXPECT_TRUE(copied->FindSubjectCalled("ada").value().has_value());
+}
+
+TEST(RowTextTest, DamagedDescriptionsAreRefused) {
+  EXPECT_TRUE(TensorsFromText("FP32 [] a b\n"));
+  for (const char* text : {"FP32 [] x", "FP33 [] x\n", "FP32 [1,] x\n", "FP32 [-2] x\n", "FP32 1 x\n", "FP32\n",
+                           "FP32 [] x\\\n", "FP32 [1;2] x\n"})
+    EXPECT_FALSE(TensorsFromText(text)) << text;
+}
+
+}  // namespace
+}  // namespace glasscase::catalog::testing

@@ -1,0 +1,188 @@
+#include <string>
+
+#include "connection.h"
+#include "row_text.h"
+
+namespace glasscase::catalog {
+namespace {
+
+std::optional<int64_t> AsInteger(const std::optional<uint32_t>& value) {
+  return value ? std::optional<int64_t>(*value) : std::nullopt;
+}
+
+class SqliteTransaction final : public Transaction {
+ public:
+  explicit SqliteTransaction(Connection& connection) : connection_(connection) { connection_.in_transaction = true; }
+  ~SqliteTransaction() override {
+    if (!committed_ && sqlite3_get_autocommit(connection_.database.get()) == 0)
+      (void)Execute(connection_.database.get(), "ROLLBACK");
+    connection_.in_transaction = false;
+  }
+
+  Status InsertSubject(const Subject& subject) override {
+    GC_TRY(Statement insert, Prepare("INSERT INTO subjects (id, name, roles, host_slot, added_by, created) "
+                                     "VALUES (?, ?, ?, ?, ?, ?)"));
+    insert.Bind(subject.id).Bind(subject.name).Bind(int64_t{subject.roles}).Bind(AsInteger(subject.host_slot));
+    insert.BindIdOrNull(subject.added_by).Bind(subject.created_micros);
+    return insert.Run();
+  }
+
+  Status SetRoles(const Uuid& subject, access::Roles roles, std::optional<uint32_t> host_slot) override {
+    GC_TRY(Statement update, Prepare("UPDATE subjects SET roles = ?, host_slot = ? WHERE id = ?"));
+    update.Bind(int64_t{roles}).Bind(AsInteger(host_slot)).Bind(subject);
+    return RunOnOneRow(update, "subject");
+  }
+
+  Status InsertToken(const Token& token) override {
+    GC_TRY(Statement insert,
+           Prepare("INSERT INTO tokens (id, subject, edge_digest, host_digest, custodian_digest, hint, created, "
+                   "expires, last_used, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    insert.Bind(token.id).Bind(token.subject).Bind(token.edge_digest).Bind(token.host_digest);
+    insert.Bind(token.custodian_digest).Bind(token.hint).Bind(token.created_micros).Bind(token.expires_micros);
+    insert.Bind(token.last_used_micros).Bind(token.revoked_micros);
+    return insert.Run();
+  }
+
+  Status RevokeToken(const Uuid& id, int64_t when_micros) override {
+    return Mark("UPDATE tokens SET revoked = ? WHERE id = ?", "token", id, when_micros);
+  }
+
+  Status NoteTokenUse(const Uuid& id, int64_t when_micros) override {
+    GC_TRY(Statement update, Prepare("UPDATE tokens SET last_used = max(last_used, ?) WHERE id = ?"));
+    update.Bind(when_micros).Bind(id);
+    return update.Run();
+  }
+
+  Status InsertInvitation(const Invitation& invitation) override {
+    GC_TRY(Statement insert, Prepare("INSERT INTO invitations (id, subject, custodian_digest, token_lifetime, "
+                                     "created, expires, redeemed, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+    insert.Bind(invitation.id).Bind(invitation.subject).Bind(invitation.custodian_digest);
+    insert.Bind(invitation.token_lifetime_micros).Bind(invitation.created_micros).Bind(invitation.expires_micros);
+    insert.Bind(invitation.redeemed_micros).Bind(invitation.revoked_micros);
+    return insert.Run();
+  }
+
+  Status MarkInvitationRedeemed(const Uuid& id, int64_t when_micros) override {
+    return Mark("UPDATE invitations SET redeemed = ? WHERE id = ?", "invitation", id, when_micros);
+  }
+  Status RevokeInvitation(const Uuid& id, int64_t when_micros) override {
+    return Mark("UPDATE invitations SET revoked = ? WHERE id = ?", "invitation", id, when_micros);
+  }
+
+  Status InsertGrant(const Grant& grant) override {
+    GC_TRY(Statement insert,
+           Prepare("INSERT INTO grants (id, subject, model, version, action, quota_calls, quota_period_ns, created, "
+                   "expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    insert.Bind(grant.id).Bind(grant.subject).Bind(grant.model).BindIdOrNull(grant.version).Bind(grant.action);
+    BindQuota(insert, grant.quota);
+    insert.Bind(grant.created_micros).Bind(grant.expires_micros).Bind(grant.revoked_micros);
+    return insert.Run();
+  }
+
+  Status SetGrantTerms(const Uuid& id, const std::optional<access::Quota>& quota, int64_t expires_micros) override {
+    GC_TRY(Statement update,
+           Prepare("UPDATE grants SET quota_calls = ?, quota_period_ns = ?, expires = ? WHERE id = ?"));
+    BindQuota(update, quota);
+    update.Bind(expires_micros).Bind(id);
+    return RunOnOneRow(update, "grant");
+  }
+
+  Status RevokeGrant(const Uuid& id, int64_t when_micros) override {
+    return Mark("UPDATE grants SET revoked = ? WHERE id = ?", "grant", id, when_micros);
+  }
+
+  Status InsertModel(const Model& model) override {
+    GC_TRY(Statement insert,
+           Prepare("INSERT INTO models (id, owner, name, default_version, created) VALUES (?, ?, ?, ?, ?)"));
+    insert.Bind(model.id).Bind(model.owner).Bind(model.name).BindIdOrNull(model.default_version);
+    insert.Bind(model.created_micros);
+    return insert.Run();
+  }
+
+  Status SetDefaultVersion(const Uuid& model, const Uuid& version_or_nil) override {
+    GC_TRY(Statement update, Prepare("UPDATE models SET default_version = ? WHERE id = ?"));
+    update.BindIdOrNull(version_or_nil).Bind(model);
+    return RunOnOneRow(update, "model");
+  }
+
+  Status InsertVersion(const Version& version, const std::vector<VersionFile>& files) override {
+    GC_TRY(Statement insert,
+           Prepare("INSERT INTO versions (id, model, label, state, note, faults, sha256, manifest_digest, bytes, "
+                   "inputs, outputs, rows_independent, rows_reason, producer, runtime_version, parameters, card, "
+                   "published_by, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    insert.Bind(version.id).Bind(version.model).Bind(version.label).Bind(static_cast<int64_t>(version.state));
+    insert.Bind(version.note).Bind(int64_t{version.faults}).Bind(version.sha256).Bind(version.manifest_digest);
+    insert.Bind(static_cast<int64_t>(version.bytes)).Bind(TensorsToText(version.inputs));
+    insert.Bind(TensorsToText(version.outputs)).Bind(int64_t{version.rows_independent}).Bind(version.rows_reason);
+    insert.Bind(version.producer).Bind(version.runtime_version).Bind(version.parameters).Bind(version.card);
+    insert.Bind(version.published_by).Bind(version.created_micros);
+    GC_TRY_VOID(insert.Run());
+    for (const VersionFile& file : files) GC_TRY_VOID(InsertFile(version.id, file));
+    return Ok();
+  }
+
+  Status SetVersionState(const Uuid& version, VersionState state, std::string_view note) override {
+    GC_TRY(Statement update, Prepare("UPDATE versions SET state = ?, note = ? WHERE id = ?"));
+    update.Bind(static_cast<int64_t>(state)).Bind(note).Bind(version);
+    return RunOnOneRow(update, "version");
+  }
+
+  Status SetVersionFaults(const Uuid& version, uint32_t faults) override {
+    return Mark("UPDATE versions SET faults = ? WHERE id = ?", "version", version, faults);
+  }
+
+  Status SetSetting(std::string_view key, std::string_view value) override {
+    GC_TRY(Statement put, Prepare("INSERT INTO settings (key, value) VALUES (?, ?) "
+                                  "ON CONFLICT (key) DO UPDATE SET value = excluded.value"));
+    put.Bind(key).Bind(value);
+    return put.Run();
+  }
+
+  Status Commit() override {
+    GC_TRY_VOID(Execute(connection_.database.get(), "COMMIT"));
+    committed_ = true;
+    return Ok();
+  }
+
+ private:
+  Result<Statement> Prepare(const char* sql) { return connection_.statements.Prepare(sql); }
+
+  Status RunOnOneRow(Statement& statement, std::string_view what) {
+    GC_TRY_VOID(statement.Run());
+    if (sqlite3_changes(connection_.database.get()) == 0)
+      return Fail(Error::NotFound("the catalog has no such " + std::string(what)));
+    return Ok();
+  }
+
+  Status Mark(const char* sql, std::string_view what, const Uuid& id, int64_t value) {
+    GC_TRY(Statement update, Prepare(sql));
+    update.Bind(value).Bind(id);
+    return RunOnOneRow(update, what);
+  }
+
+  static void BindQuota(Statement& statement, const std::optional<access::Quota>& quota) {
+    statement.Bind(quota ? std::optional<int64_t>(quota->calls) : std::nullopt);
+    statement.Bind(quota ? std::optional<int64_t>(static_cast<int64_t>(quota->period_ns)) : std::nullopt);
+  }
+
+  Status InsertFile(const Uuid& version, const VersionFile& file) {
+    GC_TRY(Statement insert,
+           Prepare("INSERT INTO version_files (version, path, bytes, sha256, is_graph) VALUES (?, ?, ?, ?, ?)"));
+    insert.Bind(version).Bind(file.path).Bind(static_cast<int64_t>(file.bytes)).Bind(file.sha256);
+    insert.Bind(int64_t{file.is_graph});
+    return insert.Run();
+  }
+
+  Connection& connection_;
+  bool committed_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Transaction>> BeginTransaction(Connection& connection) {
+  GC_CHECK(!connection.in_transaction);
+  GC_TRY_VOID(Execute(connection.database.get(), "BEGIN IMMEDIATE"));
+  return std::make_unique<SqliteTransaction>(connection);
+}
+
+}  // namespace glasscase::catalog

@@ -1,0 +1,316 @@
+// What every catalog keeps, as tests. An adapter instantiates them:
+//
+//   INSTANTIATE_TEST_SUITE_P(Sqlite, CatalogContract, ::testing::Values(MakeSqliteFixture));
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <glasscase/catalog/catalog.h>
+
+namespace glasscase::catalog::testing {
+
+// An empty catalog that can be closed and opened again as a later process would.
+class CatalogFixture {
+ public:
+  virtual ~CatalogFixture() = default;
+  virtual std::unique_ptr<Catalog> Open() = 0;
+};
+using MakeFixture = std::function<std::unique_ptr<CatalogFixture>()>;
+
+inline Digest DigestOf(uint8_t byte) {
+  Digest digest;
+  digest.fill(byte);
+  return digest;
+}
+
+inline Subject SomeSubject(std::string name, access::Roles roles = access::kLearner) {
+  Subject subject;
+  subject.id = Uuid::Random();
+  subject.name = std::move(name);
+  subject.roles = roles;
+  subject.created_micros = 1;
+  return subject;
+}
+inline Token SomeToken(const Uuid& subject, uint8_t digest_byte) {
+  Token token;
+  token.id = Uuid::Random();
+  token.subject = subject;
+  token.edge_digest = DigestOf(digest_byte);
+  token.host_digest = DigestOf(digest_byte);
+  token.custodian_digest = DigestOf(digest_byte);
+  token.hint = "wxyz";
+  token.created_micros = 2;
+  return token;
+}
+inline Model SomeModel(const Uuid& owner, std::string name) {
+  Model model;
+  model.id = Uuid::Random();
+  model.owner = owner;
+  model.name = std::move(name);
+  return model;
+}
+inline Version SomeVersion(const Model& model, std::string label) {
+  Version version;
+  version.id = Uuid::Random();
+  version.model = model.id;
+  version.label = std::move(label);
+  version.sha256 = DigestOf(7);
+  version.manifest_digest = DigestOf(8);
+  version.bytes = 12;
+  version.inputs = {{.name = "x\\y\nz", .datatype = DataType::kFp32, .shape = {-1, 4}}};
+  version.outputs = {{.name = "", .datatype = DataType::kBytes, .shape = {}}};
+  version.card = "# Card\n";
+  version.parameters = 15;
+  version.published_by = model.owner;
+  return version;
+}
+inline Grant SomeGrant(const Uuid& subject, const Uuid& model) {
+  Grant grant;
+  grant.id = Uuid::Random();
+  grant.subject = subject;
+  grant.model = model;
+  return grant;
+}
+
+class CatalogContract : public ::testing::TestWithParam<MakeFixture> {
+ protected:
+  void Change(const std::function<Status(Transaction&)>& change) {
+    auto transaction = catalog->Begin().value();
+    const Status changed = change(*transaction);
+    ASSERT_TRUE(changed) << changed.error().message();
+    const Status committed = transaction->Commit();
+    ASSERT_TRUE(committed) << committed.error().message();
+  }
+  void Reopen() {
+    catalog.reset();
+    catalog = fixture->Open();
+  }
+  // An owner with a model and one version, and a learner.
+  void AddOwnerWithModel() {
+    Change([&](Transaction& t) -> Status {
+      owner.host_slot = 0;
+      GC_TRY_VOID(t.InsertSubject(owner));
+      GC_TRY_VOID(t.InsertSubject(learner));
+      GC_TRY_VOID(t.InsertModel(model));
+      return t.InsertVersion(version, files);
+    });
+  }
+  std::vector<Uuid> GrantIds(const GrantFilter& filter) {
+    std::vector<Uuid> ids;
+    EXPECT_TRUE(catalog->EachGrant(filter, [&](const Grant& grant) {
+      ids.push_back(grant.id);
+      return Ok();
+    }));
+    return ids;
+  }
+
+  std::unique_ptr<CatalogFixture> fixture = GetParam()();
+  std::unique_ptr<Catalog> catalog = fixture->Open();
+  Subject owner = SomeSubject("teacher", access::kOwner);
+  Subject learner = SomeSubject("ada");
+  Model model = SomeModel(owner.id, "iris");
+  Version version = SomeVersion(model, "1");
+  std::vector<VersionFile> files = {{.path = "a.onnx", .bytes = 12, .sha256 = DigestOf(7), .is_graph = true}};
+};
+
+TEST_P(CatalogContract, CommittedRowsSurviveReopeningUnchanged) {
+  AddOwnerWithModel();
+  Reopen();
+  const Subject found = catalog->FindSubjectCalled("teacher").value().value();
+  EXPECT_EQ(found.id, owner.id);
+  EXPECT_EQ(found.roles, access::kOwner);
+  EXPECT_EQ(found.host_slot, 0u);
+  EXPECT_EQ(catalog->FindOwnerOfSlot(0).value().value().id, owner.id);
+  const Version read = catalog->FindVersion(version.id).value().value();
+  EXPECT_EQ(read.inputs, version.inputs);
+  EXPECT_EQ(read.outputs, version.outputs);
+  EXPECT_EQ(read.card, version.card);
+  EXPECT_EQ(read.parameters, 15);
+  EXPECT_EQ(catalog->FilesOf(version.id).value(), files);
+}
+
+TEST_P(CatalogContract, DroppedTransactionsNeverHappened) {
+  {
+    auto transaction = catalog->Begin().value();
+    ASSERT_TRUE(transaction->InsertSubject(learner));
+    EXPECT_TRUE(catalog->FindSubject(learner.id).value().has_value());
+  }
+  EXPECT_FALSE(catalog->FindSubject(learner.id).value().has_value());
+  Change([&](Transaction& t) { return t.InsertSubject(learner); });
+}
+
+TEST_P(CatalogContract, TakenNamesDigestsAndLabelsAreRefused) {
+  AddOwnerWithModel();
+  Change([&](Transaction& t) { return t.InsertToken(SomeToken(learner.id, 1)); });
+  auto transaction = catalog->Begin().value();
+  EXPECT_EQ(transaction->InsertSubject(SomeSubject("ada")).error().code(), Code::kAlreadyExists);
+  EXPECT_EQ(transaction->InsertToken(SomeToken(learner.id, 1)).error().code(), Code::kAlreadyExists);
+  EXPECT_EQ(transaction->InsertModel(SomeModel(owner.id, "iris")).error().code(), Code::kAlreadyExists);
+  EXPECT_EQ(transaction->InsertVersion(SomeVersion(model, "1"), {}).error().code(), Code::kAlreadyExists);
+  EXPECT_TRUE(transaction->InsertModel(SomeModel(learner.id, "iris")));
+}
+
+TEST_P(CatalogContract, ReferencesToNothingAreRefused) {
+  auto transaction = catalog->Begin().value();
+  EXPECT_FALSE(transaction->InsertToken(SomeToken(Uuid::Random(), 1)) && transaction->Commit());
+}
+
+TEST_P(CatalogContract, ChangingWhatIsNotThereIsNotFound) {
+  auto transaction = catalog->Begin().value();
+  EXPECT_EQ(transaction->RevokeToken(Uuid::Random(), 5).error().code(), Code::kNotFound);
+  EXPECT_EQ(transaction->RevokeGrant(Uuid::Random(), 5).error().code(), Code::kNotFound);
+  EXPECT_EQ(transaction->SetVersionState(Uuid::Random(), VersionState::kRetired, "").error().code(), Code::kNotFound);
+  EXPECT_TRUE(transaction->NoteTokenUse(Uuid::Random(), 5));
+}
+
+TEST_P(CatalogContract, TokensAreFoundByDigestAndKeepTheirTimes) {
+  AddOwnerWithModel();
+  const Token token = SomeToken(learner.id, 9);
+  Change([&](Transaction& t) { return t.InsertToken(token); });
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.NoteTokenUse(token.id, 50));
+    GC_TRY_VOID(t.NoteTokenUse(token.id, 40));
+    return t.RevokeToken(token.id, 60);
+  });
+  const Token found = catalog->FindTokenByDigest(DigestOf(9)).value().value();
+  EXPECT_EQ(found.id, token.id);
+  EXPECT_EQ(found.last_used_micros, 50);
+  EXPECT_EQ(found.revoked_micros, 60);
+  EXPECT_FALSE(catalog->FindTokenByDigest(DigestOf(10)).value().has_value());
+}
+
+TEST_P(CatalogContract, InvitationsAreFoundByDigestUntilTheEndOfTime) {
+  AddOwnerWithModel();
+  Invitation invitation{.id = Uuid::Random(), .subject = learner.id, .custodian_digest = DigestOf(3)};
+  invitation.token_lifetime_micros = 77;
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.InsertInvitation(invitation));
+    return t.MarkInvitationRedeemed(invitation.id, 5);
+  });
+  const Invitation found = catalog->FindInvitationByDigest(DigestOf(3)).value().value();
+  EXPECT_EQ(found.token_lifetime_micros, 77);
+  EXPECT_EQ(found.redeemed_micros, 5);
+}
+
+TEST_P(CatalogContract, GrantsAreListedByEachMemberOfTheFilter) {
+  AddOwnerWithModel();
+  const Subject other = SomeSubject("bob", access::kOwner);
+  const Model others = SomeModel(other.id, "mnist");
+  const Grant first = SomeGrant(learner.id, model.id);
+  Grant second = SomeGrant(learner.id, others.id);
+  second.quota = access::Quota{.calls = 5, .period_ns = 60'000'000'000};
+  const Grant third = SomeGrant(other.id, model.id);
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.InsertSubject(other));
+    GC_TRY_VOID(t.InsertModel(others));
+    GC_TRY_VOID(t.InsertGrant(first));
+    GC_TRY_VOID(t.InsertGrant(second));
+    GC_TRY_VOID(t.InsertGrant(third));
+    return t.RevokeGrant(third.id, 9);
+  });
+  using ::testing::ElementsAre;
+  EXPECT_THAT(GrantIds({}), ElementsAre(first.id, second.id, third.id));
+  EXPECT_THAT(GrantIds({.subject = learner.id}), ElementsAre(first.id, second.id));
+  EXPECT_THAT(GrantIds({.model = model.id}), ElementsAre(first.id, third.id));
+  EXPECT_THAT(GrantIds({.owner = other.id}), ElementsAre(second.id));
+  EXPECT_THAT(GrantIds({.model = model.id, .with_revoked = false}), ElementsAre(first.id));
+  EXPECT_THAT(GrantIds({.subject = learner.id, .model = others.id}), ElementsAre(second.id));
+  EXPECT_EQ(catalog->FindGrant(second.id).value().value().quota, second.quota);
+}
+
+TEST_P(CatalogContract, GrantTermsChangeInPlace) {
+  AddOwnerWithModel();
+  const Grant grant = SomeGrant(learner.id, model.id);
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.InsertGrant(grant));
+    return t.SetGrantTerms(grant.id, access::Quota{.calls = 1, .period_ns = 1'000'000'000}, 99);
+  });
+  EXPECT_EQ(catalog->FindGrant(grant.id).value().value().expires_micros, 99);
+  EXPECT_EQ(catalog->FindGrant(grant.id).value().value().quota->calls, 1u);
+  Change([&](Transaction& t) { return t.SetGrantTerms(grant.id, std::nullopt, 0); });
+  EXPECT_FALSE(catalog->FindGrant(grant.id).value().value().quota.has_value());
+}
+
+TEST_P(CatalogContract, BlobsOfErasedVersionsAreNotUsed) {
+  AddOwnerWithModel();
+  EXPECT_TRUE(catalog->BlobIsUsed(DigestOf(7)).value());
+  EXPECT_FALSE(catalog->BlobIsUsed(DigestOf(6)).value());
+  Change([&](Transaction& t) { return t.SetVersionState(version.id, VersionState::kErased, "erased"); });
+  EXPECT_FALSE(catalog->BlobIsUsed(DigestOf(7)).value());
+  EXPECT_EQ(catalog->VersionsOf(model.id).value()[0].note, "erased");
+}
+
+TEST_P(CatalogContract, DefaultsFaultsAndRolesAreKept) {
+  AddOwnerWithModel();
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.SetDefaultVersion(model.id, version.id));
+    GC_TRY_VOID(t.SetVersionFaults(version.id, 2));
+    return t.SetRoles(learner.id, access::kLearner | access::kOwner, 4);
+  });
+  EXPECT_EQ(catalog->FindModelCalled(owner.id, "iris").value().value().default_version, version.id);
+  EXPECT_EQ(catalog->FindVersion(version.id).value().value().faults, 2u);
+  EXPECT_EQ(catalog->FindSubject(learner.id).value().value().host_slot, 4u);
+  Change([&](Transaction& t) { return t.SetDefaultVersion(model.id, Uuid{}); });
+  EXPECT_TRUE(catalog->FindModel(model.id).value().value().default_version.IsNil());
+}
+
+TEST_P(CatalogContract, CountsLeaveOutTheRevokedAndTheExpired) {
+  AddOwnerWithModel();
+  Change([&](Transaction& t) -> Status {
+    for (uint8_t i = 0; i < 3; ++i) {
+      Token token = SomeToken(learner.id, i);
+      if (i == 1) token.revoked_micros = 5;
+      if (i == 2) token.expires_micros = 50;
+      GC_TRY_VOID(t.InsertToken(token));
+    }
+    return t.InsertGrant(SomeGrant(learner.id, model.id));
+  });
+  const Counts counts = catalog->Count(100).value();
+  EXPECT_EQ(counts.subjects, 2u);
+  EXPECT_EQ(counts.tokens, 1u);
+  EXPECT_EQ(counts.grants, 1u);
+  EXPECT_EQ(counts.models, 1u);
+}
+
+TEST_P(CatalogContract, SettingsAreReplaced) {
+  EXPECT_FALSE(catalog->Setting("key").value().has_value());
+  Change([](Transaction& t) { return t.SetSetting("key", "one"); });
+  Change([](Transaction& t) { return t.SetSetting("key", "two"); });
+  EXPECT_EQ(catalog->Setting("key").value(), "two");
+}
+
+TEST_P(CatalogContract, VisitorsMayReadOnAndEndTheVisit) {
+  AddOwnerWithModel();
+  int seen = 0;
+  const Status status = catalog->EachSubject([&](const Subject& subject) -> Status {
+    ++seen;
+    GC_TRY(const auto again, catalog->FindSubject(subject.id));
+    EXPECT_TRUE(again.has_value());
+    GC_TRY_VOID(catalog->EachSubject([](const Subject&) { return Ok(); }));
+    return Fail(Error::Internal("enough"));
+  });
+  EXPECT_EQ(seen, 1);
+  EXPECT_EQ(status.error().message(), "enough");
+}
+
+TEST_P(CatalogContract, ChangesOfAnotherProcessAreNoticed) {
+  EXPECT_FALSE(catalog->ChangedElsewhere().value());
+  Change([&](Transaction& t) { return t.InsertSubject(learner); });
+  EXPECT_FALSE(catalog->ChangedElsewhere().value());
+  {
+    auto other = fixture->Open();
+    auto transaction = other->Begin().value();
+    ASSERT_TRUE(transaction->InsertSubject(owner));
+    ASSERT_TRUE(transaction->Commit());
+  }
+  EXPECT_TRUE(catalog->ChangedElsewhere().value());
+  EXPECT_FALSE(catalog->ChangedElsewhere().value());
+}
+
+}  // namespace glasscase::catalog::testing

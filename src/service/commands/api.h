@@ -1,0 +1,47 @@
+// The routes under /glasscase/v1 and /v2, with refusals turned into errors that say what to do.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <boost/json/value.hpp>
+
+#include <glasscase/core/error.h>
+#include <glasscase/core/secret.h>
+
+#include "http_client.h"
+
+namespace glasscase::commands {
+
+// One listener of one server, as one subject.
+class Api {
+ public:
+  // `token` outlives this.
+  Api(std::string url, std::string pin, const Secret& token);
+
+  Result<boost::json::value> Get(std::string_view path);
+  Result<boost::json::value> Post(std::string_view path, const boost::json::value& body);
+  Result<boost::json::value> Put(std::string_view path, const boost::json::value& body);
+  Result<boost::json::value> Delete(std::string_view path);
+  // `body` is sent as it is; the answer is returned as it came.
+  Result<std::string> PostRaw(std::string_view path, std::string body);
+  // Waits as long as the server works: for publishing, which reads and runs the model.
+  Result<boost::json::value> PostPatiently(std::string_view path, const boost::json::value& body);
+  Status PutBytes(std::string_view path, int64_t bytes, std::function<size_t(char*, size_t)> read);
+
+  const std::string& url() const { return url_; }
+
+ private:
+  HttpRequest NewRequest(std::string method, std::string_view path) const;
+  Result<boost::json::value> SendForJson(const HttpRequest& request);
+  Result<boost::json::value> SendJson(std::string method, std::string_view path, const boost::json::value& body);
+
+  std::string url_;
+  const Secret& token_;
+  HttpClient http_;
+};
+
+// What a refusal says to the person at the keyboard. `url`: the server's.
+Error ExplainRefusal(const HttpAnswer& answer, const std::string& url);
+
+}  // namespace glasscase::commands

@@ -1,0 +1,141 @@
+// show, default, retire, erase: models and their versions.
+#include <vector>
+
+#include "command.h"
+#include "json_members.h"
+#include "model_name.h"
+#include "text.h"
+
+namespace glasscase::commands {
+namespace {
+
+namespace json = boost::json;
+
+struct ModelOptions {
+  std::string model;
+  bool yes = false;
+};
+
+std::string ShapeOf(const json::value& tensor) {
+  std::vector<std::string> dimensions;
+  for (const auto& dimension : ArrayOf(tensor, "shape")) {
+    const int64_t size = dimension.is_int64() ? dimension.get_int64() : 0;
+    dimensions.push_back(size < 0 ? "any" : std::to_string(size));
+  }
+  return "[" + Join(dimensions, ", ") + "]";
+}
+
+std::string TensorsOf(const json::value& version, std::string_view member) {
+  std::vector<std::string> tensors;
+  for (const auto& tensor : ArrayOf(version, member)) {
+    tensors.push_back(ShownOf(tensor, "name") + " " + ShownOf(tensor, "datatype") + " " + ShapeOf(tensor));
+  }
+  return Join(tensors, ", ");
+}
+
+void PrintVersion(const Context& context, const json::value& version, const std::string& default_version) {
+  const std::string label = ShownOf(version, "version");
+  context.console.PrintLine("\nversion " + label + (label == default_version ? " (default)" : ""));
+  std::vector<std::vector<std::string>> rows = {
+      {"  state", ShownOf(version, "state")},
+      {"  published", ShownOf(version, "created_at")},
+      {"  inputs", TensorsOf(version, "inputs")},
+      {"  outputs", TensorsOf(version, "outputs")},
+      {"  size", FormatBytes(static_cast<uint64_t>(IntegerOf(version, "bytes"))) + ", " +
+                     Count(static_cast<uint64_t>(IntegerOf(version, "parameters")), "parameter")},
+      {"  sha256", ShownOf(version, "sha256")},
+      {"  id", ShownOf(version, "id")},
+      {"  calls share runs", FlagOf(version, "batched") ? "yes" : "no: " + ShownOf(version, "batching_note")}};
+  for (const auto* extra : {"producer", "note"}) {
+    if (auto text = ShownOf(version, extra); !text.empty()) rows.push_back({std::string("  ") + extra, text});
+  }
+  context.console.Print(FormatTable(rows));
+}
+
+Result<Outcome> Show(Context& context, const ModelOptions& options) {
+  GC_TRY(const ModelName name, ModelName::Parse(options.model));
+  GC_TRY(Api* api, context.Public());
+  GC_TRY(const json::value model, api->Get(name.OwnPath()));
+  if (context.console.json) {
+    context.console.PrintJson(model);
+    return Done();
+  }
+  const std::string default_version = ShownOf(model, "default_version");
+  context.console.Print(FormatTable({{"model", ShownOf(model, "name")},
+                                     {"owner", ShownOf(model, "owner")},
+                                     {"created", ShownOf(model, "created_at")},
+                                     {"id", ShownOf(model, "id")}}));
+  bool found = false;
+  for (const auto& version : ArrayOf(model, "versions")) {
+    const bool wanted = name.version.empty() || name.version == TextOf(version, "version") || name.version == TextOf(version, "id");
+    found = found || wanted;
+    if (wanted) PrintVersion(context, version, default_version);
+  }
+  if (!found && !name.version.empty()) return Fail(Error::NotFound("model " + name.model + " has no version " + name.version));
+  if (auto card = TextOf(model, "card"); !card.empty()) context.console.PrintLine("\n" + Visible(card, true));
+  return Done();
+}
+
+// The version is part of what is asked for in all three.
+Result<ModelName> ParseWithVersion(const std::string& text) {
+  GC_TRY(ModelName name, ModelName::Parse(text));
+  if (name.version.empty()) return Fail(Error::InvalidArgument("say which version: " + text + "@VERSION (glasscase show " + text + ")"));
+  return name;
+}
+
+Result<Outcome> PrintModel(const Context& context, const json::value& model, const std::string& sentence) {
+  if (context.console.json) {
+    context.console.PrintJson(model);
+  } else {
+    context.console.PrintLine(Visible(sentence));
+  }
+  return Done();
+}
+
+Result<Outcome> SetDefault(Context& context, const ModelOptions& options) {
+  GC_TRY(const ModelName name, ParseWithVersion(options.model));
+  GC_TRY(Api* api, context.Control());
+  GC_TRY(const json::value model, api->Put(name.OwnPath() + "/default", {{"version", name.version}}));
+  return PrintModel(context, model, "calls of " + TextOf(model, "name") + " now get version " + TextOf(model, "default_version"));
+}
+
+Result<Outcome> Retire(Context& context, const ModelOptions& options) {
+  GC_TRY(const ModelName name, ParseWithVersion(options.model));
+  GC_TRY(Api* api, context.Control());
+  GC_TRY(const json::value model,
+         api->Post(name.OwnPath() + "/versions/" + PercentEncode(name.version) + "/retire", json::object{}));
+  const std::string now = TextOf(model, "default_version");
+  return PrintModel(context, model, "retired " + TextOf(model, "name") + "@" + name.version + ": it is no longer called. " +
+                                        (now.empty() ? "The model has no default version now" : "The default version is " + now));
+}
+
+Result<Outcome> Erase(Context& context, const ModelOptions& options) {
+  GC_TRY(const ModelName name, ParseWithVersion(options.model));
+  if (!options.yes) {
+    return Fail(Error::InvalidArgument("erasing removes the bytes for good; the record that they existed stays. To do it: glasscase erase " +
+                                       options.model + " --yes"));
+  }
+  GC_TRY(Api* api, context.Control());
+  GC_TRY(const json::value model, api->Delete(name.OwnPath() + "/versions/" + PercentEncode(name.version)));
+  return PrintModel(context, model, "erased " + TextOf(model, "name") + "@" + name.version + ": the bytes are gone, the record stays");
+}
+
+}  // namespace
+
+void AddModelCommands(CommandTree& tree) {
+  const auto add = [&](const char* command, const char* what, const char* examples, const char* form, auto run) -> CLI::App& {
+    return tree.Add<ModelOptions>(
+        tree.root(), command, what, examples,
+        [form](CLI::App& app, ModelOptions& options) {
+          app.add_option("model", options.model, "Name, owner/name or UUID of the model")->required()->type_name(form);
+          if (app.get_name() == "erase") app.add_flag("--yes", options.yes, "Really erase");
+        },
+        run);
+  };
+  add("show", "Show a model: versions, inputs, outputs, card", "glasscase show digits\nglasscase show ada/digits@2 --json", "MODEL[@V]", Show);
+  add("default", "Say which version is called when none is named", "glasscase default digits@2", "MODEL@V", SetDefault);
+  add("retire", "End calls of a version; its bytes stay", "glasscase retire digits@1", "MODEL@V", Retire);
+  add("erase", "Remove the bytes of a version for good", "glasscase erase digits@1 --yes", "MODEL@V", Erase);
+}
+
+}  // namespace glasscase::commands

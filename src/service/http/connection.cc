@@ -1,0 +1,487 @@
+#include "connection.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include <boost/beast/http/error.hpp>
+
+#include <glasscase/access/token.h>
+
+#include "compression.h"
+#include "handlers.h"
+
+namespace glasscase::http {
+namespace {
+
+namespace bhttp = boost::beast::http;
+
+constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kIdleLimit = 75 * kSecond;
+constexpr int64_t kHeadLimit = 10 * kSecond;
+constexpr int64_t kBodyLimit = 30 * kSecond;
+constexpr int64_t kWriteLimit = 60 * kSecond;
+constexpr int64_t kDrainLimit = 2 * kSecond;
+constexpr int64_t kSlowestBytesPerSecond = 32 * 1024;
+
+constexpr size_t kBodyReadBytes = 64 * 1024;
+constexpr size_t kPieceBytes = 256 * 1024;
+constexpr uint32_t kPiecesMax = 4;             // of an upload, sent and not yet acknowledged
+constexpr uint64_t kControlBodyBytesMax = 1024 * 1024;
+constexpr uint64_t kUploadBytesMax = uint64_t{16} << 30;
+constexpr size_t kCompressFrom = 128;          // bytes; below, compressing costs more than it saves
+
+}  // namespace
+
+Connection::Connection(Gateway& gateway) : gateway_(gateway) {}
+
+Connection::~Connection() = default;
+
+void Connection::Start() {
+  time_limit_ns_ = gateway_.now_ns + kIdleLimit;
+  StartReading();
+}
+
+void Connection::CheckTime() {
+  if (phase_ == Phase::kServing || gateway_.now_ns < time_limit_ns_) return;
+  const bool idle = phase_ == Phase::kHead && used_ == parsed_;
+  if (idle || phase_ == Phase::kWriting || phase_ == Phase::kDraining) {
+    Close();
+  } else if (phase_ != Phase::kClosed) {
+    BadRequest(408, "the request did not arrive in time");
+  }
+}
+
+void Connection::CloseWhenIdle() {
+  close_when_idle_ = true;
+  keep_alive_ = false;
+  if (phase_ == Phase::kHead && used_ == parsed_) Close();
+}
+
+void Connection::Close() {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  if (pending_call_) gateway_.hosts.Abandon(*pending_call_);
+  life_.reset();
+  CloseTransport();
+  BuryIfFinished();
+}
+
+void Connection::BuryIfFinished() {
+  if (!finished() || buried_) return;
+  buried_ = true;
+  gateway_.dead.push_back(this);
+}
+
+std::string_view Connection::query() const {
+  const size_t mark = head_.target.find('?');
+  return mark == std::string::npos ? std::string_view() : std::string_view(head_.target).substr(mark + 1);
+}
+
+// ---- reading ----
+
+void Connection::StartReading() {
+  if (reading_ || phase_ == Phase::kServing || phase_ == Phase::kWriting || phase_ == Phase::kClosed) return;
+  if (phase_ == Phase::kStreaming && pieces_under_way_ >= kPiecesMax) return;
+  if (used_ == capacity_) Compact();
+  if (used_ == capacity_) return;  // the parser has what it needs to say why
+  reading_ = true;
+  ++operations_;
+  ReadSome(buffer_ + used_, capacity_ - used_);
+}
+
+void Connection::OnRead(bool failed, size_t bytes) {
+  reading_ = false;
+  --operations_;
+  if (phase_ == Phase::kClosed) {
+    BuryIfFinished();
+    return;
+  }
+  if (failed) {
+    Close();
+    return;
+  }
+  if (phase_ == Phase::kDraining) {
+    StartReading();  // over the same bytes: they are not kept
+    return;
+  }
+  used_ += bytes;
+  Advance();
+}
+
+void Connection::Compact() {
+  if (parsed_ == 0) return;
+  std::memmove(buffer_, buffer_ + parsed_, used_ - parsed_);
+  used_ -= parsed_;
+  parsed_ = 0;
+}
+
+void Connection::GrowBuffer(size_t capacity) {
+  if (capacity <= capacity_) return;
+  auto larger = std::make_unique<char[]>(capacity + kPadding);
+  std::memcpy(larger.get(), buffer_ + parsed_, used_ - parsed_);
+  used_ -= parsed_;
+  parsed_ = 0;
+  large_ = std::move(larger);
+  buffer_ = large_.get();
+  capacity_ = capacity;
+}
+
+void Connection::Advance() {
+  if (advancing_) return;
+  advancing_ = true;
+  bool progress = true;
+  while (progress) {
+    switch (phase_) {
+      case Phase::kHead: progress = AdvanceHead(); break;
+      case Phase::kBody: progress = AdvanceBody(); break;
+      case Phase::kStreaming:
+        ContinueStreaming();
+        progress = phase_ == Phase::kHead;
+        break;
+      default: progress = false;
+    }
+  }
+  advancing_ = false;
+  StartReading();
+}
+
+bool Connection::AdvanceHead() {
+  if (used_ == parsed_) return false;
+  if (!reader_) {
+    head_.Clear();
+    body_.clear();
+    body_view_ = {};
+    body_taken_ = false;
+    caller_ = {};
+    subject_ = token_ = Uuid{};
+    match_.route = nullptr;
+    reader_.emplace(head_, body_);
+    time_limit_ns_ = gateway_.now_ns + kHeadLimit;
+  }
+  boost::beast::error_code error;
+  const std::string_view unread = UnreadBytes();
+  parsed_ += reader_->put(boost::asio::const_buffer(unread.data(), unread.size()), error);
+  if (error == bhttp::error::need_more) {
+    Compact();
+    if (used_ == capacity_) GrowBuffer(RequestReader::kHeaderBytesMax + kInlineBytes);
+    return false;
+  }
+  if (error == bhttp::error::header_limit) {
+    BadRequest(431, "the request line and header fields have more than " +
+                        std::to_string(RequestReader::kHeaderBytesMax) + " bytes");
+  } else if (error) {
+    BadRequest(400, "the request head is not valid HTTP/1.1: " + error.message());
+  } else {
+    OnHead();
+  }
+  return phase_ == Phase::kHead || phase_ == Phase::kBody || phase_ == Phase::kStreaming;
+}
+
+bool Connection::CheckFraming() {
+  if (head_.version == 11 && head_.host_fields != 1) {
+    BadRequest(400, head_.host_fields == 0 ? "the Host field is missing" : "the Host field appears twice");
+  } else if (head_.version != 10 && head_.version != 11) {
+    BadRequest(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+  } else if (head_.unknown_transfer_coding) {
+    BadRequest(501, "the only transfer coding understood is chunked");
+  } else if (head_.authorization_fields > 1) {
+    BadRequest(400, "the Authorization field appears twice");
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void Connection::BadRequest(unsigned status, std::string detail) {
+  Refuse({.status = status, .detail = std::move(detail), .fields = {}, .close = true});
+}
+
+void Connection::OnHead() {
+  keep_alive_ = reader_->keep_alive() && !close_when_idle_ && !gateway_.stopping;
+  body_length_ = reader_->content_length().value_or(0);
+  if (!CheckFraming() || !Authorise()) return;
+  if (head_.content_encoding == Coding::kUnknown) {
+    Refuse({.status = 415,
+            .detail = "Content-Encoding \"" + Printable(head_.content_encoding_text) +
+                      "\" is not understood; send gzip, deflate or none",
+            .fields = "Accept-Encoding: gzip, deflate\r\n",
+            .close = false});
+    return;
+  }
+  BeginBody();
+}
+
+uint64_t Connection::BodyLimit() const {
+  switch (match_.route->handler) {
+    case Handler::kInfer: return gateway_.options.body_bytes_max;
+    case Handler::kUploadFile: return kUploadBytesMax;
+    default: return kControlBodyBytesMax;
+  }
+}
+
+void Connection::BeginBody() {
+  const uint64_t limit = BodyLimit();
+  if (body_length_ > limit) {
+    Refuse({.status = 413,
+            .detail = "the body has " + std::to_string(body_length_) + " bytes; at most " + std::to_string(limit) +
+                      " are taken here",
+            .fields = {},
+            .close = true});
+    return;
+  }
+  const bool streams = match_.route->handler == Handler::kUploadFile;
+  if (streams && (!reader_->content_length() || head_.content_encoding != Coding::kIdentity)) {
+    BadRequest(411, "a file is uploaded with Content-Length and without Content-Encoding");
+    return;
+  }
+  const bool whole = !reader_->chunked() && used_ - parsed_ >= body_length_;
+  if (match_.route->handler == Handler::kInfer && !whole && !DecidePath(*this)) return;  // before 32 MB arrive
+  if (head_.expects_continue && !whole) {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    TryWrite(kContinue.data(), kContinue.size());
+  }
+  reader_->set_body_bytes_max(limit);
+  phase_ = streams ? Phase::kStreaming : Phase::kBody;
+  streamed_ = 0;
+  pieces_under_way_ = 0;
+  time_limit_ns_ = gateway_.now_ns + kBodyLimit +
+                   static_cast<int64_t>(body_length_ / kSlowestBytesPerSecond) * kSecond;
+  if (!whole && body_length_ > capacity_) GrowBuffer(streams ? kPieceBytes : kBodyReadBytes);
+}
+
+bool Connection::AdvanceBody() {
+  if (reader_->chunked()) return AdvanceChunkedBody();
+  const std::string_view unread = UnreadBytes();
+  if (body_.empty() && unread.size() >= body_length_) {
+    body_view_ = unread.substr(0, body_length_);  // in place: the buffer is followed by padding
+    parsed_ += body_length_;
+  } else {
+    if (body_.empty()) body_.reserve(std::min<uint64_t>(body_length_, kControlBodyBytesMax) + kPadding);
+    const size_t taken = std::min<uint64_t>(unread.size(), body_length_ - body_.size());
+    body_.append(unread.substr(0, taken));
+    parsed_ += taken;
+    Compact();
+    if (body_.size() < body_length_) return false;
+    body_.reserve(body_.size() + kPadding);
+    body_view_ = body_;
+  }
+  body_taken_ = true;
+  Serve();
+  return phase_ == Phase::kHead;
+}
+
+bool Connection::AdvanceChunkedBody() {
+  boost::beast::error_code error;
+  while (!reader_->is_done()) {
+    const std::string_view unread = UnreadBytes();
+    parsed_ += reader_->put(boost::asio::const_buffer(unread.data(), unread.size()), error);
+    if (error) break;
+  }
+  if (error == bhttp::error::need_more) {
+    Compact();
+    if (used_ < capacity_) return false;
+    if (capacity_ < kBodyReadBytes) {
+      GrowBuffer(kBodyReadBytes);
+      return false;
+    }
+    BadRequest(400, "a chunk's head is too long");
+  } else if (error == bhttp::error::body_limit) {
+    BadRequest(413, "the body has more than " + std::to_string(BodyLimit()) + " bytes");
+  } else if (reader_->too_many_chunks()) {
+    BadRequest(400, "the body has more than " + std::to_string(RequestReader::kChunksMax) + " chunks");
+  } else if (error) {
+    BadRequest(400, "the chunked body is not valid: " + error.message());
+  } else {
+    body_.reserve(body_.size() + kPadding);
+    body_view_ = body_;
+    body_taken_ = true;
+    Serve();
+  }
+  return phase_ == Phase::kHead;
+}
+
+void Connection::Serve() {
+  phase_ = Phase::kServing;
+  // The body came later than the head: who asks is looked up again, since the table may have changed.
+  const bool stale = caller_.known() && caller_round_ != gateway_.round;
+  if (stale && !Authenticate()) return;
+  if (head_.content_encoding != Coding::kIdentity && !body_view_.empty()) {
+    Result<std::string> plain = Decompress(head_.content_encoding, body_view_, BodyLimit());
+    if (!plain) {
+      const bool too_large = plain.error().code() == Code::kResourceExhausted;
+      Refuse({.status = too_large ? 413u : 400u, .detail = plain.error().message(), .fields = {}, .close = false});
+      return;
+    }
+    body_ = std::move(*plain);
+    body_.reserve(body_.size() + kPadding);
+    body_view_ = body_;
+  }
+  ServeRequest(*this);
+}
+
+// ---- uploads ----
+
+void Connection::ContinueStreaming() {
+  while (phase_ == Phase::kStreaming && pieces_under_way_ < kPiecesMax) {
+    const size_t left = body_length_ - streamed_;
+    const size_t bytes = std::min<uint64_t>({used_ - parsed_, left, kPieceBytes});
+    const bool first_of_empty = body_length_ == 0 && !body_taken_;
+    // Half a buffer or the end of the file: small pieces cost a round trip each.
+    if (!first_of_empty && (bytes == 0 || (bytes < left && used_ < capacity_ / 2))) break;
+    SendPiece(bytes);
+  }
+  Compact();
+  const bool sent = streamed_ == body_length_ && body_taken_;
+  if (phase_ == Phase::kStreaming && sent && pieces_under_way_ == 0) {
+    phase_ = Phase::kServing;
+    Audit(true, access::Reason::kAllowedByRole, match_.parameters[0]);
+    Reply(200, "application/json", "{}\n");
+  }
+}
+
+void Connection::SendPiece(size_t bytes) {
+  rpc::Request request;
+  const Digest credential = access::CustodianCredential(head_.token);
+  request.set_credential(credential.data(), credential.size());
+  rpc::UploadPieceRequest& piece = *request.mutable_upload_piece();
+  uint32_t file = 0;
+  const std::string& text = match_.parameters[1];
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), file);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    BadRequest(400, "the last segment of the path is the file's number, not \"" + Printable(text) + "\"");
+    return;
+  }
+  piece.set_upload(match_.parameters[0]);
+  piece.set_file(file);
+  piece.set_offset(static_cast<int64_t>(streamed_));
+  piece.set_data(buffer_ + parsed_, bytes);
+  parsed_ += bytes;
+  streamed_ += bytes;
+  body_taken_ = streamed_ == body_length_;
+  ++pieces_under_way_;
+  gateway_.custodian.Ask(std::move(request), [this, life = life()](const Result<rpc::Response>& answer) {
+    if (!life.expired()) OnPieceAnswer(answer);
+  });
+}
+
+void Connection::OnPieceAnswer(const Result<rpc::Response>& answer) {
+  --pieces_under_way_;
+  if (phase_ != Phase::kStreaming) return;  // refused already
+  if (!answer) {
+    Refuse(answer.error());
+  } else if (answer->code() != 0) {
+    Refuse(Error(static_cast<Code>(answer->code()), answer->message()));
+  } else {
+    Advance();
+  }
+}
+
+// ---- answering ----
+
+void Connection::Refuse(const Problem& problem) {
+  if (problem.close) keep_alive_ = false;
+  Reply(problem.status, "application/problem+json", ProblemBody(problem.status, problem.detail), problem.fields);
+}
+
+void Connection::Reply(unsigned status, std::string_view content_type, std::string_view body,
+                       std::string_view fields) {
+  if (phase_ == Phase::kWriting || phase_ == Phase::kDraining || phase_ == Phase::kClosed) return;
+  if (!body_taken_) {
+    // What is left of the request is skipped when it is at hand; otherwise it cannot be told from the next.
+    const bool at_hand = reader_ && reader_->is_header_done() && !reader_->chunked() &&
+                         used_ - parsed_ >= body_length_ && phase_ != Phase::kStreaming && body_.empty();
+    if (at_hand) {
+      parsed_ += body_length_;
+      body_taken_ = true;
+    } else {
+      keep_alive_ = false;
+    }
+  }
+  std::string compressed;
+  const bool compress = body.size() >= kCompressFrom && (head_.accepts_gzip || head_.accepts_deflate);
+  if (compress) {
+    compressed = Compress(head_.accepts_gzip ? Coding::kGzip : Coding::kDeflate, body);
+    body = compressed;
+  }
+  out_ = "HTTP/1.1 ";
+  char number[24];
+  const auto append_number = [&](uint64_t value) {
+    const auto [end, error] = std::to_chars(number, number + sizeof number, value);
+    out_.append(number, end);
+  };
+  append_number(status);
+  out_ += ' ';
+  out_ += StatusText(status);
+  out_ += "\r\n";
+  out_ += gateway_.date;
+  out_ += "Content-Type: ";
+  out_ += content_type;
+  out_ += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ";
+  append_number(body.size());
+  out_ += "\r\n";
+  if (compress) {
+    out_ += head_.accepts_gzip ? "Content-Encoding: gzip\r\n" : "Content-Encoding: deflate\r\n";
+    out_ += "Vary: Accept-Encoding\r\n";
+  }
+  out_ += fields;
+  if (!keep_alive_) {
+    out_ += "Connection: close\r\n";
+  } else if (head_.version == 10) {
+    out_ += "Connection: keep-alive\r\n";
+  }
+  out_ += "\r\n";
+  if (head_.method != bhttp::verb::head) out_ += body;
+  phase_ = Phase::kWriting;
+  out_sent_ = TryWrite(out_.data(), out_.size());
+  if (out_sent_ == out_.size()) {
+    FinishRequest();
+    return;
+  }
+  time_limit_ns_ = gateway_.now_ns + kWriteLimit;
+  ++operations_;
+  WriteAll(out_.data() + out_sent_, out_.size() - out_sent_);
+}
+
+void Connection::OnWritten(bool failed) {
+  --operations_;
+  if (phase_ == Phase::kClosed) {
+    BuryIfFinished();
+  } else if (failed) {
+    Close();
+  } else {
+    FinishRequest();
+  }
+}
+
+void Connection::FinishRequest() {
+  reader_.reset();
+  if (out_.capacity() > kBodyReadBytes) std::string().swap(out_);
+  if (body_.capacity() > kBodyReadBytes) std::string().swap(body_);
+  body_view_ = {};
+  if (!keep_alive_ && body_taken_) {
+    Close();
+    return;
+  }
+  if (!keep_alive_) {
+    // The peer may still be sending: closing now would reset the connection before it read the answer.
+    ShutDownSending();
+    phase_ = Phase::kDraining;
+    used_ = parsed_ = 0;
+    time_limit_ns_ = gateway_.now_ns + kDrainLimit;
+    StartReading();
+    return;
+  }
+  Compact();
+  if (large_ && used_ <= kInlineBytes) {
+    std::memcpy(inline_, buffer_, used_);
+    large_.reset();
+    buffer_ = inline_;
+    capacity_ = kInlineBytes;
+  }
+  phase_ = Phase::kHead;
+  time_limit_ns_ = gateway_.now_ns + kIdleLimit;
+  if (!advancing_) Advance();
+}
+
+}  // namespace glasscase::http

@@ -1,0 +1,155 @@
+#include "custodian_link.h"
+
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+
+#include <glasscase/core/log.h>
+#include <glasscase/rpc/convert.h>
+
+namespace glasscase::http {
+namespace {
+
+constexpr size_t kAuditBatchRecords = 4096;  // half a megabyte: below the custodian's frame limit
+constexpr size_t kTableFrameBytesMax = size_t{16} << 20;
+
+}  // namespace
+
+CustodianLink::CustodianLink(boost::asio::io_context& io, const Clock& clock, process::Confinement confinement)
+    : io_(io), clock_(clock), confinement_(std::move(confinement)) {}
+
+void CustodianLink::Connect(Fd socket) {
+  Disconnect("a new custodian took over");
+  ++connection_;
+  readiness_.emplace(io_, dup(socket.get()));
+  socket_.emplace(std::move(socket), process::FrameSocket::Limits{.frame_bytes_max = kTableFrameBytesMax});
+  rpc::ToCustodian message;
+  message.mutable_hello()->set_pid(static_cast<uint32_t>(getpid()));
+  for (const std::string& item : confinement_.in_force) message.mutable_hello()->add_in_force(item);
+  for (const std::string& item : confinement_.missing) message.mutable_hello()->add_missing(item);
+  Send(message);
+  WaitReadable(connection_);
+}
+
+bool CustodianLink::TableInForce() const { return have_table_ && clock_.MonotonicNanos() < lease_until_ns_; }
+
+uint64_t CustodianLink::Ask(rpc::Request request, Answer answer) {
+  if (!socket_) {
+    answer(Fail(Error::Unavailable("the custodian is restarting; try again")));
+    return 0;
+  }
+  const uint64_t number = next_question_++;
+  request.set_id(number);
+  questions_.emplace(number, std::move(answer));
+  rpc::ToCustodian message;
+  *message.mutable_request() = std::move(request);
+  Send(message);
+  return number;
+}
+
+void CustodianLink::Audit(const access::AuditRecord& record) {
+  if (audit_.size() == kAuditBatchRecords) FlushAudit();
+  if (audit_.size() < kAuditBatchRecords) audit_.push_back(record);
+}
+
+void CustodianLink::FlushAudit() {
+  if (audit_.empty() || !socket_) return;
+  rpc::ToCustodian message;
+  message.mutable_audit()->set_records(audit_.data(), audit_.size() * sizeof(access::AuditRecord));
+  audit_.clear();
+  Send(message);
+}
+
+void CustodianLink::Send(const rpc::ToCustodian& message) {
+  if (!socket_) return;
+  if (const Status sent = socket_->Send(message.SerializeAsString()); !sent) {
+    // Later: this may be running inside the socket's own Receive.
+    boost::asio::post(io_, [this, connection = connection_, why = sent.error().message()] {
+      if (connection == connection_) Disconnect(why);
+    });
+    return;
+  }
+  if (socket_->wants_write()) WaitWritable();
+}
+
+void CustodianLink::WaitReadable(uint64_t connection) {
+  readiness_->async_wait(Descriptor::wait_read, [this, connection](const boost::system::error_code& error) {
+    if (error || connection != connection_ || !socket_) return;
+    const Status received = socket_->Receive([this](process::Frame frame) { OnFrame(frame); });
+    if (connection != connection_) return;
+    if (!received) {
+      Disconnect(received.error().message());
+      return;
+    }
+    if (socket_) WaitReadable(connection);
+  });
+}
+
+void CustodianLink::WaitWritable() {
+  if (waiting_to_write_) return;
+  waiting_to_write_ = true;
+  readiness_->async_wait(Descriptor::wait_write, [this, connection = connection_](const boost::system::error_code& error) {
+    if (connection != connection_) return;
+    waiting_to_write_ = false;
+    if (error || !socket_) return;
+    if (const Status flushed = socket_->Flush(); !flushed) {
+      Disconnect(flushed.error().message());
+      return;
+    }
+    if (socket_->wants_write()) WaitWritable();
+  });
+}
+
+void CustodianLink::OnFrame(const process::Frame& frame) {
+  rpc::FromCustodian message;
+  if (!message.ParseFromString(frame.payload)) {
+    LogError("the custodian sent a frame that cannot be parsed");
+    return;
+  }
+  if (message.has_response()) {
+    const auto question = questions_.find(message.response().id());
+    if (question == questions_.end()) return;  // its connection is gone
+    const Answer answer = std::move(question->second);
+    questions_.erase(question);
+    answer(std::move(*message.mutable_response()));
+  } else if (message.has_table()) {
+    OnTable(message.table());
+  } else if (message.has_lease()) {
+    lease_until_ns_ = message.lease().until_monotonic_ns();
+  }
+}
+
+void CustodianLink::OnTable(const rpc::TableUpdate& message) {
+  Result<access::TableUpdate> update = rpc::FromMessage(message);
+  if (!update) {
+    LogError("the custodian sent a table that cannot be used: " + update.error().message());
+    return;
+  }
+  if (update->reset) incoming_ = std::make_unique<access::AccessTable>();
+  (incoming_ ? *incoming_ : *table_).Apply(*update);
+  if (!message.more() && incoming_) {
+    table_ = std::move(incoming_);
+    have_table_ = true;
+  }
+  rpc::ToCustodian acknowledgement;
+  acknowledgement.mutable_ack()->set_sequence(message.sequence());
+  Send(acknowledgement);
+}
+
+void CustodianLink::Disconnect(std::string_view why) {
+  if (!socket_) return;
+  LogInfo("link to the custodian ended: " + std::string(why));
+  readiness_.reset();
+  socket_.reset();
+  waiting_to_write_ = false;
+  incoming_.reset();
+  ++connection_;
+  std::unordered_map<uint64_t, Answer> unanswered;
+  unanswered.swap(questions_);
+  for (const auto& [number, answer] : unanswered) {
+    answer(Fail(Error::Unavailable("the custodian restarted before it answered; see whether the act took place, then "
+                                   "repeat it (repeating is safe)")));
+  }
+}
+
+}  // namespace glasscase::http

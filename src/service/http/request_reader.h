@@ -1,0 +1,69 @@
+// Reads request heads with Beast's parser, keeping only the fields that the edge acts on. Bodies of known
+// length are taken from the buffer by the connection; chunked ones are put together here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/beast/http/basic_parser.hpp>
+
+namespace glasscase::http {
+
+enum class Coding : uint8_t { kIdentity, kGzip, kDeflate, kUnknown };
+
+// What is kept of a request's head. Strings keep their capacity from request to request.
+struct RequestHead {
+  boost::beast::http::verb method = boost::beast::http::verb::unknown;
+  std::string target;
+  std::string token;                 // of "Authorization: Bearer ..."; empty when there is none
+  bool other_authorization = false;  // an Authorization field of another scheme
+  uint32_t authorization_fields = 0;
+  uint32_t host_fields = 0;
+  Coding content_encoding = Coding::kIdentity;
+  std::string content_encoding_text;
+  bool accepts_gzip = false;
+  bool accepts_deflate = false;
+  std::optional<uint64_t> inference_header_bytes;
+  bool bad_inference_header = false;
+  bool expects_continue = false;
+  bool unknown_transfer_coding = false;
+  unsigned version = 11;
+
+  void Clear();
+};
+
+class RequestReader final : public boost::beast::http::basic_parser<true> {
+ public:
+  using ErrorCode = boost::beast::error_code;
+
+  // `head` and `chunked_body` outlive the reader. A chunked body longer than `body_bytes_max()` or with
+  // more than kChunksMax chunks ends with an error.
+  RequestReader(RequestHead& head, std::string& chunked_body);
+
+  static constexpr uint32_t kHeaderBytesMax = 16 * 1024;
+  static constexpr uint32_t kChunksMax = 16 * 1024;
+  void set_body_bytes_max(uint64_t bytes) { body_bytes_max_ = bytes; }
+  bool too_many_chunks() const { return chunks_ > kChunksMax; }
+
+ private:
+  using StringView = boost::beast::string_view;
+  void on_request_impl(boost::beast::http::verb method, StringView method_text, StringView target, int version,
+                       ErrorCode& error) override;
+  void on_response_impl(int, StringView, int, ErrorCode&) override {}
+  void on_field_impl(boost::beast::http::field field, StringView name, StringView value, ErrorCode& error) override;
+  void on_header_impl(ErrorCode&) override {}
+  void on_body_init_impl(boost::optional<std::uint64_t> const&, ErrorCode&) override {}
+  std::size_t on_body_impl(StringView body, ErrorCode& error) override;
+  void on_chunk_header_impl(std::uint64_t size, StringView extensions, ErrorCode& error) override;
+  std::size_t on_chunk_body_impl(std::uint64_t remain, StringView body, ErrorCode& error) override;
+  void on_finish_impl(ErrorCode&) override {}
+
+  RequestHead& head_;
+  std::string& chunked_body_;
+  uint64_t body_bytes_max_ = 0;
+  uint32_t chunks_ = 0;
+};
+
+}  // namespace glasscase::http
