@@ -189,7 +189,7 @@ function(_glasscase_add_library)
   target_link_libraries(${target} ${scope} ${uses} ${arg_PUBLIC_LINKS})
 endfunction()
 
-# Generates C++ for the lite runtime into root/subfolder and compiles it into the target, without our warnings. Sources
+# Generates C++ into root/subfolder and compiles it into the target, without our warnings. Sources
 # find the headers as "x.pb.h"; with PUBLIC, users find them as <subfolder/x.pb.h>.
 function(_glasscase_generate_protos target scope root subfolder)
   if(NOT ARGN)
@@ -207,9 +207,17 @@ function(_glasscase_generate_protos target scope root subfolder)
         list(APPEND import_flags "-I${place}")
       endif()
     endforeach()
+    # A schema that asks for the lite runtime gets it; others keep their descriptors (control.proto: JSON by reflection).
+    file(STRINGS "${proto}" asks_for_lite REGEX "^option optimize_for *= *LITE_RUNTIME")
+    if(asks_for_lite)
+      set(runtime "lite:")
+    else()
+      set(runtime "")
+      target_link_libraries(${target} ${scope} protobuf::libprotobuf)
+    endif()
     add_custom_command(
       OUTPUT "${output}/${name}.pb.cc" "${output}/${name}.pb.h"
-      COMMAND protobuf::protoc --cpp_out=lite:${output} ${import_flags} "${proto}"
+      COMMAND protobuf::protoc --cpp_out=${runtime}${output} ${import_flags} "${proto}"
               --dependency_out "${output}/${name}.d"
       DEPENDS "${proto}" DEPFILE "${output}/${name}.d"
       COMMENT "Generating ${name}.pb.cc for ${arg_NAME}" VERBATIM)
@@ -220,7 +228,9 @@ function(_glasscase_generate_protos target scope root subfolder)
   target_include_directories(${target} SYSTEM ${scope} "${root}")
   target_include_directories(${target} SYSTEM PRIVATE "${output}")
   set_property(TARGET ${target} APPEND PROPERTY GLASSCASE_PROTO_ROOTS "${output}")
-  target_link_libraries(${target} ${scope} protobuf::libprotobuf-lite)
+  if(asks_for_lite)
+    target_link_libraries(${target} ${scope} protobuf::libprotobuf-lite)
+  endif()
 endfunction()
 
 # glasscase_<name>_testing: the module and the fakes and contract tests it offers to tests of others.

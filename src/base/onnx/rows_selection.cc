@@ -82,7 +82,7 @@ Outcome Split(const NodeView& node) {
     int64_t size = kUnknownDim;
     if (parts.present && parts.known && parts.numbers.size() == count) {
       size = parts.numbers[i];
-    } else if (!parts.present && whole > 0 && whole % static_cast<int64_t>(count) == 0) {
+    } else if (!parts.present && whole > 0 && count > 0 && whole % static_cast<int64_t>(count) == 0) {
       size = whole / static_cast<int64_t>(count);
     }
     part.dims[static_cast<size_t>(*axis)] = size >= 0 ? size : kUnknownDim;

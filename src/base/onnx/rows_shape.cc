@@ -185,6 +185,7 @@ Outcome Flatten(const NodeView& node) {
 }
 
 Outcome Squeeze(const NodeView& node) {
+  if (!node.RestIsConstant(1)) return Outcome::Refused("removes dimensions that depend on the rows");
   const Value& data = node.In(0);
   const NodeView::Given given = node.Numbers("axes", 12, 1);
   if (data.IsFixed() && (!data.has_rank || !given.known || !given.present)) {
@@ -208,6 +209,7 @@ Outcome Squeeze(const NodeView& node) {
 }
 
 Outcome Unsqueeze(const NodeView& node) {
+  if (!node.RestIsConstant(1)) return Outcome::Refused("adds dimensions that depend on the rows");
   const Value& data = node.In(0);
   const NodeView::Given given = node.Numbers("axes", 12, 1);
   if (data.IsFixed() && (!data.has_rank || !given.known || !given.present)) {
@@ -300,7 +302,10 @@ Outcome OfShape(std::span<const Symbol> elements) {
 
 Outcome ConstantOfShape(const NodeView& node) {
   const Value& shape = node.In(0);
-  if (!shape.has_elements || shape.rank() != 1) return Outcome::Of(Value::Fixed());
+  if (!shape.IsFixed()) return Outcome::Refused("makes a tensor whose shape depends on the rows");
+  if (!shape.has_elements || shape.rank() != 1) {
+    return shape.CountsRows() ? Outcome::Refused("uses the number of rows as a value") : Outcome::Of(Value::Fixed());
+  }
   if (shape.elements.size() > static_cast<size_t>(kProofRankMax)) return Outcome::Refused("has too many dimensions");
   Outcome outcome = OfShape(shape.elements);
   if (!outcome.refusal.empty() || !outcome.outputs.front().IsFixed()) return outcome;

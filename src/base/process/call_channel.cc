@@ -149,7 +149,9 @@ Result<std::span<uint8_t>> CallChannel::Reserve(size_t bytes) {
   }
   const uint64_t need = RecordBytes(bytes);
   uint64_t offset = (produced_ - restart_) % kRingBytes;
-  const auto start = [&] { return need > kRingBytes - offset ? produced_ + (kRingBytes - offset) : produced_; };
+  const auto start = [&] {
+    return need > kRingBytes - offset ? produced_ + (kRingBytes - offset) : produced_;
+  };
   const auto fits = [&] { return start() + need - peer_consumed_ <= kRingBytes; };
   if (sending_broken_ || offset >= kQuietBytes || !fits()) GC_TRY_VOID(RefreshConsumed());
   if (offset >= kQuietBytes && peer_consumed_ == produced_) {

@@ -18,7 +18,8 @@ using glasscase::process::ChannelFds;
 using glasscase::process::kRingBytes;
 using glasscase::process::Side;
 
-constexpr size_t kPlacesOfPositions[] = {0, 8, 64, 192, 200, 256};  // produced, restart, consumed of each ring
+constexpr size_t kPlacesOfPositions[] = {0,   8,   64,
+                                         192, 200, 256};  // produced, restart, consumed of each ring
 constexpr size_t kDataAt = 4096;
 constexpr int kRecordsMax = 2000;
 

@@ -137,7 +137,9 @@ TEST_F(CallChannelTest, RestartAtOffsetZeroTakesNoRoomFromTheRing) {
 TEST_F(CallChannelTest, RecordsWrapAtTheEndOfTheRing) {
   uint64_t next = 0;
   uint64_t expected = 0;
-  const auto text = [](uint64_t n) { return std::string(1'000'003 + n * 37'123 % 700'000, static_cast<char>(n)); };
+  const auto text = [](uint64_t n) {
+    return std::string(1'000'003 + n * 37'123 % 700'000, static_cast<char>(n));
+  };
   for (int i = 0; i < 100; ++i) {
     while (Send(edge_, text(next))) ++next;
     for (int taken = 0; taken < 3; ++taken) ASSERT_EQ(Next(host_), text(expected++));  // never drained
@@ -204,13 +206,13 @@ TEST_F(CallChannelTest, BrokenRingIsDataLossForEver) {
     EXPECT_EQ(Next(host_), first);
     return first;
   };
-  EXPECT_EQ(break_with([&] { store32(kDataAt, 17); }), "data_loss");               // beyond what was produced
+  EXPECT_EQ(break_with([&] { store32(kDataAt, 17); }), "data_loss");  // beyond what was produced
   EXPECT_EQ(break_with([&] { store32(kDataAt, kRecordBytesMax + 1); }), "data_loss");
-  EXPECT_EQ(break_with([&] { store32(kDataAt, 0xFFFF'FFFF); }), "data_loss");      // wrap at offset 0
-  EXPECT_EQ(break_with([&] { store32(kDataAt + 4, 1); }), "data_loss");            // reserved word
-  EXPECT_EQ(break_with([&] { store32(kRestartAt, 8); }), "data_loss");             // ahead of the consumer
-  EXPECT_EQ(break_with([&] { store32(kProducedAt, 12); }), "data_loss");           // not a multiple of 8
-  EXPECT_EQ(break_with([&] { store32(kProducedAt + 4, 1); }), "data_loss");        // more than the ring holds
+  EXPECT_EQ(break_with([&] { store32(kDataAt, 0xFFFF'FFFF); }), "data_loss");  // wrap at offset 0
+  EXPECT_EQ(break_with([&] { store32(kDataAt + 4, 1); }), "data_loss");        // reserved word
+  EXPECT_EQ(break_with([&] { store32(kRestartAt, 8); }), "data_loss");         // ahead of the consumer
+  EXPECT_EQ(break_with([&] { store32(kProducedAt, 12); }), "data_loss");       // not a multiple of 8
+  EXPECT_EQ(break_with([&] { store32(kProducedAt + 4, 1); }), "data_loss");    // more than the ring holds
 }
 
 TEST_F(CallChannelTest, ProducerNoticesImpossibleConsumer) {

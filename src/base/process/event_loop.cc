@@ -23,7 +23,9 @@ int64_t MonotonicNanos() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-uint64_t Key(int fd, uint32_t serial) { return static_cast<uint64_t>(serial) << 32 | static_cast<uint32_t>(fd); }
+uint64_t Key(int fd, uint32_t serial) {
+  return static_cast<uint64_t>(serial) << 32 | static_cast<uint32_t>(fd);
+}
 
 }  // namespace
 

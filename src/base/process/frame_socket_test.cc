@@ -35,12 +35,16 @@ int OpenFds() {
   return count;
 }
 
-std::string Header(uint32_t length) { return std::string(reinterpret_cast<const char*>(&length), sizeof length); }
+std::string Header(uint32_t length) {
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length);
+}
 
 class FrameSocketTest : public ::testing::Test {
  protected:
   explicit FrameSocketTest(FrameSocket::Limits limits = {})
-      : pair_(std::move(*MakeSocketPair())), raw_(pair_.first.get()), a_(std::move(pair_.first), limits),
+      : pair_(std::move(*MakeSocketPair())),
+        raw_(pair_.first.get()),
+        a_(std::move(pair_.first), limits),
         b_(std::move(pair_.second), limits) {}
 
   Status ReceiveAll() {
@@ -112,9 +116,9 @@ TEST_F(FrameSocketTest, DescriptorsArriveWithTheirOwnFrame) {
   EXPECT_THAT(texts_, ElementsAre("without", "two", "without", "one", "without"));
   ASSERT_EQ(frames_[1].fds.size(), 2u);
   ASSERT_EQ(frames_[3].fds.size(), 1u);
-  EXPECT_THAT((std::vector<uint64_t>{Inode(frames_[1].fds[0]), Inode(frames_[1].fds[1]),
-                                     Inode(frames_[3].fds[0])}),
-              ::testing::ElementsAreArray(inodes));
+  EXPECT_THAT(
+      (std::vector<uint64_t>{Inode(frames_[1].fds[0]), Inode(frames_[1].fds[1]), Inode(frames_[3].fds[0])}),
+      ::testing::ElementsAreArray(inodes));
   EXPECT_TRUE(frames_[0].fds.empty() && frames_[2].fds.empty() && frames_[4].fds.empty());
 }
 

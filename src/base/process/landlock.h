@@ -7,7 +7,7 @@ namespace glasscase::process {
 
 struct LandlockRules {
   bool files_below_working_directory = false;  // may be read and changed; nothing else may
-  bool network = false;           // TCP may connect
+  bool network = false;                        // TCP may connect
 };
 
 // The version of Landlock that this kernel offers; 0 when none.

@@ -21,7 +21,8 @@ class LifelineTest : public ::testing::Test {
 
 TEST_F(LifelineTest, MessagesArriveWithTheirDescriptors) {
   const Fd event(eventfd(7, EFD_CLOEXEC));
-  ASSERT_TRUE(SendLifeline(supervisor(), {Type::kCallLink, ProcessKind::kHost, 3, 9}, {event.get(), event.get()}));
+  ASSERT_TRUE(
+      SendLifeline(supervisor(), {Type::kCallLink, ProcessKind::kHost, 3, 9}, {event.get(), event.get()}));
   ASSERT_TRUE(SendLifeline(supervisor(), {.type = Type::kShutDown, .value = 2000}));
   const auto link = ReceiveLifeline(child());
   ASSERT_TRUE(link && *link);

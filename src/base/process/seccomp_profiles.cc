@@ -26,9 +26,10 @@ namespace {
 #define PR_SET_VMA 0x53564d41
 #endif
 
-constexpr uint64_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
-constexpr uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
-                                     CLONE_NEWPID | CLONE_NEWNET;
+constexpr uint64_t kThreadFlags =
+    CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+constexpr uint64_t kNamespaceFlags =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 
 class Filter {
  public:
@@ -80,14 +81,15 @@ void AllowBasics(Filter& filter) {
   // No new executable memory: an attacker keeps to the code that is there.
   filter.AllowIf(SCMP_SYS(mmap), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
   filter.AllowIf(SCMP_SYS(mprotect), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
-  filter.Allow({SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-                SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom)});
+  filter.Allow({SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep),
+                SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom)});
   filter.Allow({SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu),
                 SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid),
                 SCMP_SYS(getegid), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getrusage),
                 SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(restart_syscall), SCMP_SYS(exit),
                 SCMP_SYS(exit_group)});
-  filter.Allow({SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack)});
+  filter.Allow(
+      {SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack)});
   filter.Allow({SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
                 SCMP_SYS(pwrite64), SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(dup)});
   // glibc's fstat(); with a path it reaches no further than the (empty) root directory.
@@ -108,7 +110,8 @@ void AllowSignalsToItself(Filter& filter) {
 void AllowThreads(Filter& filter) {
   // In clone3 the flags lie behind a pointer, where no filter sees them.
   filter.FailWith(SCMP_SYS(clone3), ENOSYS);
-  filter.AllowIf(SCMP_SYS(clone), {SCMP_A0(SCMP_CMP_MASKED_EQ, kThreadFlags | kNamespaceFlags, kThreadFlags)});
+  filter.AllowIf(SCMP_SYS(clone),
+                 {SCMP_A0(SCMP_CMP_MASKED_EQ, kThreadFlags | kNamespaceFlags, kThreadFlags)});
 }
 
 void AllowDescriptorFlags(Filter& filter) {
@@ -139,8 +142,8 @@ void AllowConnectedSockets(Filter& filter) {
 void AllowAcceptedConnections(Filter& filter) {
   filter.Allow({SCMP_SYS(accept4), SCMP_SYS(accept), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
                 SCMP_SYS(getsockopt)});
-  for (const uint64_t option : {TCP_NODELAY, TCP_QUICKACK, TCP_CORK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL,
-                                TCP_KEEPCNT}) {
+  for (const uint64_t option :
+       {TCP_NODELAY, TCP_QUICKACK, TCP_CORK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT}) {
     filter.AllowIf(SCMP_SYS(setsockopt), {SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, option)});
   }
   for (const uint64_t option : {SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR}) {
@@ -175,10 +178,10 @@ void AllowFiles(Filter& filter) {
 // Connections to the servers that the operator configured.
 void AllowOutgoingConnections(Filter& filter) {
   for (const uint64_t family : {AF_INET, AF_INET6}) {
-    filter.AllowIf(SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_EQ, family),
-                                      SCMP_A1(SCMP_CMP_MASKED_EQ, 15, SOCK_STREAM)});
-    filter.AllowIf(SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_EQ, family),
-                                      SCMP_A1(SCMP_CMP_MASKED_EQ, 15, SOCK_DGRAM)});  // names
+    filter.AllowIf(SCMP_SYS(socket),
+                   {SCMP_A0(SCMP_CMP_EQ, family), SCMP_A1(SCMP_CMP_MASKED_EQ, 15, SOCK_STREAM)});
+    filter.AllowIf(SCMP_SYS(socket),
+                   {SCMP_A0(SCMP_CMP_EQ, family), SCMP_A1(SCMP_CMP_MASKED_EQ, 15, SOCK_DGRAM)});  // names
   }
   filter.Allow({SCMP_SYS(connect), SCMP_SYS(sendmmsg), SCMP_SYS(socketpair), SCMP_SYS(getsockname),
                 SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(select),

@@ -85,11 +85,13 @@ Result<json::value> Api::Delete(std::string_view path) { return SendForJson(NewR
 Result<json::value> Api::Post(std::string_view path, const json::value& body) { return SendJson("POST", path, body); }
 Result<json::value> Api::Put(std::string_view path, const json::value& body) { return SendJson("PUT", path, body); }
 
-Result<json::value> Api::PostPatiently(std::string_view path, const json::value& body) {
+Result<json::value> Api::PostPatiently(std::string_view path, const json::value& body,
+                                       std::function<void()> while_waiting) {
   HttpRequest request = NewRequest("POST", path);
   request.content_type = "application/json";
   request.body = json::serialize(body);
   request.timeout_seconds = 0;
+  request.while_waiting = std::move(while_waiting);
   return SendForJson(request);
 }
 

@@ -1,6 +1,7 @@
 // The routes under /glasscase/v1 and /v2, with refusals turned into errors that say what to do.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -25,8 +26,10 @@ class Api {
   Result<boost::json::value> Delete(std::string_view path);
   // `body` is sent as it is; the answer is returned as it came.
   Result<std::string> PostRaw(std::string_view path, std::string body);
-  // Waits as long as the server works: for publishing, which reads and runs the model.
-  Result<boost::json::value> PostPatiently(std::string_view path, const boost::json::value& body);
+  // Waits as long as the server works: for publishing, which reads and runs the model. `while_waiting` is
+  // called now and then.
+  Result<boost::json::value> PostPatiently(std::string_view path, const boost::json::value& body,
+                                           std::function<void()> while_waiting);
   Status PutBytes(std::string_view path, int64_t bytes, std::function<size_t(char*, size_t)> read);
 
   const std::string& url() const { return url_; }

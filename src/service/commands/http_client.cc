@@ -32,7 +32,11 @@ size_t ReadFromSource(char* buffer, size_t size, size_t count, void* source) {
   return (*static_cast<const std::function<size_t(char*, size_t)>*>(source))(buffer, size * count);
 }
 
-int StopWhenInterrupted(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return Interrupted() ? 1 : 0; }
+int OnProgress(void* request, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto& while_waiting = static_cast<const HttpRequest*>(request)->while_waiting;
+  if (while_waiting) while_waiting();
+  return Interrupted() ? 1 : 0;
+}
 
 std::string HeaderOf(CURL* curl, const char* name) {
   curl_header* header = nullptr;
@@ -65,7 +69,8 @@ void HttpClient::Prepare(const HttpRequest& request, HttpAnswer& answer) {
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, AppendToBody);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, StopWhenInterrupted);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &request);
   if (IsLoopbackUrl(request.url)) curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   if (!pin_.empty()) {
     curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, pin_.c_str());

@@ -22,6 +22,7 @@ struct HttpRequest {
   // A streamed body instead of `body`: fills the buffer and returns how much; 0 at the end.
   std::function<size_t(char* buffer, size_t size)> read_body;
   int64_t read_body_bytes = 0;
+  std::function<void()> while_waiting;  // called now and then until the answer is there
 };
 
 struct HttpAnswer {

@@ -194,7 +194,7 @@ Status InferRequestParser::ParseJson(std::string_view json, size_t readable, con
       GC_TRY_VOID(ParseParameters(field.value(), out));
     }
   }
-  if (!document.at_end()) return Invalid("body: something follows the JSON object");
+  if (!document.current_location().error()) return Invalid("body: something follows the JSON object");
   if (!has_inputs) return Invalid("inputs: is missing");
   if (out.inputs.size() != version.inputs.size()) {
     for (const TensorSpec& spec : version.inputs) {

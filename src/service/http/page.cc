@@ -37,7 +37,7 @@ document.getElementById('form').addEventListener('submit',async event=>{
  out.appendChild(table);
 });)";
 
-constexpr std::string_view kBody = R"(<h1>Glasscase</h1>
+constexpr std::string_view kBody = R"html(<h1>Glasscase</h1>
 <p class="quiet">Models are shared here without being given away: you call them, and the weights stay in the case.</p>
 <h2>What may I call?</h2>
 <form id="form"><input id="token" type="password" autocomplete="off" placeholder="gct_&hellip; (your token)" aria-label="token">
@@ -50,7 +50,7 @@ curl -H "Authorization: Bearer $GLASSCASE_TOKEN" URL/v2/models/NAME/infer \
      -d '{"inputs":[{"name":"X","datatype":"FP32","shape":[1,64],"data":[0,0,5,13,&hellip;]}]}'</pre>
 <p>or with <code>glasscase call NAME --input FILE.json</code>, or with an unmodified <code>tritonclient</code>.</p>
 <p>No token yet? The owner of a model sends an invitation; <code>glasscase login</code> redeems it.</p>
-)";
+)html";
 
 std::string SourceHash(std::string_view text) { return "'sha256-" + ToBase64(Sha256(AsBytes(text))) + "'"; }
 

@@ -89,7 +89,7 @@ TEST(SqliteCatalogTest, OverwrittenPagesStopTheStart) {
   fixture.Open();
   {
     std::fstream file(fixture.path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(4096 + 16);
+    file.seekp(4096);
     file << std::string(2000, '\xff');
   }
   EXPECT_FALSE(fixture.TryOpen());

@@ -28,14 +28,14 @@
 
 namespace glasscase::process {
 
-inline constexpr uint64_t kRingBytes = uint64_t{64} << 20;      // per direction; sparse until used
+inline constexpr uint64_t kRingBytes = uint64_t{64} << 20;  // per direction; sparse until used
 inline constexpr uint32_t kRecordBytesMax = uint32_t{33} << 20;
 
 // What the supervisor makes and hands to both sides.
 struct ChannelFds {
-  Fd memory;        // memfd, sealed against shrinking and growing
-  Fd wake_host;     // eventfd: requests wait
-  Fd wake_edge;     // eventfd: responses wait
+  Fd memory;     // memfd, sealed against shrinking and growing
+  Fd wake_host;  // eventfd: requests wait
+  Fd wake_edge;  // eventfd: responses wait
 };
 Result<ChannelFds> MakeChannel();
 

@@ -1,8 +1,8 @@
 // Takes rights away from the calling process, as far as the kernel offers it, before the first foreign byte.
 //
 // Order inside Confine: namespaces, resource limits, root directory, user, capabilities, no-new-privileges,
-// Landlock, seccomp (all threads). What the kernel refuses is not fatal: it is returned as `missing`, shown by
-// `glasscase status`, and logged. A sanitizer build leaves out seccomp and the memory limit, and says so.
+// Landlock, seccomp (all threads). What the kernel refuses is not fatal: it is returned as `missing`, shown
+// by `glasscase status`, and logged. A sanitizer build leaves out seccomp and the memory limit, and says so.
 #pragma once
 
 #include <cstdint>
@@ -16,24 +16,24 @@ namespace glasscase::process {
 
 // Which system calls stay: an allow-list per kind of process, everything else fails with EPERM.
 enum class SyscallProfile : uint8_t {
-  kEdge,        // accept, read, write, epoll, memory; no open, socket, connect, exec, ptrace, kill
-  kHost,        // as kEdge without accept; threads already made or allowed by clone with thread flags
-  kCustodian,   // files below its root; no exec, ptrace; sockets only with Policy::network
-  kInspector,   // memory, files already open, clock
+  kEdge,       // accept, read, write, epoll, memory; no open, socket, connect, exec, ptrace, kill
+  kHost,       // as kEdge without accept; threads already made or allowed by clone with thread flags
+  kCustodian,  // files below its root; no exec, ptrace; sockets only with Policy::network
+  kInspector,  // memory, files already open, clock
 };
 
 struct Policy {
   SyscallProfile syscalls = SyscallProfile::kEdge;
-  bool network = false;             // keep the network of the caller; otherwise an empty network namespace
+  bool network = false;  // keep the network of the caller; otherwise an empty network namespace
   // Becomes "/" and the working directory; -1: an empty directory. Use relative paths: they hold also where
   // the kernel refuses to change the root.
   int root_directory_fd = -1;
-  bool files_below_root = false;    // may open files below the root (Landlock: read and write there only)
-  uint32_t user_offset = 0;         // as root: run as the user and group kUserBase + user_offset
-  std::optional<uint32_t> user{};     // as root: run as this user instead (the data directory's owner)
-  uint64_t memory_bytes_max = 0;    // RLIMIT_DATA; 0: unlimited
-  uint64_t open_files_max = 0;      // RLIMIT_NOFILE; 0: leave as it is
-  uint64_t cpu_seconds_max = 0;     // RLIMIT_CPU; 0: unlimited
+  bool files_below_root = false;   // may open files below the root (Landlock: read and write there only)
+  uint32_t user_offset = 0;        // as root: run as the user and group kUserBase + user_offset
+  std::optional<uint32_t> user{};  // as root: run as this user instead (the data directory's owner)
+  uint64_t memory_bytes_max = 0;   // RLIMIT_DATA; 0: unlimited
+  uint64_t open_files_max = 0;     // RLIMIT_NOFILE; 0: leave as it is
+  uint64_t cpu_seconds_max = 0;    // RLIMIT_CPU; 0: unlimited
 };
 
 // First of the numeric users that processes run as when Glasscase is started as root; chosen between the
@@ -45,9 +45,9 @@ struct Confinement {
   std::vector<std::string> missing;   // "landlock: not offered by this kernel", ...
 };
 
-// Call from the main thread, before others are made: seccomp and the change of user cover threads made before,
-// namespaces, Landlock and (as an ordinary user) everything else do not, and `missing` says so. Fails only when
-// a step that every kernel offers fails; the caller then exits. Needs /proc.
+// Call from the main thread, before others are made: seccomp and the change of user cover threads made
+// before, namespaces, Landlock and (as an ordinary user) everything else do not, and `missing` says so. Fails
+// only when a step that every kernel offers fails; the caller then exits. Needs /proc.
 Result<Confinement> Confine(const Policy& policy);
 
 }  // namespace glasscase::process

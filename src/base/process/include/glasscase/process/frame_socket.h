@@ -79,7 +79,7 @@ class FrameSocket {
   std::string incoming_;
   uint64_t incoming_offset_ = 0;  // stream offset of incoming_[0]
   std::deque<IncomingFds> incoming_fds_;
-  Status broken_;                 // what ended the receiving direction
+  Status broken_;  // what ended the receiving direction
 };
 
 // A connected pair of Unix stream sockets, close-on-exec.

@@ -16,27 +16,33 @@ namespace glasscase::process {
 
 inline constexpr int kLifelineFd = 3;
 
-enum class ProcessKind : uint32_t { kCustodian = 1, kPublicEdge = 2, kControlEdge = 3, kHost = 4, kInspector = 5 };
+enum class ProcessKind : uint32_t {
+  kCustodian = 1,
+  kPublicEdge = 2,
+  kControlEdge = 3,
+  kHost = 4,
+  kInspector = 5
+};
 std::string_view ProcessKindName(ProcessKind kind);  // "custodian", "public edge", ...
 
 struct LifelineMessage {
   enum class Type : uint32_t {
     // supervisor -> child
-    kListen = 1,      // fds: listening socket (edges)
-    kRpcLink = 2,     // fds: FrameSocket to `peer` `slot` (custodian: one per peer; others: to the custodian).
-                      //      Replaces an earlier one of that peer and slot.
-    kCallLink = 3,    // fds: channel memory, wake_host, wake_edge (public edge and host `slot`)
-    kQuotaMemory = 4, // fds: memfd that outlives the host (host)
-    kTlsFiles = 5,    // fds: certificate chain, key (edges); sent again when the files change
+    kListen = 1,    // fds: listening socket (edges)
+    kRpcLink = 2,   // fds: FrameSocket to `peer` `slot` (custodian: one per peer; others: to the custodian).
+                    //      Replaces an earlier one of that peer and slot.
+    kCallLink = 3,  // fds: channel memory, wake_host, wake_edge (public edge and host `slot`)
+    kQuotaMemory = 4,    // fds: memfd that outlives the host (host)
+    kTlsFiles = 5,       // fds: certificate chain, key (edges); sent again when the files change
     kDataDirectory = 6,  // fds: directory (custodian)
-    kPeerGone = 7,    // `peer` `slot` died (custodian, public edge); `value`: 1 when killed from outside
-    kShutDown = 8,    // finish what is under way (at most `value` ms) and exit 0
+    kPeerGone = 7,       // `peer` `slot` died (custodian, public edge); `value`: 1 when killed from outside
+    kShutDown = 8,       // finish what is under way (at most `value` ms) and exit 0
     // child -> supervisor
-    kReady = 20,      // start-up is complete
-    kNeedHost = 21,   // custodian: run a host for `slot`
-    kKill = 22,       // custodian: `peer` `slot` did not acknowledge; kill it
-    kInspect = 23,    // custodian: start an inspector, send me its kRpcLink with `slot` = my number for it
-    kStop = 24,       // custodian: an operator asked for the end
+    kReady = 20,     // start-up is complete
+    kNeedHost = 21,  // custodian: run a host for `slot`
+    kKill = 22,      // custodian: `peer` `slot` did not acknowledge; kill it
+    kInspect = 23,   // custodian: start an inspector, send me its kRpcLink with `slot` = my number for it
+    kStop = 24,      // custodian: an operator asked for the end
   };
   Type type = Type::kReady;
   ProcessKind peer = ProcessKind::kCustodian;

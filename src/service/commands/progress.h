@@ -1,0 +1,37 @@
+// One line on a terminal that says how far something is.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "console.h"
+
+namespace glasscase::commands {
+
+// Draws at most ten times a second, nothing where no terminal reads, and leaves no trace behind.
+class Progress {
+ public:
+  Progress(const Console& console, std::string what, uint64_t total);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // `done` of the total, in bytes: draws amount, share, rate and time left.
+  void Show(uint64_t done);
+  // For work without measure: draws the time since the start.
+  void ShowElapsed();
+
+ private:
+  bool IsDue();
+  void Draw(const std::string& line);
+
+  const bool enabled_;
+  const std::string what_;
+  const uint64_t total_;
+  const std::chrono::steady_clock::time_point begin_;
+  std::chrono::steady_clock::time_point last_drawn_{};
+  bool drawn_ = false;
+};
+
+}  // namespace glasscase::commands

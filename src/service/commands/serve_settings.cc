@@ -1,0 +1,110 @@
+#include "serve_settings.h"
+
+#include <fstream>
+
+#include <CLI/Config.hpp>
+
+#include <glasscase/core/bytes.h>
+
+#include "listen_address.h"
+#include "nearest.h"
+
+namespace glasscase::commands {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string HintFor(const CLI::App& command, const std::string& key) {
+  std::vector<std::string> keys;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const auto& name : option->get_lnames()) {
+      if (name != "help" && name != "config") keys.push_back(name);
+    }
+  }
+  const auto nearest = Nearest(key, keys);
+  return nearest ? "; did you mean " + *nearest + "?" : "; glasscase serve --help lists them";
+}
+
+bool IsPath(const std::string& key) { return key == "data" || key.starts_with("tls-"); }
+
+Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& item) {
+  CLI::Option* option = item.name == "config" || item.name == "help" ? nullptr : command.get_option_no_throw("--" + item.name);
+  if (!item.parents.empty() || option == nullptr) {
+    return Fail(Error::InvalidArgument("there is no setting " + Printable(item.fullname(), 60) + HintFor(command, item.name)));
+  }
+  if (option->count() > 0) return Ok();  // the flag wins
+  if (item.inputs.size() != 1) return Fail(Error::InvalidArgument(item.name + " takes one value"));
+  std::string value = item.inputs.front();
+  if (IsPath(item.name)) value = (folder / value).lexically_normal().string();
+  try {
+    if (option->get_expected_max() == 0) {  // a flag
+      option->add_result(option->get_flag_value(item.name, value));
+    } else {
+      option->add_result(value);
+    }
+    option->run_callback();
+  } catch (const CLI::Error& error) {
+    return Fail(Error::InvalidArgument(item.name + ": " + Printable(error.what(), 200)));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
+  command.add_option("--data", settings.data, "Data directory (default: GLASSCASE_DATA, else the profile's)")->type_name("DIR");
+  command.add_option("--http", settings.http, "Where learners call (default: 127.0.0.1:8000)")->type_name("ADDRESS:PORT");
+  command.add_option("--control", settings.control, "Where owners publish and grant (default: 127.0.0.1:8010)")->type_name("ADDRESS:PORT");
+  command.add_option("--tls-cert", settings.tls_cert, "Certificate chain, PEM; read again when it changes")->type_name("FILE");
+  command.add_option("--tls-key", settings.tls_key, "Its private key, PEM")->type_name("FILE");
+  command.add_flag("--behind-proxy", settings.behind_proxy, "A proxy in front ends TLS, so other than loopback addresses may be plain");
+  command.add_option("--config", settings.config, "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
+      ->type_name("FILE");
+}
+
+Status ReadSettingsFile(CLI::App& command, const fs::path& file) {
+  std::ifstream stream(file);
+  if (!stream) return Fail(Error::InvalidArgument("could not read the settings in " + file.string()));
+  std::vector<CLI::ConfigItem> items;
+  try {
+    items = CLI::ConfigBase().from_config(stream);
+  } catch (const CLI::Error& error) {
+    return Fail(Error::InvalidArgument(file.string() + ": " + Printable(error.what(), 200)));
+  }
+  const fs::path folder = fs::absolute(file).parent_path();
+  for (const auto& item : items) {
+    if (item.name == "++" || item.name == "--") continue;  // begin and end of a section
+    if (auto applied = Apply(command, folder, item); !applied) return Fail(applied.error().WithContext(file.string()));
+  }
+  return Ok();
+}
+
+Status CheckServeSettings(const ServeSettings& settings) {
+  if (settings.tls_cert.empty() != settings.tls_key.empty()) {
+    return Fail(Error::InvalidArgument("--tls-cert and --tls-key belong together: one of them is missing"));
+  }
+  for (const auto& [option, text] : {std::pair("--http", settings.http), std::pair("--control", settings.control)}) {
+    auto address = ListenAddress::Parse(text);
+    if (!address) return Fail(address.error().WithContext(option));
+    if (!address->IsLoopback() && !settings.HasTls() && !settings.behind_proxy) {
+      return Fail(Error::InvalidArgument(
+          std::string(option) + " " + text + " can be reached from other machines: give --tls-cert and --tls-key, or "
+          "--behind-proxy when a proxy in front ends TLS (a certificate of its own: glasscase init --tls-self-signed)"));
+    }
+  }
+  if (settings.http == settings.control) {
+    return Fail(Error::InvalidArgument("--http and --control need an address each: " + settings.http));
+  }
+  return Ok();
+}
+
+std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int ready_fd) {
+  std::vector<std::string> arguments = {"--data", settings.data, "--http", settings.http, "--control", settings.control,
+                                        "--ready-fd", std::to_string(ready_fd)};
+  if (settings.HasTls()) {
+    arguments.insert(arguments.end(), {"--tls-cert", settings.tls_cert, "--tls-key", settings.tls_key});
+  }
+  return arguments;
+}
+
+}  // namespace glasscase::commands

@@ -1,0 +1,78 @@
+// The custodian's work: requests of the edges in, decisions applied, every process told, answers out.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <glasscase/blobs/blob_store.h>
+#include <glasscase/catalog/catalog.h>
+#include <glasscase/core/clock.h>
+#include <glasscase/core/error.h>
+#include <glasscase/crypto/random.h>
+#include <glasscase/process/confine.h>
+#include <glasscase/process/event_loop.h>
+#include <glasscase/process/fd.h>
+#include <glasscase/process/lifeline.h>
+
+namespace glasscase::operations {
+
+struct PeerId {
+  process::ProcessKind kind = process::ProcessKind::kPublicEdge;
+  uint32_t slot = 0;
+  auto operator<=>(const PeerId&) const = default;
+};
+
+// What is asked of the supervisor (process/lifeline.h), which answers by Operations::Link and PeerGone.
+class Supervisor {
+ public:
+  virtual ~Supervisor() = default;
+  virtual void NeedHost(uint32_t slot) = 0;     // asking again is fine
+  virtual void Kill(const PeerId& peer) = 0;    // the peer may be gone already
+  virtual void Inspect(uint32_t number) = 0;    // a link to inspector `number`, please
+  virtual void Stop() = 0;
+};
+
+// Chosen in apps/; all outlive Operations.
+struct Parts {
+  process::EventLoop& loop;
+  const Clock& clock;
+  RandomSource& random;
+  catalog::Catalog& catalog;
+  blobs::BlobStore& blobs;
+  Supervisor& supervisor;
+};
+
+struct Settings {
+  Fd audit_directory;
+  std::string version;                                    // of the program, for `glasscase status`
+  process::Confinement confinement;                       // the custodian's own
+  std::function<std::string_view(uint16_t)> route_name;   // of the routes of edges and hosts, from 1000 on
+};
+
+// One thread: the loop's.
+class Operations {
+ public:
+  // Sweeps blobs that no version uses and asks for the hosts. FailedPrecondition when the catalog holds no
+  // installation.
+  static Result<std::unique_ptr<Operations>> Start(const Parts& parts, Settings settings);
+  ~Operations();
+
+  // A socket to a process that has just started; replaces an earlier one of that peer.
+  void Link(const PeerId& peer, Fd socket);
+  // The process is dead.
+  void PeerGone(const PeerId& peer);
+
+  // Writes what is still in memory: audit lines and last uses of tokens. Before the end of the process.
+  void Flush();
+
+ private:
+  class Core;
+  explicit Operations(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace glasscase::operations

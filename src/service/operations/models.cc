@@ -1,0 +1,155 @@
+// Models: shown, their default chosen, their versions retired and erased.
+#include <algorithm>
+
+#include "describe.h"
+#include "routes.h"
+
+namespace glasscase::operations {
+namespace {
+
+using catalog::VersionState;
+
+// What the caller sees of a model's versions: its owner and operators all, others those that a grant of theirs covers.
+Result<std::vector<catalog::Version>> VisibleVersions(Desk& desk, const Act& act, const catalog::Model& model,
+                                                      const std::vector<catalog::Version>& versions) {
+  if (act.Is(access::kOperator) || model.owner == act.caller->id) return versions;
+  std::vector<Uuid> granted;
+  const catalog::Version* by_default = DefaultVersion(model, versions);
+  GC_TRY_VOID(desk.catalog.EachGrant(
+      {.subject = act.caller->id, .model = model.id, .with_revoked = false}, [&](const catalog::Grant& grant) {
+        if (grant.expires_micros != 0 && grant.expires_micros <= desk.now()) return Ok();
+        if (!grant.version.IsNil()) granted.push_back(grant.version);
+        if (grant.version.IsNil() && by_default != nullptr) granted.push_back(by_default->id);
+        return Ok();
+      }));
+  std::vector<catalog::Version> visible;
+  std::copy_if(versions.begin(), versions.end(), std::back_inserter(visible), [&](const catalog::Version& version) {
+    return version.state != VersionState::kErased &&
+           std::find(granted.begin(), granted.end(), version.id) != granted.end();
+  });
+  return visible;
+}
+
+Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& named, bool with_card) {
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
+  GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
+  rpc::Model message = Describe(named.model, named.owner.name, versions);
+  const catalog::Version* by_default = DefaultVersion(named.model, versions);
+  const bool sees_default = by_default != nullptr && std::any_of(visible.begin(), visible.end(), [&](const auto& v) {
+    return v.id == by_default->id;
+  });
+  if (!sees_default) message.clear_default_version();
+  if (sees_default && with_card) message.set_card(by_default->card);
+  for (const catalog::Version& version : visible)
+    if (!named.version || named.version->id == version.id) *message.add_versions() = Describe(version);
+  return message;
+}
+
+Error NameAVersion() { return Error::InvalidArgument("name the version, as in NAME@VERSION"); }
+
+// The caller's own model and one of its versions.
+Result<NamedModel> FindOwnVersion(Desk& desk, Act& act, const std::string& model, const std::string& version) {
+  act.object = model + (version.empty() ? "" : "@" + version);
+  GC_TRY(NamedModel named, FindOwnModel(desk, act, act.object));
+  if (!named.version) return Fail(NameAVersion());
+  return named;
+}
+
+// Takes a version out of use. When it was the default that the owner had set, the newest of the rest takes its place.
+Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state, std::string_view note) {
+  return desk.Change([&](catalog::Transaction& t) -> Status {
+    GC_TRY_VOID(t.SetVersionState(named.version->id, state, note));
+    if (named.model.default_version == named.version->id) GC_TRY_VOID(t.SetDefaultVersion(named.model.id, Uuid{}));
+    return Ok();
+  });
+}
+
+Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model) {
+  GC_TRY(const auto fresh, desk.catalog.FindModel(model));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_model(),
+         DescribeFor(desk, act, {.model = *fresh, .owner = *act.caller, .version = {}}, false));
+  outcome.change.models.push_back(model);
+  return outcome;
+}
+
+}  // namespace
+
+Result<Outcome> ListModels(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  GC_TRY_VOID(desk.Permit(act));
+  Outcome outcome;
+  rpc::ListModelsAnswer* answer = outcome.answer.mutable_models();
+  GC_TRY_VOID(desk.catalog.EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
+    if (!MaySee(desk, act, model)) return Ok();
+    GC_TRY(const auto owner, desk.catalog.FindSubject(model.owner));
+    if (!owner) return Fail(Error::DataLoss("model without an owner: " + model.id.ToString()));
+    GC_TRY(*answer->add_models(), DescribeFor(desk, act, {.model = model, .owner = *owner, .version = {}}, false));
+    return Ok();
+  }));
+  return outcome;
+}
+
+Result<Outcome> ShowModel(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  GC_TRY(const NamedModel named, FindModel(desk, act, act.request.show_model().model()));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_model(), DescribeFor(desk, act, named, true));
+  if (named.version && outcome.answer.model().versions().empty())
+    return act.Refuse(access::Reason::kVersionNotGranted,
+                      Error::NotFound(named.FullName() + " has no version \"" + named.version->label +
+                                      "\" that you may see; `glasscase show " + named.FullName() + "` lists those"));
+  act.reason = named.owner.id == act.caller->id ? access::Reason::kAllowedToOwner
+               : act.Is(access::kOperator)      ? access::Reason::kAllowedByRole
+                                                : access::Reason::kAllowedByGrant;
+  GC_TRY_VOID(desk.Permit(act));
+  return outcome;
+}
+
+Result<Outcome> SetDefault(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::SetDefaultRequest& request = act.request.set_default();
+  GC_TRY(const NamedModel named, FindOwnVersion(desk, act, request.model(), request.version()));
+  const catalog::Version& version = *named.version;
+  if (version.state == VersionState::kRetired || version.state == VersionState::kErased)
+    return Fail(Error::FailedPrecondition(named.FullName() + "@" + version.label +
+                                          " cannot be called any more; publish its bytes under another --version"));
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+    GC_TRY_VOID(t.SetDefaultVersion(named.model.id, version.id));
+    if (version.state != VersionState::kDisabled) return Ok();
+    // The owner's word that it shall be tried again.
+    GC_TRY_VOID(t.SetVersionFaults(version.id, 0));
+    return t.SetVersionState(version.id, VersionState::kPublished, "");
+  }));
+  return ModelAnswer(desk, act, named.model.id);
+}
+
+Result<Outcome> Retire(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::RetireRequest& request = act.request.retire();
+  GC_TRY(const NamedModel named, FindOwnVersion(desk, act, request.model(), request.version()));
+  GC_TRY_VOID(desk.Permit(act));
+  const bool in_use =
+      named.version->state != VersionState::kRetired && named.version->state != VersionState::kErased;
+  if (in_use) GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired, "retired at " + TimeText(desk.now())));
+  return ModelAnswer(desk, act, named.model.id);
+}
+
+Result<Outcome> Erase(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::EraseRequest& request = act.request.erase();
+  GC_TRY(const NamedModel named, FindOwnVersion(desk, act, request.model(), request.version()));
+  GC_TRY_VOID(desk.Permit(act));
+  if (named.version->state != VersionState::kErased)
+    GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kErased, "erased at " + TimeText(desk.now())));
+  // After the commit: bytes that a crash leaves here belong to no version and go at the next start.
+  GC_TRY(const auto files, desk.catalog.FilesOf(named.version->id));
+  for (const catalog::VersionFile& file : files) {
+    GC_TRY(const bool used, desk.catalog.BlobIsUsed(file.sha256));
+    if (!used) GC_TRY_VOID(desk.blobs.Remove(file.sha256));
+  }
+  return ModelAnswer(desk, act, named.model.id);
+}
+
+}  // namespace glasscase::operations

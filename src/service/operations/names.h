@@ -1,0 +1,21 @@
+// Names, labels and durations as callers write them. Errors are InvalidArgument and say the rule.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <glasscase/core/error.h>
+
+namespace glasscase::operations {
+
+Status CheckSubjectName(std::string_view name);
+Status CheckModelName(std::string_view name);    // as subjects', without the words that routes use
+Status CheckVersionLabel(std::string_view label);
+
+// "30d", "12h", "90m", "45s", "2w"; at most ten years. Gives microseconds; 0 for empty text.
+Result<int64_t> ParseDuration(std::string_view text);
+
+// A path of an uploaded file: relative, clean UTF-8, no "..", no backslash, no control characters.
+Status CheckFilePath(std::string_view path);
+
+}  // namespace glasscase::operations

@@ -1,0 +1,54 @@
+#include "routes.h"
+
+#include <algorithm>
+#include <array>
+
+namespace glasscase::operations {
+namespace {
+
+using rpc::Request;
+using access::kOperator;
+using access::kOwner;
+
+constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
+
+constexpr std::array<Route, 24> kRoutes = {{
+    {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
+    {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
+    {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
+    {Request::kCreateToken, "create_token", false, kOperatorOrOwner, true, CreateToken},
+    {Request::kListTokens, "list_tokens", false, kAnybody, true, ListTokens},
+    {Request::kRevokeToken, "revoke_token", false, kAnybody, true, RevokeToken},
+    {Request::kRotateToken, "rotate_token", true, kAnybody, true, RotateToken},
+    {Request::kCreateInvitation, "create_invitation", false, kOperatorOrOwner, true, CreateInvitation},
+    {Request::kRedeemInvitation, "redeem_invitation", true, 0, true, RedeemInvitation},
+    {Request::kCreateGrant, "create_grant", false, kOwner, true, CreateGrant},
+    {Request::kListGrants, "list_grants", false, kAnybody, true, ListGrants},
+    {Request::kRevokeGrant, "revoke_grant", false, kOperatorOrOwner, true, RevokeGrant},
+    {Request::kListModels, "list_models", true, kAnybody, true, ListModels},
+    {Request::kShowModel, "show_model", true, kAnybody, true, ShowModel},
+    {Request::kSetDefault, "set_default", false, kOwner, true, SetDefault},
+    {Request::kRetire, "retire", false, kOwner, true, Retire},
+    {Request::kErase, "erase", false, kOwner, true, Erase},
+    {Request::kBeginUpload, "begin_upload", false, kOwner, true, BeginUpload},
+    {Request::kUploadPiece, "upload_piece", false, kOwner, false, UploadPiece},
+    {Request::kAbandonUpload, "abandon_upload", false, kOwner, true, AbandonUpload},
+    {Request::kPublish, "publish", false, kOwner, true, nullptr},
+    {Request::kWhoAmI, "who_am_i", true, kAnybody, true, WhoAmI},
+    {Request::kStatus, "status", false, kOperator, true, AskStatus},
+    {Request::kStop, "stop", false, kOperator, true, Stop},
+}};
+
+}  // namespace
+
+const Route* FindRoute(Request::OpCase op) {
+  const auto found = std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& route) { return route.op == op; });
+  return found == kRoutes.end() ? nullptr : &*found;
+}
+
+std::string_view RouteName(uint16_t route) {
+  const Route* found = FindRoute(static_cast<Request::OpCase>(route));
+  return found == nullptr ? std::string_view() : found->name;
+}
+
+}  // namespace glasscase::operations

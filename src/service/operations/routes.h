@@ -1,0 +1,83 @@
+// Which acts there are, from which listener they are taken, and which roles they ask for.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "desk.h"
+
+namespace glasscase::operations {
+
+class Uploads;
+class Publishing;
+
+// What acts need beyond the desk.
+struct Workplace {
+  Desk& desk;
+  Uploads& uploads;
+  Publishing& publishing;
+  std::function<rpc::StatusAnswer()> status;
+};
+
+using Reply = std::function<void(Result<Outcome>)>;
+
+struct Route {
+  rpc::Request::OpCase op = rpc::Request::OP_NOT_SET;
+  std::string_view name;
+  bool on_public_edge = false;
+  access::Roles wanted = 0;       // one of these; 0: no token is asked for
+  bool audited = true;            // the pieces of an upload are not, only its beginning and its end
+  Result<Outcome> (*run)(Workplace&, Act&) = nullptr;  // null: answers later, by Publishing
+};
+
+inline constexpr access::Roles kAnybody = access::kLearner | access::kOwner | access::kOperator;
+
+// Null for an op that is not set.
+const Route* FindRoute(rpc::Request::OpCase op);
+// Of the acts here; "" for other numbers.
+std::string_view RouteName(uint16_t route);
+
+// subjects.cc
+Result<Outcome> AddSubject(Workplace& place, Act& act);
+Result<Outcome> ListSubjects(Workplace& place, Act& act);
+Result<Outcome> RevokeSubject(Workplace& place, Act& act);
+Result<Outcome> WhoAmI(Workplace& place, Act& act);
+// Makes a learner within a transaction.
+catalog::Subject NewLearner(const Desk& desk, const Act& act, std::string_view name);
+rpc::Subject Describe(const catalog::Subject& subject);
+// The slot of an owner's host that nobody has.
+Result<uint32_t> FreeHostSlot(const catalog::Catalog& catalog);
+
+// tokens.cc
+Result<Outcome> CreateToken(Workplace& place, Act& act);
+Result<Outcome> ListTokens(Workplace& place, Act& act);
+Result<Outcome> RevokeToken(Workplace& place, Act& act);
+Result<Outcome> RotateToken(Workplace& place, Act& act);
+
+// invitations.cc
+Result<Outcome> CreateInvitation(Workplace& place, Act& act);
+Result<Outcome> RedeemInvitation(Workplace& place, Act& act);
+
+// grants.cc
+Result<Outcome> CreateGrant(Workplace& place, Act& act);
+Result<Outcome> ListGrants(Workplace& place, Act& act);
+Result<Outcome> RevokeGrant(Workplace& place, Act& act);
+
+// models.cc
+Result<Outcome> ListModels(Workplace& place, Act& act);
+Result<Outcome> ShowModel(Workplace& place, Act& act);
+Result<Outcome> SetDefault(Workplace& place, Act& act);
+Result<Outcome> Retire(Workplace& place, Act& act);
+Result<Outcome> Erase(Workplace& place, Act& act);
+
+// uploads.cc
+Result<Outcome> BeginUpload(Workplace& place, Act& act);
+Result<Outcome> UploadPiece(Workplace& place, Act& act);
+Result<Outcome> AbandonUpload(Workplace& place, Act& act);
+
+// status.cc
+Result<Outcome> AskStatus(Workplace& place, Act& act);
+Result<Outcome> Stop(Workplace& place, Act& act);
+
+}  // namespace glasscase::operations

@@ -1,0 +1,85 @@
+// Keeps the access tables of edges and hosts equal to the catalog, and knows when they are.
+//
+// A process is told the whole table when it links and every change after that, each with a sequence number. It gets
+// its first lease when it has acknowledged all it was told; from then on every change waits for its acknowledgement,
+// and if that does not come it is killed, and the change waits until it is dead or its lease has lapsed: after
+// `done` nobody acts on what was withdrawn.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+
+#include <glasscase/catalog/catalog.h>
+#include <glasscase/core/clock.h>
+#include <glasscase/operations/operations.h>
+
+#include "peer_links.h"
+#include "table_rows.h"
+
+namespace glasscase::operations {
+
+class TablePusher {
+ public:
+  static constexpr int64_t kAcknowledgeMs = 250;       // then the process is killed
+  static constexpr int64_t kFirstTableMs = 10'000;     // the same for a process that is still starting
+  static constexpr int64_t kLeaseNs = 5'000'000'000;
+  static constexpr int64_t kLeasePeriodMs = 1'000;
+
+  using Done = std::function<void(double acknowledged_ms)>;
+
+  TablePusher(process::EventLoop& loop, const Clock& clock, const catalog::Catalog& catalog, PeerLinks& links,
+              Supervisor& supervisor);
+  ~TablePusher();
+
+  // A new life of an edge or a host: sends the whole table.
+  void Welcome(const PeerId& peer);
+  // Sends the whole table again to everyone (another process changed the catalog).
+  void TellEverythingAgain();
+  // Call right after the commit. `done` is called once, also when nobody is linked, never from within Push.
+  void Push(const TableChange& change, Done done);
+  void Acknowledge(const PeerId& peer, uint64_t sequence);
+
+  void Lost(const PeerId& peer);  // the link broke; the process may still live
+  void Gone(const PeerId& peer);  // the process is dead
+
+  double last_push_ms() const { return last_push_ms_; }
+
+ private:
+  struct Recipient {
+    uint64_t sent = 0;            // sequence
+    uint64_t acknowledged = 0;
+    int64_t lease_until_ns = 0;   // 0: never had one
+    bool killed = false;
+    process::EventLoop::TimerId timer = 0;  // for its first table, or after its link broke
+  };
+  struct Pending {
+    int64_t committed_ns = 0;
+    std::map<PeerId, uint64_t> waiting;  // sequence to be acknowledged
+    Done done;
+    process::EventLoop::TimerId timer = 0;
+  };
+  void SendWhole(const PeerId& peer, Recipient& recipient);
+  PartSink SinkFor(const PeerId& peer, Recipient& recipient);
+  void RenewLeases();
+  void GrantLease(const PeerId& peer, Recipient& recipient);
+  void KillSilent(std::list<Pending>::iterator pending);
+  void Kill(const PeerId& peer);
+  void StopWaitingFor(const PeerId& peer, uint64_t up_to_sequence);
+  void FinishWhereNobodyIsWaitedFor();
+  void Forget(const PeerId& peer);
+
+  process::EventLoop& loop_;
+  const Clock& clock_;
+  const catalog::Catalog& catalog_;
+  PeerLinks& links_;
+  Supervisor& supervisor_;
+  std::map<PeerId, Recipient> recipients_;
+  std::list<Pending> pending_;
+  double last_push_ms_ = 0;
+  process::EventLoop::TimerId lease_timer_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace glasscase::operations
