@@ -22,11 +22,31 @@ Outcome PerSample(const NodeView& node) {
 }
 
 // A label per sample and a score per sample and class.
-Outcome Classifier(const NodeView& node) {
+Outcome ClassifierWith(const NodeView& node, int64_t scores) {
   if (!HasSamples(node)) return NotSamples();
   const int64_t block = node.In(0).block;
-  return {{Value::Rows({kUnknownDim}, 0, block), Value::Rows({kUnknownDim, kUnknownDim}, 0, block)}, {}};
+  const int64_t width = scores > 0 ? scores : kUnknownDim;
+  return {{Value::Rows({kUnknownDim}, 0, block), Value::Rows({kUnknownDim, width}, 0, block)}, {}};
 }
+
+int64_t Labels(const NodeView& node, std::string_view integers) {
+  const AttributeProto* strings = node.Attribute("classlabels_strings");
+  if (strings != nullptr && strings->strings_size() != 0) return strings->strings_size();
+  const AttributeProto* ints = node.Attribute(integers);
+  return ints == nullptr ? 0 : ints->ints_size();
+}
+
+// One column per intercept, or two where a single one tells two classes apart.
+Outcome LinearClassifier(const NodeView& node) {
+  const AttributeProto* intercepts = node.Attribute("intercepts");
+  const int64_t columns = intercepts == nullptr ? 0 : intercepts->floats_size();
+  return ClassifierWith(node, columns == 1 && Labels(node, "classlabels_ints") == 2 ? 2 : columns);
+}
+
+Outcome TreeEnsembleClassifier(const NodeView& node) { return ClassifierWith(node, Labels(node, "classlabels_int64s")); }
+
+// A column per class or per pair of classes, by attributes that are not followed.
+Outcome SvmClassifier(const NodeView& node) { return ClassifierWith(node, kUnknownDim); }
 
 Outcome RegressorWith(const NodeView& node, int64_t targets) {
   if (!HasSamples(node)) return NotSamples();
@@ -95,9 +115,9 @@ Outcome ArrayFeatureExtractor(const NodeView& node) {
 
 std::vector<Operator> MlOperators() {
   return {
-      {kMlDomain, "LinearClassifier", Classifier},
-      {kMlDomain, "SVMClassifier", Classifier},
-      {kMlDomain, "TreeEnsembleClassifier", Classifier},
+      {kMlDomain, "LinearClassifier", LinearClassifier},
+      {kMlDomain, "SVMClassifier", SvmClassifier},
+      {kMlDomain, "TreeEnsembleClassifier", TreeEnsembleClassifier},
       {kMlDomain, "LinearRegressor", LinearRegressor},
       {kMlDomain, "SVMRegressor", SvmRegressor},
       {kMlDomain, "TreeEnsembleRegressor", TreeEnsembleRegressor},

@@ -21,7 +21,7 @@ Value Reduced(const Value& data, const std::vector<bool>& reduced, bool keep) {
   Value out = data;
   out.dims.clear();
   for (int i = 0; i < data.rank(); ++i) {
-    if (i == data.axis) out.axis = out.rank();
+    if (data.IsRows() && i == data.axis) out.axis = out.rank();
     if (!reduced[static_cast<size_t>(i)]) {
       out.dims.push_back(data.Dim(i));
     } else if (keep) {
@@ -31,11 +31,25 @@ Value Reduced(const Value& data, const std::vector<bool>& reduced, bool keep) {
   return out;
 }
 
+// The shape of a reduced constant: a bias made of weights needs it.
+Outcome ReduceConstant(const NodeView& node, const NodeView::Given& axes) {
+  const Value data = node.In(0).WithoutElements();
+  if (!data.has_rank || !axes.known || !axes.present || axes.numbers.empty()) return Outcome::Of(Value::Fixed());
+  std::vector<bool> reduced(data.dims.size(), false);
+  for (const int64_t number : axes.numbers) {
+    const auto axis = NormalAxis(number, data.rank());
+    if (!axis) return OddAxis();
+    reduced[static_cast<size_t>(*axis)] = true;
+  }
+  return Outcome::Of(Reduced(data, reduced, node.Int("keepdims", 1) != 0));
+}
+
 Outcome Reduce(const NodeView& node) {
-  if (!OnlyDataHasRows(node)) return SettingsHaveRows();
-  const Value& data = node.In(0);
   const bool sum = node.node().op_type() == "ReduceSum";
   const NodeView::Given axes = node.Numbers("axes", sum ? 12 : 17, 1);
+  if (node.RestIsConstant(0)) return ReduceConstant(node, axes);
+  if (!OnlyDataHasRows(node)) return SettingsHaveRows();
+  const Value& data = node.In(0);
   if (!axes.known) return Outcome::Refused("reduces dimensions that are not known");
   if (!axes.present || axes.numbers.empty()) {
     if (node.Int("noop_with_empty_axes", 0) != 0 && !axes.present) return Outcome::Of(data);
@@ -153,7 +167,9 @@ std::vector<Operator> ReductionOperators() {
       {kOnnxDomain, "QuantizeLinear", Quantize},
       {kOnnxDomain, "DequantizeLinear", Quantize},
   };
-  for (const auto type : kReductions) operators.push_back({kOnnxDomain, type, Reduce});
+  for (const auto type : kReductions) {
+    operators.push_back({kOnnxDomain, type, Reduce, Operator::FixedInputs::kShapes});
+  }
   return operators;
 }
 

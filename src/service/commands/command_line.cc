@@ -110,7 +110,6 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   CLI::App& root = tree.root();
   root.name("glasscase");
   root.description(Overview());
-  root.usage("Usage: glasscase COMMAND [OPTIONS]");
   root.footer("\nEach command explains itself: glasscase COMMAND --help\n"
               "Exit codes: 0 done, 1 refused or failed, 2 used wrongly");
   root.require_subcommand(1);

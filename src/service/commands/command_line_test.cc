@@ -1,5 +1,7 @@
 #include "command_line.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "completion.h"
@@ -20,7 +22,7 @@ class CommandLineTest : public ::testing::Test {
     surroundings.program_directory = "/nonexistent";
     ::testing::internal::CaptureStdout();
     ::testing::internal::CaptureStderr();
-    const int exit_code = Run(surroundings);
+    const int exit_code = commands::Run(surroundings);
     out_ = ::testing::internal::GetCapturedStdout();
     err_ = ::testing::internal::GetCapturedStderr();
     return exit_code;

@@ -88,7 +88,9 @@ void Desk::WriteTokenUses() {
 Status Desk::Change(const std::function<Status(catalog::Transaction&)>& change) {
   GC_TRY(const auto transaction, catalog.Begin());
   GC_TRY_VOID(change(*transaction));
-  return transaction->Commit();
+  GC_TRY_VOID(transaction->Commit());
+  ++changes_;
+  return Ok();
 }
 
 MadeToken MakeToken(const Clock& clock, RandomSource& random, const Uuid& subject, int64_t expires_micros) {

@@ -50,8 +50,9 @@ struct Act {
 // What an act leaves when it succeeds.
 struct Outcome {
   rpc::Response answer;
-  TableChange change;              // told to every process before the answer goes out
-  std::function<void()> afterwards;  // after the answer went out
+  TableChange change;                // told to every process before the answer goes out
+  std::function<Status()> finish;    // when every process knows; its error is the answer then
+  std::function<void()> afterwards;  // when the answer went out
 };
 
 class Desk {
@@ -93,12 +94,15 @@ class Desk {
 
   // Begins a transaction, lets `change` work on it, commits.
   Status Change(const std::function<Status(catalog::Transaction&)>& change);
+  // How many changes were committed so far.
+  uint64_t changes() const { return changes_; }
 
  private:
   AuditLine LineFor(const Act& act, bool allowed);
 
   std::unordered_map<Uuid, std::string, UuidHash> subject_names_;  // names never change
   std::unordered_map<Uuid, int64_t, UuidHash> token_uses_;
+  uint64_t changes_ = 0;
 };
 
 // Look-ups that every act shares. NotFound says how to find what there is.

@@ -75,6 +75,14 @@ Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model) {
 
 }  // namespace
 
+Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files) {
+  for (const catalog::VersionFile& file : files) {
+    GC_TRY(const bool used, desk.catalog.BlobIsUsed(file.sha256));
+    if (!used) GC_TRY_VOID(desk.blobs.Remove(file.sha256));
+  }
+  return Ok();
+}
+
 Result<Outcome> ListModels(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   GC_TRY_VOID(desk.Permit(act));
@@ -143,13 +151,13 @@ Result<Outcome> Erase(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   if (named.version->state != VersionState::kErased)
     GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kErased, "erased at " + TimeText(desk.now())));
-  // After the commit: bytes that a crash leaves here belong to no version and go at the next start.
-  GC_TRY(const auto files, desk.catalog.FilesOf(named.version->id));
-  for (const catalog::VersionFile& file : files) {
-    GC_TRY(const bool used, desk.catalog.BlobIsUsed(file.sha256));
-    if (!used) GC_TRY_VOID(desk.blobs.Remove(file.sha256));
-  }
-  return ModelAnswer(desk, act, named.model.id);
+  GC_TRY(Outcome outcome, ModelAnswer(desk, act, named.model.id));
+  // Bytes that a crash leaves here belong to no version and go at the next start.
+  outcome.finish = [&desk, version = named.version->id]() -> Status {
+    GC_TRY(const auto files, desk.catalog.FilesOf(version));
+    return RemoveUnusedBlobs(desk, files);
+  };
+  return outcome;
 }
 
 }  // namespace glasscase::operations

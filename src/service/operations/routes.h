@@ -70,6 +70,8 @@ Result<Outcome> ShowModel(Workplace& place, Act& act);
 Result<Outcome> SetDefault(Workplace& place, Act& act);
 Result<Outcome> Retire(Workplace& place, Act& act);
 Result<Outcome> Erase(Workplace& place, Act& act);
+// Of these files, the bytes that no version has any more.
+Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files);
 
 // uploads.cc
 Result<Outcome> BeginUpload(Workplace& place, Act& act);

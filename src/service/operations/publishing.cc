@@ -1,0 +1,309 @@
+#include "publishing.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <glasscase/core/log.h>
+#include <glasscase/crypto/sha256.h>
+#include <glasscase/rpc/convert.h>
+
+#include "describe.h"
+#include "names.h"
+
+namespace glasscase::operations {
+namespace {
+
+using catalog::VersionState;
+
+constexpr size_t kCardBytesMax = size_t{256} << 10;
+constexpr size_t kTensorsMax = 256;
+
+Error InspectorDied() {
+  return Error::InvalidArgument("inspecting the file used more than the allowed memory or time");
+}
+
+// Words of the inspector, which has read a foreign file: kept as they are when they are clean.
+std::string Words(const std::string& text, size_t max) {
+  const bool clean = text.size() <= max && IsUtf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+                       return static_cast<uint8_t>(c) < 32 || c == 127;
+                     });
+  return clean ? text : Printable(text, max);
+}
+
+std::vector<catalog::VersionFile> FilesOf(const Upload& upload) {
+  std::vector<catalog::VersionFile> files;
+  for (const UploadedFile& file : upload.files)
+    files.push_back({.path = file.path, .bytes = file.bytes, .sha256 = file.sha256, .is_graph = file.is_graph});
+  return files;
+}
+
+// What shall be published, checked against the catalog as it is now.
+struct Plan {
+  std::string name;
+  std::optional<catalog::Model> model;        // when there is one already
+  std::vector<catalog::Version> versions;     // of it
+  std::string label;
+  std::vector<catalog::VersionFile> files;
+  Digest manifest{};
+  std::optional<catalog::Version> published;  // the same bytes are there already
+};
+
+std::string NextNumber(const std::vector<catalog::Version>& versions) {
+  uint64_t highest = 0;
+  for (const catalog::Version& version : versions) {
+    uint64_t number = 0;
+    const char* end = version.label.data() + version.label.size();
+    const auto parsed = std::from_chars(version.label.data(), end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end && number < UINT32_MAX) highest = std::max(highest, number);
+  }
+  return std::to_string(highest + 1);
+}
+
+// Under the label, or, when none was given, under any label that can be called.
+Status FindPublished(Plan& plan, const std::string& label) {
+  for (const catalog::Version& version : plan.versions) {
+    const bool same_bytes = version.manifest_digest == plan.manifest;
+    const bool callable = version.state == VersionState::kPublished || version.state == VersionState::kDisabled;
+    if (label.empty()) {
+      if (same_bytes && callable) plan.published = version;
+      continue;
+    }
+    if (version.label != label) continue;
+    if (same_bytes && callable) {
+      plan.published = version;
+      return Ok();
+    }
+    const std::string why = callable ? "has other bytes" : version.note;
+    return Fail(Error::AlreadyExists("version " + label + " of " + plan.name + " is taken (" + why +
+                                     "); choose another --version"));
+  }
+  return Ok();
+}
+
+Result<Plan> MakePlan(Desk& desk, const Act& act, const Upload& upload) {
+  const rpc::PublishRequest& request = act.request.publish();
+  Plan plan;
+  plan.name = request.name();
+  const size_t slash = plan.name.find('/');
+  if (slash != plan.name.npos) {
+    if (plan.name.substr(0, slash) != act.caller->name)
+      return Fail(Error::PermissionDenied("you publish under your own name only: " + act.caller->name + "/NAME"));
+    plan.name.erase(0, slash + 1);
+  }
+  GC_TRY_VOID(CheckModelName(plan.name));
+  if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
+  if (request.card().size() > kCardBytesMax)
+    return Fail(Error::InvalidArgument("the card has more than 256 KiB: " + std::to_string(request.card().size())));
+  plan.files = FilesOf(upload);
+  plan.manifest = ManifestDigest(plan.files);
+  GC_TRY(plan.model, desk.catalog.FindModelCalled(act.caller->id, plan.name));
+  if (plan.model) GC_TRY(plan.versions, desk.catalog.VersionsOf(plan.model->id));
+  GC_TRY_VOID(FindPublished(plan, request.version()));
+  plan.label = request.version().empty() ? NextNumber(plan.versions) : request.version();
+  return plan;
+}
+
+Result<catalog::Version> MakeVersion(Desk& desk, const Act& act, const Plan& plan, const Uuid& model,
+                                     const rpc::InspectReport& report) {
+  catalog::Version version;
+  version.id = Uuid::Random();
+  version.model = model;
+  version.label = plan.label;
+  version.manifest_digest = plan.manifest;
+  version.sha256 = plan.files.size() == 1 ? plan.files[0].sha256 : plan.manifest;
+  for (const catalog::VersionFile& file : plan.files) version.bytes += file.bytes;
+  for (const auto& [rows, specs] : {std::pair(&report.inputs(), &version.inputs),
+                                    std::pair(&report.outputs(), &version.outputs)}) {
+    if (static_cast<size_t>(rows->size()) > kTensorsMax)
+      return Fail(Error::InvalidArgument("the model has more than 256 inputs or outputs"));
+    for (const rpc::TensorRow& row : *rows) {
+      GC_TRY(TensorSpec spec, rpc::FromMessage(row));
+      specs->push_back(std::move(spec));
+    }
+  }
+  version.rows_independent = report.rows_independent();
+  version.rows_reason = Words(report.rows_reason(), 500);
+  version.producer = Words(report.producer(), 120);
+  version.runtime_version = Words(report.runtime_version(), 60);
+  version.parameters = std::max<int64_t>(report.parameters(), 0);
+  version.card = act.request.publish().card();
+  version.published_by = act.caller->id;
+  version.created_micros = desk.now();
+  return version;
+}
+
+// While the file was inspected the caller may have lost what it was permitted with.
+Status CheckStillPermitted(Desk& desk, const Act& act) {
+  GC_TRY(const auto token, desk.catalog.FindToken(act.token->id));
+  if (!token || token->revoked_micros != 0)
+    return Fail(Error::Unauthenticated("the token was withdrawn while the file was inspected"));
+  return Ok();
+}
+
+rpc::PublishAnswer AnswerFor(const catalog::Model& model, const catalog::Subject& owner,
+                             const std::vector<catalog::Version>& versions, const catalog::Version& version) {
+  rpc::PublishAnswer answer;
+  *answer.mutable_model() = Describe(model, owner.name, versions);
+  *answer.mutable_model()->add_versions() = Describe(version);
+  answer.set_sample_input(SampleInput(version.inputs));
+  const catalog::Version* by_default = DefaultVersion(model, versions);
+  const bool is_default = by_default != nullptr && by_default->id == version.id;
+  answer.set_infer_path("/v2/models/" + owner.name + "%2F" + model.name +
+                        (is_default ? "" : "/versions/" + version.label) + "/infer");
+  return answer;
+}
+
+Result<Outcome> AnswerPublished(Plan& plan, const Act& act) {
+  Outcome outcome;
+  *outcome.answer.mutable_published() = AnswerFor(*plan.model, *act.caller, plan.versions, *plan.published);
+  outcome.answer.mutable_published()->set_already_published(true);
+  outcome.change.models.push_back(plan.model->id);  // an earlier publish may still wait for acknowledgements
+  return outcome;
+}
+
+// Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no version.
+Status CommitBytesAndRows(Desk& desk, Upload& upload, const Plan& plan, const catalog::Model& model,
+                          const catalog::Version& version) {
+  const auto commit = [&]() -> Status {
+    for (UploadedFile& file : upload.files) GC_TRY_VOID(file.staged->Commit());
+    return desk.Change([&](catalog::Transaction& t) -> Status {
+      if (!plan.model) GC_TRY_VOID(t.InsertModel(model));
+      return t.InsertVersion(version, plan.files);
+    });
+  };
+  const Status committed = commit();
+  if (committed) return Ok();
+  const Status removed = RemoveUnusedBlobs(desk, plan.files);
+  if (!removed) LogWarning("bytes of a failed publish stay until the next start: " + removed.error().message());
+  return committed;
+}
+
+Result<Outcome> Commit(Desk& desk, const Act& act, Upload& upload, const rpc::InspectReport& report) {
+  GC_TRY_VOID(CheckStillPermitted(desk, act));
+  GC_TRY(Plan plan, MakePlan(desk, act, upload));
+  if (plan.published) return AnswerPublished(plan, act);
+  catalog::Model model;
+  if (plan.model) {
+    model = *plan.model;
+  } else {
+    model.id = Uuid::Random();
+    model.owner = act.caller->id;
+    model.name = plan.name;
+    model.created_micros = desk.now();
+  }
+  GC_TRY(const catalog::Version version, MakeVersion(desk, act, plan, model.id, report));
+  plan.versions.push_back(version);
+  if (RowBytes(ToRow(model, *act.caller, plan.versions)) > kModelRowBytesMax)
+    return Fail(Error::ResourceExhausted("the inputs and outputs of all versions of " + plan.name +
+                                         " take too much room; erase old versions or publish under another name"));
+  GC_TRY_VOID(CommitBytesAndRows(desk, upload, plan, model, version));
+  if (act.caller->host_slot) desk.supervisor.NeedHost(*act.caller->host_slot);
+  Outcome outcome;
+  *outcome.answer.mutable_published() = AnswerFor(model, *act.caller, plan.versions, version);
+  outcome.change.models.push_back(model.id);
+  return outcome;
+}
+
+}  // namespace
+
+Digest ManifestDigest(std::vector<catalog::VersionFile> files) {
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  std::string manifest;
+  for (const catalog::VersionFile& file : files) manifest += ToHex(file.sha256) + "  " + file.path + "\n";
+  return Sha256(AsBytes(manifest));
+}
+
+Publishing::~Publishing() {
+  for (const auto& [number, job] : running_) desk_.loop.Cancel(job->timer);
+}
+
+void Publishing::Begin(std::shared_ptr<Act> act, Reply reply) {
+  act->object = act->request.publish().name();
+  auto upload = uploads_.Take(*act, act->request.publish().upload());
+  if (!upload) return reply(Fail(upload.error()));
+  auto plan = MakePlan(desk_, *act, **upload);
+  if (!plan) {
+    if (plan.error().code() == Code::kPermissionDenied) act->reason = access::Reason::kRoleMissing;
+    return reply(Fail(plan.error()));
+  }
+  const Status permitted = desk_.Permit(*act);
+  if (!permitted) return reply(Fail(permitted.error()));
+  if (plan->published) return reply(AnswerPublished(*plan, *act));
+  auto job = std::make_unique<Job>();
+  job->act = std::move(act);
+  job->reply = std::move(reply);
+  job->upload = std::move(*upload);
+  waiting_.push_back(std::move(job));
+  StartNext();
+}
+
+void Publishing::StartNext() {
+  while (!waiting_.empty() && running_.size() < kInspectorsMax) {
+    std::unique_ptr<Job> job = std::move(waiting_.front());
+    waiting_.pop_front();
+    const uint32_t number = next_number_++;
+    job->number = number;
+    job->timer = desk_.loop.After(kInspectionMs, [this, number] {
+      desk_.supervisor.Kill({process::ProcessKind::kInspector, number});
+      OnInspectorGone(number);
+    });
+    running_[number] = std::move(job);
+    desk_.supervisor.Inspect(number);
+  }
+}
+
+void Publishing::OnInspectorLinked(uint32_t number) {
+  const auto found = running_.find(number);
+  if (found == running_.end()) return desk_.links.Remove({process::ProcessKind::kInspector, number});
+  rpc::FromCustodian message;
+  std::vector<Fd> fds;
+  for (const UploadedFile& file : found->second->upload->files) {
+    rpc::ModelFile* row = message.mutable_inspect()->add_files();
+    row->set_path(file.path);
+    row->set_bytes(file.bytes);
+    row->set_sha256(std::string(AsText(file.sha256)));
+    row->set_is_graph(file.is_graph);
+    auto fd = file.staged->Open();
+    if (!fd) return Finish(number, Fail(fd.error()));
+    fds.push_back(std::move(*fd));
+  }
+  desk_.links.Send({process::ProcessKind::kInspector, number}, message, std::move(fds));
+}
+
+void Publishing::OnReport(uint32_t number, const rpc::InspectReport& report) {
+  if (report.code() != 0) return Finish(number, Fail(Error::InvalidArgument(Words(report.message(), 2000))));
+  Finish(number, report);
+}
+
+void Publishing::OnInspectorGone(uint32_t number) { Finish(number, Fail(InspectorDied())); }
+
+std::unique_ptr<Publishing::Job> Publishing::TakeRunning(uint32_t number) {
+  const auto found = running_.find(number);
+  if (found == running_.end()) return nullptr;
+  std::unique_ptr<Job> job = std::move(found->second);
+  running_.erase(found);
+  desk_.loop.Cancel(job->timer);
+  desk_.links.Remove({process::ProcessKind::kInspector, number});
+  return job;
+}
+
+void Publishing::Finish(uint32_t number, const Result<rpc::InspectReport>& report) {
+  const std::unique_ptr<Job> job = TakeRunning(number);
+  if (!job) return;  // its second word, or it was dropped
+  job->reply(report ? Commit(desk_, *job->act, *job->upload, *report) : Fail(report.error()));
+  StartNext();
+}
+
+void Publishing::DropOf(const LinkId& edge) {
+  std::erase_if(waiting_, [&](const auto& job) { return job->act->from == edge; });
+  std::vector<uint32_t> dropped;
+  for (const auto& [number, job] : running_)
+    if (job->act->from == edge) dropped.push_back(number);
+  for (const uint32_t number : dropped) {
+    TakeRunning(number);
+    desk_.supervisor.Kill({process::ProcessKind::kInspector, number});
+  }
+  StartNext();
+}
+
+}  // namespace glasscase::operations

@@ -1,0 +1,53 @@
+// From a complete upload to a version that can be called: inspected in a throw-away process, then committed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "routes.h"
+#include "uploads.h"
+
+namespace glasscase::operations {
+
+class Publishing {
+ public:
+  static constexpr int64_t kInspectionMs = 120'000;
+  static constexpr size_t kInspectorsMax = 2;  // at a time; each may use gigabytes
+
+  Publishing(Desk& desk, Uploads& uploads) : desk_(desk), uploads_(uploads) {}
+  ~Publishing();
+
+  // Answers by `reply`, at once or later.
+  void Begin(std::shared_ptr<Act> act, Reply reply);
+
+  void OnInspectorLinked(uint32_t number);
+  void OnReport(uint32_t number, const rpc::InspectReport& report);
+  void OnInspectorGone(uint32_t number);
+  void DropOf(const LinkId& edge);
+
+ private:
+  struct Job {
+    std::shared_ptr<Act> act;
+    Reply reply;
+    std::unique_ptr<Upload> upload;
+    uint32_t number = 0;
+    process::EventLoop::TimerId timer = 0;
+  };
+  void StartNext();
+  void Finish(uint32_t number, const Result<rpc::InspectReport>& report);
+  std::unique_ptr<Job> TakeRunning(uint32_t number);
+
+  Desk& desk_;
+  Uploads& uploads_;
+  std::deque<std::unique_ptr<Job>> waiting_;
+  std::map<uint32_t, std::unique_ptr<Job>> running_;  // by inspector
+  uint32_t next_number_ = 1;
+};
+
+// SHA-256 over "<sha256 hex>  <path>\n" of every file, by path (api/formats/manifest.md).
+Digest ManifestDigest(std::vector<catalog::VersionFile> files);
+
+}  // namespace glasscase::operations
