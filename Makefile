@@ -5,7 +5,7 @@
 #   make serve          run a server here; its data is in $(DATA)
 #   make test           everything: unit, system, conformance, attacks, faults, fuzz
 #   make test-thread    unit tests under the thread sanitizer
-#   make check          format, clang-tidy, architecture, shellcheck, mypy
+#   make check          format, clang-tidy, architecture, shellcheck, mypy (BASE=main: changed files only)
 #   make format         rewrite the sources as the formatter wants them
 #   make bench          measurements against a peer
 #   make fuzz TARGET=inspect SECONDS=600
@@ -17,6 +17,7 @@ DATA    ?= .glasscase
 SECONDS ?= 60
 TARGET  ?=
 BASE    ?=
+BOOTSTRAP_FLAGS ?=
 
 PYTHON := .deps/venv/bin/python
 BIN    := build/release/bin
@@ -25,7 +26,7 @@ BIN    := build/release/bin
 .DEFAULT_GOAL := build
 
 bootstrap:
-	@tools/bootstrap
+	@tools/bootstrap $(BOOTSTRAP_FLAGS)
 
 build: bootstrap
 	@cmake --preset release --log-level=WARNING

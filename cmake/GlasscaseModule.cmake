@@ -121,8 +121,8 @@ macro(_glasscase_refuse_unparsed function)
   endif()
 endmacro()
 
-# Takes files that do not exist out of the list: the use check of the module then fails and names them, and modules that
-# do not need this one still build.
+# Takes files that do not exist out of the list: the use check of the module then fails the build and names them, while
+# the rest can still be built and tested.
 macro(_glasscase_drop_missing list_name)
   foreach(file IN LISTS ${list_name})
     cmake_path(ABSOLUTE_PATH file NORMALIZE OUTPUT_VARIABLE path)
@@ -257,7 +257,7 @@ function(_glasscase_add_testing_headers)
   endif()
 endfunction()
 
-# Looks through the #include lines of the target's files before it is compiled: include folders travel with the modules
+# Looks through the #include lines of the target's files as a part of every build: include folders travel with the modules
 # that a used module uses, so the compiler alone would let an undeclared use of those pass.
 function(_glasscase_add_use_check target name layer)
   file(GLOB files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc" "${CMAKE_CURRENT_SOURCE_DIR}/*.h")
@@ -288,7 +288,6 @@ set(missing [=[@missing@]=])
     DEPENDS ${files} "${configuration}" "${_glasscase_cmake_dir}/CheckUses.cmake"
     COMMENT "Checking what ${name} includes" VERBATIM)
   add_custom_target(${target}_uses ALL DEPENDS "${stamp}")
-  add_dependencies(${target} ${target}_uses)
   add_dependencies(check_architecture ${target}_uses)
 endfunction()
 

@@ -9,8 +9,9 @@ if(GLASSCASE_APPS)
   install(FILES "${GLASSCASE_DEPS_DIR}/onnxruntime/LICENSE" DESTINATION share/doc/glasscase RENAME LICENSE.onnxruntime
           OPTIONAL)
   install(FILES LICENSE DESTINATION share/doc/glasscase)
-  configure_file(deploy/glasscase.service.in glasscase.service @ONLY)
-  install(FILES "${CMAKE_CURRENT_BINARY_DIR}/glasscase.service" DESTINATION lib/systemd/system)
+  # At install time, when the prefix is known.
+  install(CODE "configure_file(\"${CMAKE_SOURCE_DIR}/deploy/glasscase.service.in\"
+    \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/glasscase.service\" @ONLY)")
   install(FILES apps/glasscase/completions/glasscase.bash RENAME glasscase
           DESTINATION share/bash-completion/completions OPTIONAL)
   install(FILES apps/glasscase/completions/_glasscase DESTINATION share/zsh/site-functions OPTIONAL)

@@ -2,5 +2,6 @@
 #include <glasscase/commands/commands.h>
 
 int main(int argc, char** argv) {
-  return glasscase::commands::Run(glasscase::commands::SurroundingsOfThisProcess(argc, argv, GLASSCASE_VERSION));
+  return glasscase::commands::Run(
+      glasscase::commands::SurroundingsOfThisProcess(argc, argv, GLASSCASE_VERSION));
 }

@@ -93,13 +93,20 @@ Status Limit(__rlimit_resource resource, uint64_t value) {
   return Check(setrlimit(resource, &limit) == 0, "setrlimit");
 }
 
+// SIGXCPU ends the process at the limit, SIGKILL a second later one that blocks it: so the supervisor sees
+// who is to blame.
+Status LimitCpuTime(uint64_t seconds) {
+  const rlimit limit{seconds, seconds + 1};
+  return Check(setrlimit(RLIMIT_CPU, &limit) == 0, "setrlimit");
+}
+
 void LimitResources(const Policy& policy, Confinement& confinement) {
   Record(confinement, "no core dumps", Limit(RLIMIT_CORE, 0));
   if (policy.open_files_max > 0) {
     Record(confinement, "open files limit", Limit(RLIMIT_NOFILE, policy.open_files_max));
   }
   if (policy.cpu_seconds_max > 0) {
-    Record(confinement, "cpu time limit", Limit(RLIMIT_CPU, policy.cpu_seconds_max));
+    Record(confinement, "cpu time limit", LimitCpuTime(policy.cpu_seconds_max));
   }
   if (policy.memory_bytes_max > 0) {
     const Status limited = kSanitized ? Status(Fail(Error::Unimplemented("not applied in a sanitizer build")))

@@ -82,8 +82,12 @@ Result<json::value> Api::SendJson(std::string method, std::string_view path, con
 
 Result<json::value> Api::Get(std::string_view path) { return SendForJson(NewRequest("GET", path)); }
 Result<json::value> Api::Delete(std::string_view path) { return SendForJson(NewRequest("DELETE", path)); }
-Result<json::value> Api::Post(std::string_view path, const json::value& body) { return SendJson("POST", path, body); }
-Result<json::value> Api::Put(std::string_view path, const json::value& body) { return SendJson("PUT", path, body); }
+Result<json::value> Api::Post(std::string_view path, const json::value& body) {
+  return SendJson("POST", path, body);
+}
+Result<json::value> Api::Put(std::string_view path, const json::value& body) {
+  return SendJson("PUT", path, body);
+}
 
 Result<json::value> Api::PostPatiently(std::string_view path, const json::value& body,
                                        std::function<void()> while_waiting) {

@@ -37,7 +37,8 @@ class Api {
  private:
   HttpRequest NewRequest(std::string method, std::string_view path) const;
   Result<boost::json::value> SendForJson(const HttpRequest& request);
-  Result<boost::json::value> SendJson(std::string method, std::string_view path, const boost::json::value& body);
+  Result<boost::json::value> SendJson(std::string method, std::string_view path,
+                                      const boost::json::value& body);
 
   std::string url_;
   const Secret& token_;

@@ -36,7 +36,7 @@ Result<Outcome> Call(Context& context, const CallOptions& options) {
   GC_TRY(const ModelName name, ModelName::Parse(options.model));
   GC_TRY(std::string body, ReadInput(options.input));
   GC_TRY(const json::value input, ParseJson(body, options.input == "-" ? "standard input" : options.input));
-  GC_TRY(Api* api, context.Public());
+  GC_TRY(Api * api, context.Public());
   if (!IsInferBody(input)) {
     GC_TRY(const json::value metadata, api->Get(name.InferPath()));
     GC_TRY(const json::value completed, CompleteInferBody(input, metadata));
@@ -57,12 +57,19 @@ Result<Outcome> Call(Context& context, const CallOptions& options) {
 void AddCallCommand(CommandTree& tree) {
   tree.Add<CallOptions>(
       tree.root(), "call", "Call a model with input from a file or standard input",
-      "glasscase call digits --input pixels.json\necho '[[5.1, 3.5, 1.4, 0.2]]' | glasscase call iris@2 --input -\n"
+      "glasscase call digits --input pixels.json\necho '[[5.1, 3.5, 1.4, 0.2]]' | glasscase call iris@2 "
+      "--input -\n"
       "glasscase call digits --input body.json --json | jq .outputs",
       [](CLI::App& command, CallOptions& options) {
-        command.add_option("model", options.model, "Name, owner/name or UUID of the model")->required()->type_name("MODEL[@V]");
-        command.add_option("--input", options.input, "JSON: nested arrays, an object of arrays by input name, or a whole infer request; - is standard input")
-            ->required()->type_name("FILE|-");
+        command.add_option("model", options.model, "Name, owner/name or UUID of the model")
+            ->required()
+            ->type_name("MODEL[@V]");
+        command
+            .add_option("--input", options.input,
+                        "JSON: nested arrays, an object of arrays by input name, or a whole infer request; - "
+                        "is standard input")
+            ->required()
+            ->type_name("FILE|-");
       },
       Call);
 }

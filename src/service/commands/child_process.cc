@@ -36,7 +36,8 @@ std::vector<char*> ArgumentPointers(const std::string& path, const std::vector<s
 Result<std::string> FindProgram(const std::string& directory, const std::string& name) {
   std::string path = directory + "/" + name;
   if (access(path.c_str(), X_OK) == 0) return path;
-  return Fail(Error::NotFound(name + " is not in " + directory + ": this installation of Glasscase is incomplete"));
+  return Fail(
+      Error::NotFound(name + " is not in " + directory + ": this installation of Glasscase is incomplete"));
 }
 
 int ExitCodeOf(int wait_status) {
@@ -71,7 +72,8 @@ Result<ProgramResult> RunProgram(const std::string& path, const std::vector<std:
   return result;
 }
 
-Result<pid_t> StartProgram(const std::string& path, const std::vector<std::string>& arguments, int inherited_fd) {
+Result<pid_t> StartProgram(const std::string& path, const std::vector<std::string>& arguments,
+                           int inherited_fd) {
   const std::vector<char*> pointers = ArgumentPointers(path, arguments);
   const pid_t parent = getpid();
   const pid_t child = fork();

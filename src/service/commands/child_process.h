@@ -10,7 +10,8 @@
 
 namespace glasscase::commands {
 
-// The path of `name` in `directory`; NotFound when it is not there, saying that the installation is incomplete.
+// The path of `name` in `directory`; NotFound when it is not there, saying that the installation is
+// incomplete.
 Result<std::string> FindProgram(const std::string& directory, const std::string& name);
 
 struct ProgramResult {
@@ -23,7 +24,8 @@ Result<ProgramResult> RunProgram(const std::string& path, const std::vector<std:
 // Starts the program in a process group of its own, so that ^C reaches this process alone; it gets SIGTERM
 // when this process dies, whatever way. `inherited_fd` stays open in it, under its number. Signals that this
 // process blocks are not blocked there.
-Result<pid_t> StartProgram(const std::string& path, const std::vector<std::string>& arguments, int inherited_fd);
+Result<pid_t> StartProgram(const std::string& path, const std::vector<std::string>& arguments,
+                           int inherited_fd);
 
 // As RunProgram's exit_code, from waitpid's status.
 int ExitCodeOf(int wait_status);

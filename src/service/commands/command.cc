@@ -7,12 +7,14 @@ namespace glasscase::commands {
 namespace {
 
 bool IsNumber(std::string_view text) {
-  return !text.empty() && text.size() <= 10 && text.find_first_not_of("0123456789") == std::string_view::npos &&
+  return !text.empty() && text.size() <= 10 &&
+         text.find_first_not_of("0123456789") == std::string_view::npos &&
          text.find_first_not_of('0') != std::string_view::npos;
 }
 
 bool IsUnit(std::string_view text) {
-  static constexpr std::array<std::string_view, 8> kUnits = {"s", "sec", "second", "min", "minute", "h", "hour", "d"};
+  static constexpr std::array<std::string_view, 8> kUnits = {"s",      "sec", "second", "min",
+                                                             "minute", "h",   "hour",   "d"};
   return std::find(kUnits.begin(), kUnits.end(), text) != kUnits.end() || text == "day";
 }
 
@@ -29,7 +31,8 @@ bool IsDuration(std::string_view text) {
 
 bool IsQuota(std::string_view text) {
   const size_t slash = text.find('/');
-  return slash != std::string_view::npos && IsNumber(text.substr(0, slash)) && IsPeriod(text.substr(slash + 1));
+  return slash != std::string_view::npos && IsNumber(text.substr(0, slash)) &&
+         IsPeriod(text.substr(slash + 1));
 }
 
 }  // namespace
@@ -37,22 +40,25 @@ bool IsQuota(std::string_view text) {
 CLI::Validator DurationForm() {
   return CLI::Validator(
       [](std::string& text) {
-        return IsDuration(text) ? std::string() : "a time is written like 30d, 12h, 45min or 90s, not " + text;
+        return IsDuration(text) ? std::string()
+                                : "a time is written like 30d, 12h, 45min or 90s, not " + text;
       },
-      "TIME");
+      "");
 }
 
 CLI::Validator QuotaForm() {
   return CLI::Validator(
       [](std::string& text) {
-        return IsQuota(text) ? std::string() : "a quota is written like 100/min, 5000/d or 10/30s, not " + text;
+        return IsQuota(text) ? std::string()
+                             : "a quota is written like 100/min, 5000/d or 10/30s, not " + text;
       },
-      "N/TIME");
+      "");
 }
 
-CLI::App& CommandTree::Declare(CLI::App& parent, std::string name, std::string what, std::string_view examples) {
+CLI::App& CommandTree::Declare(CLI::App& parent, std::string name, std::string what,
+                               std::string_view examples) {
   CLI::App& command = *parent.add_subcommand(std::move(name), std::move(what));
-  std::string footer = "\nExamples:\n";
+  std::string footer = "Examples:\n";
   while (!examples.empty()) {
     const size_t end = examples.find('\n');
     footer += "  " + std::string(examples.substr(0, end)) + "\n";

@@ -75,12 +75,12 @@ void AddStopCommand(CommandTree& tree);
 void AddIdentityCommands(CommandTree& tree);  // whoami, version
 void AddLoginCommand(CommandTree& tree);
 void AddPublishCommand(CommandTree& tree);
-void AddAccessCommands(CommandTree& tree);    // subject, token, invite, grant, revoke
+void AddAccessCommands(CommandTree& tree);  // subject, token, invite, grant, revoke
 void AddCallCommand(CommandTree& tree);
-void AddModelCommands(CommandTree& tree);     // show, default, retire, erase
+void AddModelCommands(CommandTree& tree);  // show, default, retire, erase
 void AddListCommands(CommandTree& tree);
 void AddStatusCommand(CommandTree& tree);
-void AddKeepingCommands(CommandTree& tree);   // backup, restore
+void AddKeepingCommands(CommandTree& tree);  // backup, restore
 void AddCompletionCommand(CommandTree& tree);
 
 }  // namespace glasscase::commands

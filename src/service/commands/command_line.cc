@@ -10,6 +10,7 @@
 
 #include <glasscase/core/bytes.h>
 
+#include "help_format.h"
 #include "nearest.h"
 #include "text.h"
 
@@ -43,7 +44,8 @@ std::string OptionHint(const CLI::App& root, const std::vector<std::string>& arg
       if (const auto* below = FindBelow(*command, argument)) command = below;
     } else if (argument.size() > 2 && unknown.empty()) {
       const std::string name = argument.substr(0, argument.find('='));
-      if (command->get_option_no_throw(name) == nullptr && root.get_option_no_throw(name) == nullptr) unknown = name;
+      if (command->get_option_no_throw(name) == nullptr && root.get_option_no_throw(name) == nullptr)
+        unknown = name;
     }
   }
   if (unknown.empty()) return {};
@@ -57,22 +59,25 @@ std::string OptionHint(const CLI::App& root, const std::vector<std::string>& arg
   return nearest ? " Did you mean " + *nearest + "?" : std::string();
 }
 
-std::string HelpCommand(const CLI::App& root, const std::vector<std::string>& arguments) {
-  std::string words = "glasscase";
+// The command that the words lead to.
+const CLI::App& CommandOf(const CLI::App& root, const std::vector<std::string>& arguments) {
   const CLI::App* command = &root;
   for (const auto& argument : arguments) {
-    const auto* below = FindBelow(*command, argument);
-    if (below == nullptr) continue;
-    command = below;
-    words += " " + argument;
+    if (const auto* below = FindBelow(*command, argument)) command = below;
   }
-  return words + " --help";
+  return *command;
+}
+
+std::string WordsOf(const CLI::App& command) {
+  return command.get_parent() == nullptr ? "glasscase"
+                                         : WordsOf(*command.get_parent()) + " " + command.get_name();
 }
 
 // The commands run; a ParseError of CLI11 becomes a sentence and exit code 2.
 std::optional<int> Parse(CLI::App& root, const Context& context, const std::vector<std::string>& arguments) {
   const auto refuse = [&](const std::string& why) {
-    context.console.PrintError(Error::InvalidArgument(why + " (" + HelpCommand(root, arguments) + ")"));
+    context.console.PrintError(
+        Error::InvalidArgument(why + " (" + WordsOf(CommandOf(root, arguments)) + " --help)"));
     return kUsedWrongly;
   };
   if (const auto unknown = ExplainUnknownCommand(root, arguments)) return refuse(*unknown);
@@ -81,9 +86,14 @@ std::optional<int> Parse(CLI::App& root, const Context& context, const std::vect
     root.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
     const CLI::App* command = &root;
-    for (auto below = command->get_subcommands(); !below.empty(); below = command->get_subcommands()) command = below.front();
+    for (auto below = command->get_subcommands(); !below.empty(); below = command->get_subcommands())
+      command = below.front();
     std::cout << command->help() << std::flush;
     return kDone;
+  } catch (const CLI::RequiredError& error) {
+    const CLI::App& command = CommandOf(root, arguments);
+    const std::string usage = HelpFormat().make_usage(&command, "");
+    return refuse(Printable(error.what(), 200) + ". " + usage.substr(0, usage.find('\n')));
   } catch (const CLI::ParseError& error) {
     return refuse(Printable(error.what(), 400) + OptionHint(root, arguments));
   }
@@ -100,7 +110,8 @@ std::string Overview() {
 
 void AddOptionsOfAll(CLI::App& root, Context& context) {
   root.add_flag("--json", context.console.json, "Answer in JSON, errors too");
-  root.add_option("--profile", context.profile_name, "Which profile says where and as whom (default: default)")
+  root.add_option("--profile", context.profile_name,
+                  "Which profile says where and as whom (default: default)")
       ->type_name("NAME");
 }
 
@@ -110,11 +121,12 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   CLI::App& root = tree.root();
   root.name("glasscase");
   root.description(Overview());
-  root.footer("\nEach command explains itself: glasscase COMMAND --help\n"
-              "Exit codes: 0 done, 1 refused or failed, 2 used wrongly");
+  root.footer(
+      "Each command explains itself: glasscase COMMAND --help\n"
+      "Exit codes: 0 done, 1 refused or failed, 2 used wrongly");
   root.require_subcommand(1);
   root.fallthrough();  // inherited: --json and --profile may stand anywhere
-  root.get_formatter()->column_width(34);
+  root.formatter(std::make_shared<HelpFormat>());
   root.option_defaults()->always_capture_default(false);
   AddOptionsOfAll(root, context);
 
@@ -133,7 +145,8 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddCompletionCommand(tree);
 }
 
-std::optional<std::string> ExplainUnknownCommand(const CLI::App& root, const std::vector<std::string>& arguments) {
+std::optional<std::string> ExplainUnknownCommand(const CLI::App& root,
+                                                 const std::vector<std::string>& arguments) {
   const CLI::App* command = &root;
   std::string words = "glasscase";
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -146,7 +159,8 @@ std::optional<std::string> ExplainUnknownCommand(const CLI::App& root, const std
     const CLI::App* below = FindBelow(*command, argument);
     if (below == nullptr) {
       const auto nearest = Nearest(argument, names);
-      const std::string hint = nearest ? "Did you mean: " + words + " " + *nearest + "?" : "There are: " + Join(names, ", ");
+      const std::string hint =
+          nearest ? "Did you mean: " + words + " " + *nearest + "?" : "There are: " + Join(names, ", ");
       return "there is no command " + words + " " + Printable(argument, 60) + ". " + hint;
     }
     command = below;
@@ -172,7 +186,8 @@ Surroundings SurroundingsOfThisProcess(int argc, char** argv, std::string versio
     }
   }
   std::error_code error;
-  surroundings.program_directory = std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+  surroundings.program_directory =
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
   return surroundings;
 }
 

@@ -16,6 +16,7 @@ void DeclareCommands(CommandTree& tree, Context& context);
 
 // What is wrong with the first word that names no command, with the nearest one that does; nothing when the
 // words are fine so far.
-std::optional<std::string> ExplainUnknownCommand(const CLI::App& root, const std::vector<std::string>& arguments);
+std::optional<std::string> ExplainUnknownCommand(const CLI::App& root,
+                                                 const std::vector<std::string>& arguments);
 
 }  // namespace glasscase::commands

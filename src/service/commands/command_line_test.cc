@@ -13,7 +13,9 @@ class CommandLineTest : public ::testing::Test {
  protected:
   CommandLineTest() : context_(surroundings_), tree_(root_) { DeclareCommands(tree_, context_); }
 
-  std::string Unknown(std::vector<std::string> arguments) { return ExplainUnknownCommand(root_, arguments).value_or(""); }
+  std::string Unknown(std::vector<std::string> arguments) {
+    return ExplainUnknownCommand(root_, arguments).value_or("");
+  }
   int RunWith(std::vector<std::string> arguments) {
     Surroundings surroundings;
     surroundings.arguments = std::move(arguments);
@@ -36,7 +38,8 @@ class CommandLineTest : public ::testing::Test {
   std::string err_;
 };
 
-void ForEachCommand(const CLI::App& app, std::vector<std::string> words, const std::function<void(const std::vector<std::string>&)>& visit) {
+void ForEachCommand(const CLI::App& app, std::vector<std::string> words,
+                    const std::function<void(const std::vector<std::string>&)>& visit) {
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     auto longer = words;
     longer.push_back(command->get_name());
@@ -57,8 +60,10 @@ TEST_F(CommandLineTest, EveryCommandExplainsItselfWithExamples) {
 }
 
 TEST_F(CommandLineTest, AnUnknownCommandSuggestsTheNearest) {
-  EXPECT_EQ(Unknown({"publsh", "x"}), "there is no command glasscase publsh. Did you mean: glasscase publish?");
-  EXPECT_EQ(Unknown({"list", "model"}), "there is no command glasscase list model. Did you mean: glasscase list models?");
+  EXPECT_EQ(Unknown({"publsh", "x"}),
+            "there is no command glasscase publsh. Did you mean: glasscase publish?");
+  EXPECT_EQ(Unknown({"list", "model"}),
+            "there is no command glasscase list model. Did you mean: glasscase list models?");
   EXPECT_EQ(Unknown({"--profile", "x", "--json", "whoami"}), "");
   EXPECT_NE(Unknown({}).find("needs a command"), std::string::npos);
   EXPECT_NE(Unknown({"token"}).find("create, rotate"), std::string::npos);
@@ -95,9 +100,12 @@ TEST_F(CommandLineTest, WithoutATokenItSaysHowToGetOne) {
 TEST_F(CommandLineTest, DurationsAndQuotasHaveTheirForm) {
   std::string text;
   for (const char* good : {"30d", "12h", "45min", "90s"}) EXPECT_EQ(DurationForm()(text = good), "") << good;
-  for (const char* bad : {"", "d", "0d", "-1d", "1.5h", "30 d", "1y", "99999999999d"}) EXPECT_NE(DurationForm()(text = bad), "") << bad;
-  for (const char* good : {"1/s", "100/min", "5/10min", "7/day"}) EXPECT_EQ(QuotaForm()(text = good), "") << good;
-  for (const char* bad : {"", "100", "/min", "0/min", "100/0min", "100/fortnight", "-1/s"}) EXPECT_NE(QuotaForm()(text = bad), "") << bad;
+  for (const char* bad : {"", "d", "0d", "-1d", "1.5h", "30 d", "1y", "99999999999d"})
+    EXPECT_NE(DurationForm()(text = bad), "") << bad;
+  for (const char* good : {"1/s", "100/min", "5/10min", "7/day"})
+    EXPECT_EQ(QuotaForm()(text = good), "") << good;
+  for (const char* bad : {"", "100", "/min", "0/min", "100/0min", "100/fortnight", "-1/s"})
+    EXPECT_NE(QuotaForm()(text = bad), "") << bad;
 }
 
 TEST_F(CommandLineTest, CompletionsKnowEveryCommand) {

@@ -49,7 +49,8 @@ std::vector<Place> Places(const CLI::App& root) {
 std::string CaseArms(const CLI::App& root) {
   std::string arms;
   for (const Place& place : Places(root)) {
-    arms += "    \"" + place.path + "\") words=\"" + Join(place.commands, " ") + "\"; options=\"" + Join(place.options, " ") + "\" ;;\n";
+    arms += "    \"" + place.path + "\") words=\"" + Join(place.commands, " ") + "\"; options=\"" +
+            Join(place.options, " ") + "\" ;;\n";
   }
   return arms;
 }
@@ -76,10 +77,13 @@ std::string BashCompletion(const CLI::App& root) {
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "    longer=\"${path:+$path }${COMP_WORDS[i]}\"\n"
          "    case \"$longer\" in\n"
-         "      " + AllCommandWords(root) + ") path=\"$longer\" ;;\n"
+         "      " +
+         AllCommandWords(root) +
+         ") path=\"$longer\" ;;\n"
          "    esac\n"
          "  done\n"
-         "  case \"$path\" in\n" + CaseArms(root) +
+         "  case \"$path\" in\n" +
+         CaseArms(root) +
          "  esac\n"
          "  if [[ $current == -* ]]; then\n"
          "    mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$current\")\n"
@@ -100,11 +104,14 @@ std::string ZshCompletion(const CLI::App& root) {
          "  for ((i = 2; i < CURRENT; i++)); do\n"
          "    longer=\"${path_words:+$path_words }${words[i]}\"\n"
          "    case \"$longer\" in\n"
-         "      " + AllCommandWords(root) + ") path_words=\"$longer\" ;;\n"
+         "      " +
+         AllCommandWords(root) +
+         ") path_words=\"$longer\" ;;\n"
          "    esac\n"
          "  done\n"
          "  local words=\"\" options=\"\"\n"
-         "  case \"$path_words\" in\n" + CaseArms(root) +
+         "  case \"$path_words\" in\n" +
+         CaseArms(root) +
          "  esac\n"
          "  if [[ $current == -* ]]; then\n"
          "    compadd -- ${=options}\n"
@@ -122,28 +129,34 @@ std::string FishCompletion(const CLI::App& root) {
   const auto quoted = [](const CLI::App& app) { return ShellQuote(app.get_description()); };
   for (const CLI::App* command : CommandsBelow(root)) {
     const std::string& name = command->get_name();
-    script += "complete -c glasscase -n __fish_use_subcommand -f -a " + name + " -d " + quoted(*command) + "\n";
+    script +=
+        "complete -c glasscase -n __fish_use_subcommand -f -a " + name + " -d " + quoted(*command) + "\n";
     std::vector<std::string> below;
     for (const CLI::App* second : CommandsBelow(*command)) below.push_back(second->get_name());
     for (const CLI::App* second : CommandsBelow(*command)) {
-      script += "complete -c glasscase -n '__fish_seen_subcommand_from " + name + "; and not __fish_seen_subcommand_from " +
-                Join(below, " ") + "' -f -a " + second->get_name() + " -d " + quoted(*second) + "\n";
+      script += "complete -c glasscase -n '__fish_seen_subcommand_from " + name +
+                "; and not __fish_seen_subcommand_from " + Join(below, " ") + "' -f -a " +
+                second->get_name() + " -d " + quoted(*second) + "\n";
     }
   }
   for (const Place& place : Places(root)) {
     if (place.path.empty() || !place.commands.empty()) continue;
     std::string seen = "__fish_seen_subcommand_from " + place.path;
     if (const size_t space = place.path.find(' '); space != std::string::npos) {
-      seen = "__fish_seen_subcommand_from " + place.path.substr(0, space) + "; and __fish_seen_subcommand_from " + place.path.substr(space + 1);
+      seen = "__fish_seen_subcommand_from " + place.path.substr(0, space) +
+             "; and __fish_seen_subcommand_from " + place.path.substr(space + 1);
     }
     for (const CLI::Option* option : place.app->get_options()) {
       for (const auto& name : option->get_lnames()) {
-        script += "complete -c glasscase -n '" + seen + "' -l " + name + (option->get_expected_max() > 0 ? " -r" : "") + " -d " +
+        script += "complete -c glasscase -n '" + seen + "' -l " + name +
+                  (option->get_expected_max() > 0 ? " -r" : "") + " -d " +
                   ShellQuote(option->get_description()) + "\n";
       }
     }
   }
-  script += "complete -c glasscase -l json -d 'Answer in JSON'\ncomplete -c glasscase -l profile -r -d 'Which profile'\n";
+  script +=
+      "complete -c glasscase -l json -d 'Answer in JSON'\ncomplete -c glasscase -l profile -r -d 'Which "
+      "profile'\n";
   return script;
 }
 
@@ -154,10 +167,14 @@ void AddCompletionCommand(CommandTree& tree) {
       "glasscase completion fish > ~/.config/fish/completions/glasscase.fish",
       [](CLI::App& command, CompletionOptions& options) {
         command.add_option("shell", options.shell, "bash, zsh or fish")
-            ->required()->check(CLI::IsMember(std::vector<std::string>{"bash", "zsh", "fish"}))->type_name("bash|zsh|fish");
+            ->required()
+            ->check(CLI::IsMember(std::vector<std::string>{"bash", "zsh", "fish"}))
+            ->type_name("bash|zsh|fish");
       },
       [&tree](Context& context, const CompletionOptions& options) {
-        const auto make = options.shell == "bash" ? BashCompletion : options.shell == "zsh" ? ZshCompletion : FishCompletion;
+        const auto make = options.shell == "bash"  ? BashCompletion
+                          : options.shell == "zsh" ? ZshCompletion
+                                                   : FishCompletion;
         context.console.Print(make(tree.root()));
         return Done();
       });

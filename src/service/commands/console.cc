@@ -51,7 +51,8 @@ void Console::PrintLine(std::string_view text) const { std::cout << text << "\n"
 
 void Console::PrintJson(const json::value& value) const { PrintLine(json::serialize(value)); }
 
-void Console::PrintTable(const std::vector<std::vector<std::string>>& rows, std::string_view when_empty) const {
+void Console::PrintTable(const std::vector<std::vector<std::string>>& rows,
+                         std::string_view when_empty) const {
   if (rows.size() < 2) {
     Note(when_empty);
     return;
@@ -66,7 +67,8 @@ void Console::Note(std::string_view text) const {
 
 void Console::PrintError(const Error& error) const {
   if (json) {
-    std::cerr << json::serialize(json::object{{"error", error.message()}, {"code", CodeName(error.code())}}) << "\n";
+    std::cerr << json::serialize(json::object{{"error", error.message()}, {"code", CodeName(error.code())}})
+              << "\n";
   } else {
     std::cerr << "glasscase: " << Visible(error.message(), true) << "\n";
   }
@@ -82,7 +84,8 @@ Result<Secret> Console::AskSecret(std::string_view prompt) const {
     std::getline(std::cin, line);
   }
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-  if (line.empty()) return Fail(Error::InvalidArgument(std::string(prompt) + ": nothing was given on standard input"));
+  if (line.empty())
+    return Fail(Error::InvalidArgument(std::string(prompt) + ": nothing was given on standard input"));
   return Secret(std::move(line));
 }
 

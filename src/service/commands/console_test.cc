@@ -18,7 +18,8 @@ TEST(ConsoleTest, WithJsonErrorsAreObjects) {
   ::testing::internal::CaptureStderr();
   console.Note("not for machines");
   console.PrintError(Error::NotFound("no model \"x\""));
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "{\"error\":\"no model \\\"x\\\"\",\"code\":\"not_found\"}\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "{\"error\":\"no model \\\"x\\\"\",\"code\":\"not_found\"}\n");
 }
 
 TEST(ConsoleTest, AnEmptyTableSaysSoOnStderr) {

@@ -26,7 +26,8 @@ Result<const Profile*> Context::Connection() {
   if (connection_) return &*connection_;
   GC_TRY(std::optional<Profile> stored, profiles_.Load(profile_name));
   if (!stored && profile_name != "default") {
-    return Fail(Error::FailedPrecondition("there is no profile " + profile_name + " (" + profiles_.PathOf(profile_name).string() +
+    return Fail(Error::FailedPrecondition("there is no profile " + profile_name + " (" +
+                                          profiles_.PathOf(profile_name).string() +
                                           "): glasscase login URL --profile " + profile_name + " makes it"));
   }
   Profile profile;
@@ -47,11 +48,13 @@ Result<const Profile*> Context::Connection() {
 
 Result<Api*> Context::Open(std::unique_ptr<Api>& api, const std::string& url) {
   if (api) return api.get();
-  if (auto valid = CheckServerUrl(url); !valid) return Fail(Error::FailedPrecondition(valid.error().message()));
+  if (auto valid = CheckServerUrl(url); !valid)
+    return Fail(Error::FailedPrecondition(valid.error().message()));
   if (connection_->token.empty()) {
-    return Fail(Error::Unauthenticated(
-        "no token: run `glasscase init` where the server is to run, `glasscase login URL` with the invitation you were "
-        "given, or set GLASSCASE_TOKEN"));
+    return Fail(
+        Error::Unauthenticated("no token: run `glasscase init` where the server is to run, `glasscase login "
+                               "URL` with the invitation you were "
+                               "given, or set GLASSCASE_TOKEN"));
   }
   if (url.starts_with("http://") && !IsLoopbackUrl(url)) {
     console.Note("note: the token travels to " + url + " unencrypted");
@@ -63,7 +66,8 @@ Result<Api*> Context::Open(std::unique_ptr<Api>& api, const std::string& url) {
 Result<Api*> Context::Public() {
   GC_TRY(const Profile* profile, Connection());
   if (profile->url.empty()) {
-    return Fail(Error::FailedPrecondition("no server is known: run `glasscase login URL`, or set GLASSCASE_URL"));
+    return Fail(
+        Error::FailedPrecondition("no server is known: run `glasscase login URL`, or set GLASSCASE_URL"));
   }
   return Open(public_, profile->url);
 }
@@ -71,9 +75,10 @@ Result<Api*> Context::Public() {
 Result<Api*> Context::Control() {
   GC_TRY(const Profile* profile, Connection());
   if (profile->control_url.empty()) {
-    return Fail(Error::FailedPrecondition(
-        "this needs the server's control address, which the profile does not have (learners have none); owners set "
-        "GLASSCASE_CONTROL_URL, for example http://127.0.0.1:8010"));
+    return Fail(
+        Error::FailedPrecondition("this needs the server's control address, which the profile does not have "
+                                  "(learners have none); owners set "
+                                  "GLASSCASE_CONTROL_URL, for example http://127.0.0.1:8010"));
   }
   return Open(control_, profile->control_url);
 }
@@ -87,12 +92,14 @@ Result<fs::path> Context::DataDirectory(const std::string& option) {
   }
   if (path.empty()) {
     const std::string home = Environment("XDG_DATA_HOME");
-    path = !home.empty() && home.front() == '/' ? fs::path(home) : fs::path(Environment("HOME")) / ".local/share";
+    path = !home.empty() && home.front() == '/' ? fs::path(home)
+                                                : fs::path(Environment("HOME")) / ".local/share";
     path /= "glasscase";
   }
   std::error_code error;
   const fs::path absolute = fs::absolute(path, error);
-  if (error) return Fail(Error::FailedPrecondition("could not resolve " + path.string() + ": " + error.message()));
+  if (error)
+    return Fail(Error::FailedPrecondition("could not resolve " + path.string() + ": " + error.message()));
   return absolute.lexically_normal();
 }
 

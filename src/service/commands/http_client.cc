@@ -95,19 +95,24 @@ Error HttpClient::Explain(int code, const std::string& url, const char* detail) 
   switch (code) {
     case CURLE_ABORTED_BY_CALLBACK: return {Code::kCancelled, "interrupted"};
     case CURLE_COULDNT_CONNECT:
-      return Error::Unavailable("nothing answers at " + server + ": is it running? start it with: glasscase serve");
+      return Error::Unavailable("nothing answers at " + server +
+                                ": is it running? start it with: glasscase serve");
     case CURLE_COULDNT_RESOLVE_HOST: return Error::Unavailable("there is no such host: " + server);
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-      return Error::Unavailable("the server at " + server + " does not hold the key that this profile expects (" + pin_ +
-                                "): someone may be in between. If its certificate was replaced, log in again with a new invitation");
+      return Error::Unavailable("the server at " + server +
+                                " does not hold the key that this profile expects (" + pin_ +
+                                "): someone may be in between. If its certificate was replaced, log in again "
+                                "with a new invitation");
     case CURLE_PEER_FAILED_VERIFICATION:
-      return Error::Unavailable("the certificate of " + server + " is not trusted here (" + detail +
-                                "). For a self-signed one, log in with an invitation, which carries the key's pin");
+      return Error::Unavailable(
+          "the certificate of " + server + " is not trusted here (" + detail +
+          "). For a self-signed one, log in with an invitation, which carries the key's pin");
     case CURLE_OPERATION_TIMEDOUT: return Error::Unavailable("no answer in time from " + server);
     case CURLE_WRITE_ERROR: return Error::Unavailable("the answer of " + server + " is over 1 GiB");
     default: break;
   }
-  return Error::Unavailable("no answer from " + server + ": " + (*detail != '\0' ? detail : curl_easy_strerror(static_cast<CURLcode>(code))));
+  return Error::Unavailable("no answer from " + server + ": " +
+                            (*detail != '\0' ? detail : curl_easy_strerror(static_cast<CURLcode>(code))));
 }
 
 Result<HttpAnswer> HttpClient::Send(const HttpRequest& request) {

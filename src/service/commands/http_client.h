@@ -18,7 +18,7 @@ struct HttpRequest {
   const Secret* token = nullptr;  // sent as bearer; none when null or empty
   std::string content_type;
   std::string body;
-  int64_t timeout_seconds = 60;   // 0: as long as it takes
+  int64_t timeout_seconds = 60;  // 0: as long as it takes
   // A streamed body instead of `body`: fills the buffer and returns how much; 0 at the end.
   std::function<size_t(char* buffer, size_t size)> read_body;
   int64_t read_body_bytes = 0;

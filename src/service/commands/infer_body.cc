@@ -44,23 +44,25 @@ struct NestedArray {
 Status Flatten(const json::value& value, size_t depth, NestedArray& out) {
   const auto* list = value.if_array();
   if (list == nullptr) {
-    if (depth != out.shape.size()) return Fail(Error::FailedPrecondition("some elements are nested deeper than others"));
+    if (depth != out.shape.size())
+      return Fail(Error::FailedPrecondition("some elements are nested deeper than others"));
     out.flat.push_back(value);
     return Ok();
   }
   if (out.flat.empty() && depth == out.shape.size()) out.shape.push_back(static_cast<int64_t>(list->size()));
-  if (depth >= out.shape.size()) return Fail(Error::FailedPrecondition("some elements are nested deeper than others"));
+  if (depth >= out.shape.size())
+    return Fail(Error::FailedPrecondition("some elements are nested deeper than others"));
   if (out.shape[depth] != static_cast<int64_t>(list->size())) {
-    return Fail(Error::FailedPrecondition("lists of unequal length: " + std::to_string(out.shape[depth]) + " and " +
-                                          std::to_string(list->size()) + " elements"));
+    return Fail(Error::FailedPrecondition("lists of unequal length: " + std::to_string(out.shape[depth]) +
+                                          " and " + std::to_string(list->size()) + " elements"));
   }
   for (const auto& element : *list) GC_TRY_VOID(Flatten(element, depth + 1, out));
   return Ok();
 }
 
 bool Fits(const Shape& wanted, const Shape& given) {
-  return wanted.size() == given.size() &&
-         std::equal(wanted.begin(), wanted.end(), given.begin(), [](int64_t w, int64_t g) { return w < 0 || w == g; });
+  return wanted.size() == given.size() && std::equal(wanted.begin(), wanted.end(), given.begin(),
+                                                     [](int64_t w, int64_t g) { return w < 0 || w == g; });
 }
 
 // The wanted shape with its one open dimension filled in so that it holds `count` elements.
@@ -88,7 +90,8 @@ Result<Shape> ChooseShape(const Shape& wanted, const Shape& given, int64_t count
   if (Fits(wanted, with_row)) return with_row;
   const bool flat = given.size() <= 1;
   if (const auto filled = flat ? FillToCount(wanted, count) : std::nullopt) return *filled;
-  return Fail(Error::FailedPrecondition("the model takes shape " + ShapeText(wanted) + ", given is " + ShapeText(given)));
+  return Fail(Error::FailedPrecondition("the model takes shape " + ShapeText(wanted) + ", given is " +
+                                        ShapeText(given)));
 }
 
 Result<json::value> CompleteInput(const json::value& described, const json::value& data) {
@@ -130,7 +133,8 @@ void CollectScalars(const json::value& value, std::vector<std::string>& texts) {
 
 bool IsInferBody(const json::value& input) {
   const auto& inputs = ArrayOf(input, "inputs");
-  return !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [](const json::value& v) { return v.is_object(); });
+  return !inputs.empty() &&
+         std::all_of(inputs.begin(), inputs.end(), [](const json::value& v) { return v.is_object(); });
 }
 
 Result<json::value> CompleteInferBody(const json::value& input, const json::value& metadata) {
@@ -139,7 +143,8 @@ Result<json::value> CompleteInferBody(const json::value& input, const json::valu
   const auto* named = input.if_object();
   if (named == nullptr) {
     if (described.size() != 1) {
-      return Fail(Error::FailedPrecondition("the model has several inputs: give an object with an array for each of " + NamesOf(described)));
+      return Fail(Error::FailedPrecondition(
+          "the model has several inputs: give an object with an array for each of " + NamesOf(described)));
     }
     GC_TRY(json::value completed, CompleteInput(described.front(), input));
     inputs.push_back(std::move(completed));
@@ -147,14 +152,18 @@ Result<json::value> CompleteInferBody(const json::value& input, const json::valu
   }
   for (const auto& tensor : described) {
     const auto* data = named->if_contains(TextOf(tensor, "name"));
-    if (data == nullptr) return Fail(Error::FailedPrecondition("input " + TextOf(tensor, "name") + " is missing"));
+    if (data == nullptr)
+      return Fail(Error::FailedPrecondition("input " + TextOf(tensor, "name") + " is missing"));
     GC_TRY(json::value completed, CompleteInput(tensor, *data));
     inputs.push_back(std::move(completed));
   }
   for (const auto& member : *named) {
-    const auto is_it = [&](const json::value& tensor) { return TextOf(tensor, "name") == std::string_view(member.key()); };
+    const auto is_it = [&](const json::value& tensor) {
+      return TextOf(tensor, "name") == std::string_view(member.key());
+    };
     if (std::none_of(described.begin(), described.end(), is_it)) {
-      return Fail(Error::FailedPrecondition("the model has no input " + Printable(member.key()) + "; it has " + NamesOf(described)));
+      return Fail(Error::FailedPrecondition("the model has no input " + Printable(member.key()) +
+                                            "; it has " + NamesOf(described)));
     }
   }
   return json::value{{"inputs", std::move(inputs)}};
@@ -168,11 +177,16 @@ std::string FormatOutputs(const json::value& answer) {
     CollectScalars(ValueOf(output, "data"), values);
     const bool cut = values.size() > kShownValuesMax;
     if (cut) values.resize(kShownValuesMax);
-    const size_t row = shape.size() < 2 ? std::max<size_t>(values.size(), 1) : static_cast<size_t>(std::max<int64_t>(shape.back(), 1));
+    const size_t row = shape.size() < 2 ? std::max<size_t>(values.size(), 1)
+                                        : static_cast<size_t>(std::max<int64_t>(shape.back(), 1));
     text += ShownOf(output, "name") + "  " + ShownOf(output, "datatype") + " " + ShapeText(shape) + "\n";
     for (size_t begin = 0; begin < values.size(); begin += row) {
       const size_t end = std::min(begin + row, values.size());
-      text += "  " + Join({values.begin() + static_cast<std::ptrdiff_t>(begin), values.begin() + static_cast<std::ptrdiff_t>(end)}, " ") + "\n";
+      text += "  " +
+              Join({values.begin() + static_cast<std::ptrdiff_t>(begin),
+                    values.begin() + static_cast<std::ptrdiff_t>(end)},
+                   " ") +
+              "\n";
     }
     if (cut) text += "  ... (--json prints all)\n";
   }

@@ -13,9 +13,10 @@ namespace glasscase::commands {
 bool IsInferBody(const boost::json::value& input);
 
 // Makes that body from a bare nested array (a model with one input) or from an object name -> array, with
-// datatypes and shapes from the model's metadata. A missing first dimension is added, and a flat list is given
-// the input's shape where only one is possible. FailedPrecondition names the input and both shapes.
-Result<boost::json::value> CompleteInferBody(const boost::json::value& input, const boost::json::value& metadata);
+// datatypes and shapes from the model's metadata. A missing first dimension is added, and a flat list is
+// given the input's shape where only one is possible. FailedPrecondition names the input and both shapes.
+Result<boost::json::value> CompleteInferBody(const boost::json::value& input,
+                                             const boost::json::value& metadata);
 
 // The outputs of an infer answer for people: one line each, or one line per row.
 std::string FormatOutputs(const boost::json::value& answer);

@@ -19,17 +19,21 @@ std::string Complete(const char* input, const json::value& metadata) {
 }
 
 TEST(CompleteInferBodyTest, ANestedArrayGetsNameTypeAndShape) {
-  EXPECT_EQ(Complete("[[1,2],[3,4]]", kOneInput), R"({"inputs":[{"name":"x","datatype":"FP32","shape":[2,2],"data":[1,2,3,4]}]})");
+  EXPECT_EQ(Complete("[[1,2],[3,4]]", kOneInput),
+            R"({"inputs":[{"name":"x","datatype":"FP32","shape":[2,2],"data":[1,2,3,4]}]})");
 }
 
 TEST(CompleteInferBodyTest, OneRowAndFlatListsAreCompleted) {
-  EXPECT_EQ(Complete("[1,2]", kOneInput), R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]})");
-  EXPECT_EQ(Complete("[1,2,3,4]", kOneInput), R"({"inputs":[{"name":"x","datatype":"FP32","shape":[2,2],"data":[1,2,3,4]}]})");
+  EXPECT_EQ(Complete("[1,2]", kOneInput),
+            R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]})");
+  EXPECT_EQ(Complete("[1,2,3,4]", kOneInput),
+            R"({"inputs":[{"name":"x","datatype":"FP32","shape":[2,2],"data":[1,2,3,4]}]})");
 }
 
 TEST(CompleteInferBodyTest, ObjectsNameTheirInputs) {
-  EXPECT_EQ(Complete(R"({"b":["q"],"a":[1,2]})", kTwoInputs),
-            R"({"inputs":[{"name":"a","datatype":"INT32","shape":[2],"data":[1,2]},{"name":"b","datatype":"BYTES","shape":[1],"data":["q"]}]})");
+  EXPECT_EQ(
+      Complete(R"({"b":["q"],"a":[1,2]})", kTwoInputs),
+      R"({"inputs":[{"name":"a","datatype":"INT32","shape":[2],"data":[1,2]},{"name":"b","datatype":"BYTES","shape":[1],"data":["q"]}]})");
 }
 
 TEST(CompleteInferBodyTest, MistakesNameTheInput) {
@@ -37,7 +41,8 @@ TEST(CompleteInferBodyTest, MistakesNameTheInput) {
   EXPECT_EQ(Complete("[[1,2],[3]]", kOneInput), "input x: lists of unequal length: 2 and 1 elements");
   EXPECT_EQ(Complete("[[1,[2]]]", kOneInput), "input x: some elements are nested deeper than others");
   EXPECT_EQ(Complete("[[1,2],3]", kOneInput), "input x: some elements are nested deeper than others");
-  EXPECT_EQ(Complete("[1]", kTwoInputs), "the model has several inputs: give an object with an array for each of a, b");
+  EXPECT_EQ(Complete("[1]", kTwoInputs),
+            "the model has several inputs: give an object with an array for each of a, b");
   EXPECT_EQ(Complete(R"({"a":[1,2]})", kTwoInputs), "input b is missing");
   EXPECT_EQ(Complete(R"({"a":[1,2],"b":[],"c":1})", kTwoInputs), "the model has no input c; it has a, b");
 }
@@ -53,7 +58,8 @@ TEST(FormatOutputsTest, RowsAndNumbersAreReadable) {
       R"({"outputs":[{"name":"label","datatype":"INT64","shape":[1],"data":[7]},
                      {"name":"p","datatype":"FP32","shape":[2,2],"data":[0.1,0.9,1,0]},
                      {"name":"s","datatype":"BYTES","shape":[1],"data":["a\u001b"]}]})");
-  EXPECT_EQ(FormatOutputs(answer), "label  INT64 [1]\n  7\np  FP32 [2, 2]\n  0.1 0.9\n  1 0\ns  BYTES [1]\n  \"a\\x1b\"\n");
+  EXPECT_EQ(FormatOutputs(answer),
+            "label  INT64 [1]\n  7\np  FP32 [2, 2]\n  0.1 0.9\n  1 0\ns  BYTES [1]\n  \"a\\x1b\"\n");
 }
 
 }  // namespace

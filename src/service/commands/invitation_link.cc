@@ -17,14 +17,16 @@ Status ReadPart(std::string_view part, InvitationLink& link) {
     link.credential = Secret(std::string(part));
     return Ok();
   }
-  if (part.starts_with("pin=sha256//") && FromBase64(part.substr(12)) && FromBase64(part.substr(12))->size() == 32) {
+  if (part.starts_with("pin=sha256//") && FromBase64(part.substr(12)) &&
+      FromBase64(part.substr(12))->size() == 32) {
     link.pin = part.substr(4);
     return Ok();
   }
   // The part is not quoted: it may be a credential with a slip in it.
-  return Fail(Error::InvalidArgument(
-      "after # an invitation (gci_...) and, joined by &, pin=sha256//... are expected; was the line copied whole and "
-      "in quotes?"));
+  return Fail(
+      Error::InvalidArgument("after # an invitation (gci_...) and, joined by &, pin=sha256//... are "
+                             "expected; was the line copied whole and "
+                             "in quotes?"));
 }
 
 }  // namespace
@@ -57,8 +59,8 @@ Status CheckServerUrl(std::string_view url) {
   const std::string_view authority = Authority(url);
   const bool plain = url.find_first_of("?# \t\r\n@\\") == std::string_view::npos;
   if (scheme && plain && !authority.empty() && authority.front() != ':') return Ok();
-  return Fail(Error::InvalidArgument("a server's address is written http://HOST:PORT or https://HOST[:PORT]: " +
-                                     Printable(url)));
+  return Fail(Error::InvalidArgument(
+      "a server's address is written http://HOST:PORT or https://HOST[:PORT]: " + Printable(url)));
 }
 
 bool IsLoopbackUrl(std::string_view url) {

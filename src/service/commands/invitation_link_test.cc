@@ -29,8 +29,8 @@ TEST(InvitationLinkTest, RefusalsDoNotQuoteWhatMayBeASecret) {
 }
 
 TEST(InvitationLinkTest, OnlyHttpAddressesAreServers) {
-  for (const char* text : {"", "ftp://a", "http://", "http://:80", "//a", "http://user@a", "http://a?x", "http://a b",
-                           "http://a#pin=md5//x", "http://a#pin=sha256//short"}) {
+  for (const char* text : {"", "ftp://a", "http://", "http://:80", "//a", "http://user@a", "http://a?x",
+                           "http://a b", "http://a#pin=md5//x", "http://a#pin=sha256//short"}) {
     EXPECT_FALSE(InvitationLink::Parse(text).has_value()) << text;
   }
 }

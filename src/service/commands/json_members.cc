@@ -20,7 +20,9 @@ std::string TextOf(const json::value& object, std::string_view member) {
   return text == nullptr ? std::string() : std::string(*text);
 }
 
-std::string ShownOf(const json::value& object, std::string_view member) { return Visible(TextOf(object, member)); }
+std::string ShownOf(const json::value& object, std::string_view member) {
+  return Visible(TextOf(object, member));
+}
 
 double NumberOf(const json::value& object, std::string_view member) {
   const auto& value = ValueOf(object, member);

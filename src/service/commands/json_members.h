@@ -12,7 +12,7 @@
 
 namespace glasscase::commands {
 
-std::string TextOf(const boost::json::value& object, std::string_view member);  // as the server sent it
+std::string TextOf(const boost::json::value& object, std::string_view member);   // as the server sent it
 std::string ShownOf(const boost::json::value& object, std::string_view member);  // Visible
 int64_t IntegerOf(const boost::json::value& object, std::string_view member);
 double NumberOf(const boost::json::value& object, std::string_view member);

@@ -16,7 +16,8 @@ struct KeepingOptions {
 };
 
 // Both are done by the custodian's program, which alone knows the data directory's format.
-Result<Outcome> RunCustodian(const Context& context, const std::vector<std::string>& arguments, const json::object& done, const std::string& sentence) {
+Result<Outcome> RunCustodian(const Context& context, const std::vector<std::string>& arguments,
+                             const json::object& done, const std::string& sentence) {
   GC_TRY(const std::string program, FindProgram(context.program_directory(), "glasscase-custodian"));
   GC_TRY(const ProgramResult result, RunProgram(program, arguments));
   if (result.exit_code != 0) return Outcome{1};  // it has said why
@@ -32,7 +33,8 @@ Result<Outcome> Backup(Context& context, const KeepingOptions& options) {
   GC_TRY(const fs::path data, context.DataDirectory(options.data));
   const std::string out = fs::absolute(options.backup).lexically_normal().string();
   return RunCustodian(context, {"--backup", data.string(), out}, {{"backup", out}, {"data", data.string()}},
-                      "backed up " + data.string() + " to " + out + ". It holds the installation's keys: keep it as safe as the original");
+                      "backed up " + data.string() + " to " + out +
+                          ". It holds the installation's keys: keep it as safe as the original");
 }
 
 Result<Outcome> Restore(Context& context, const KeepingOptions& options) {
@@ -49,16 +51,23 @@ void AddKeepingCommands(CommandTree& tree) {
       tree.root(), "backup", "Copy the data directory, also while it is served",
       "glasscase backup /mnt/backup/2026-11-20\nglasscase backup out --data /srv/glasscase",
       [](CLI::App& command, KeepingOptions& options) {
-        command.add_option("out", options.backup, "Folder to make; must not exist")->required()->type_name("DIR_OUT");
-        command.add_option("--data", options.data, "Data directory (default: as for serve)")->type_name("DIR");
+        command.add_option("out", options.backup, "Folder to make; must not exist")
+            ->required()
+            ->type_name("DIR_OUT");
+        command.add_option("--data", options.data, "Data directory (default: as for serve)")
+            ->type_name("DIR");
       },
       Backup);
   tree.Add<KeepingOptions>(
       tree.root(), "restore", "Make a data directory from a backup",
       "glasscase restore /mnt/backup/2026-11-20 --data /srv/glasscase",
       [](CLI::App& command, KeepingOptions& options) {
-        command.add_option("backup", options.backup, "What `glasscase backup` made")->required()->type_name("BACKUP");
-        command.add_option("--data", options.data, "Data directory to make; must not exist or be empty")->required()->type_name("DIR");
+        command.add_option("backup", options.backup, "What `glasscase backup` made")
+            ->required()
+            ->type_name("BACKUP");
+        command.add_option("--data", options.data, "Data directory to make; must not exist or be empty")
+            ->required()
+            ->type_name("DIR");
       },
       Restore);
 }

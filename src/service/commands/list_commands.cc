@@ -19,8 +19,8 @@ struct ListOptions {
 
 // Prints the array `member` of an answer: as it is with --json, else as a table.
 template <typename MakeRow>
-Result<Outcome> PrintList(const Context& context, const json::value& answer, std::string_view member, Row heading,
-                          MakeRow make_row, std::string_view when_empty) {
+Result<Outcome> PrintList(const Context& context, const json::value& answer, std::string_view member,
+                          Row heading, MakeRow make_row, std::string_view when_empty) {
   const json::array& items = ArrayOf(answer, member);
   if (context.console.json) {
     context.console.PrintJson(items);
@@ -48,52 +48,70 @@ Row ModelRow(const json::value& model) {
   std::vector<std::string> versions;
   for (const auto& version : ArrayOf(model, "versions")) {
     const std::string state = ShownOf(version, "state");
-    versions.push_back(ShownOf(version, "version") + (state.empty() || state == "published" ? "" : " (" + state + ")"));
+    versions.push_back(ShownOf(version, "version") +
+                       (state.empty() || state == "published" ? "" : " (" + state + ")"));
   }
-  return {ShownOf(model, "name"), OrDash(ShownOf(model, "default_version")), OrDash(Join(versions, ", ")), ShownOf(model, "id")};
+  return {ShownOf(model, "name"), OrDash(ShownOf(model, "default_version")), OrDash(Join(versions, ", ")),
+          ShownOf(model, "id")};
 }
 
 Result<Outcome> ListModels(Context& context, const ListOptions&) {
-  GC_TRY(Api* api, context.Public());
+  GC_TRY(Api * api, context.Public());
   GC_TRY(const json::value answer, api->Get("/glasscase/v1/models"));
-  return PrintList(context, answer, "models", {"NAME", "DEFAULT", "VERSIONS", "ID"}, ModelRow,
-                   "no models yet that you may call; owners publish with: glasscase publish FILE --name NAME");
+  return PrintList(
+      context, answer, "models", {"NAME", "DEFAULT", "VERSIONS", "ID"}, ModelRow,
+      "no models yet that you may call; owners publish with: glasscase publish FILE --name NAME");
 }
 
 Result<Outcome> ListSubjects(Context& context, const ListOptions&) {
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value answer, api->Get("/glasscase/v1/subjects"));
   const auto row = [](const json::value& subject) {
-    return Row{ShownOf(subject, "name"), Join(ShownTextsOf(subject, "roles"), ", "), ShownOf(subject, "created_at"), ShownOf(subject, "id")};
+    return Row{ShownOf(subject, "name"), Join(ShownTextsOf(subject, "roles"), ", "),
+               ShownOf(subject, "created_at"), ShownOf(subject, "id")};
   };
   return PrintList(context, answer, "subjects", {"NAME", "ROLES", "CREATED", "ID"}, row, "no subjects");
 }
 
 Result<Outcome> ListGrants(Context& context, const ListOptions& options) {
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value answer, api->Get("/glasscase/v1/grants" + Query(options)));
   const auto row = [](const json::value& grant) {
-    return Row{ShownOf(grant, "subject"), ShownOf(grant, "action"), ShownOf(grant, "model"), OrDash(ShownOf(grant, "quota")),
-               OrDash(ShownOf(grant, "expires_at")), ShownOf(grant, "state"), ShownOf(grant, "id")};
+    return Row{ShownOf(grant, "subject"),
+               ShownOf(grant, "action"),
+               ShownOf(grant, "model"),
+               OrDash(ShownOf(grant, "quota")),
+               OrDash(ShownOf(grant, "expires_at")),
+               ShownOf(grant, "state"),
+               ShownOf(grant, "id")};
   };
-  return PrintList(context, answer, "grants", {"SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "ID"}, row,
+  return PrintList(context, answer, "grants",
+                   {"SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "ID"}, row,
                    "no grants yet; make one with: glasscase grant NAME predict MODEL");
 }
 
 Result<Outcome> ListTokens(Context& context, const ListOptions& options) {
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value answer, api->Get("/glasscase/v1/tokens" + Query(options)));
   const auto row = [](const json::value& token) {
-    return Row{ShownOf(token, "subject"), "..." + ShownOf(token, "hint"), ShownOf(token, "created_at"),
-               OrDash(ShownOf(token, "expires_at")), OrDash(ShownOf(token, "last_used_at")), ShownOf(token, "state"), ShownOf(token, "id")};
+    return Row{ShownOf(token, "subject"),
+               "..." + ShownOf(token, "hint"),
+               ShownOf(token, "created_at"),
+               OrDash(ShownOf(token, "expires_at")),
+               OrDash(ShownOf(token, "last_used_at")),
+               ShownOf(token, "state"),
+               ShownOf(token, "id")};
   };
-  return PrintList(context, answer, "tokens", {"SUBJECT", "ENDS IN", "CREATED", "EXPIRES", "LAST USED", "STATE", "ID"}, row, "no tokens");
+  return PrintList(context, answer, "tokens",
+                   {"SUBJECT", "ENDS IN", "CREATED", "EXPIRES", "LAST USED", "STATE", "ID"}, row,
+                   "no tokens");
 }
 
 }  // namespace
 
 void AddListCommands(CommandTree& tree) {
-  CLI::App& list = tree.AddGroup("list", "List models, subjects, grants or tokens", "glasscase list models\nglasscase list grants --subject ada --json");
+  CLI::App& list = tree.AddGroup("list", "List models, subjects, grants or tokens",
+                                 "glasscase list models\nglasscase list grants --subject ada --json");
   const auto subject = [](CLI::App& command, ListOptions& options) {
     command.add_option("--subject", options.subject, "Only of this subject")->type_name("NAME");
   };
@@ -101,10 +119,15 @@ void AddListCommands(CommandTree& tree) {
     subject(command, options);
     command.add_option("--model", options.model, "Only on this model")->type_name("MODEL");
   };
-  tree.Add<ListOptions>(list, "models", "Models that you own or may call", "glasscase list models --json", {}, ListModels);
-  tree.Add<ListOptions>(list, "subjects", "People and programs known here", "glasscase list subjects", {}, ListSubjects);
-  tree.Add<ListOptions>(list, "grants", "Who may call what", "glasscase list grants\nglasscase list grants --model digits", subject_and_model, ListGrants);
-  tree.Add<ListOptions>(list, "tokens", "Tokens, without their secret part", "glasscase list tokens --subject ada", subject, ListTokens);
+  tree.Add<ListOptions>(list, "models", "Models that you own or may call", "glasscase list models --json", {},
+                        ListModels);
+  tree.Add<ListOptions>(list, "subjects", "People and programs known here", "glasscase list subjects", {},
+                        ListSubjects);
+  tree.Add<ListOptions>(list, "grants", "Who may call what",
+                        "glasscase list grants\nglasscase list grants --model digits", subject_and_model,
+                        ListGrants);
+  tree.Add<ListOptions>(list, "tokens", "Tokens, without their secret part",
+                        "glasscase list tokens --subject ada", subject, ListTokens);
 }
 
 }  // namespace glasscase::commands

@@ -42,8 +42,8 @@ SocketAddress ToSocketAddress(const ListenAddress& where) {
 
 Result<ListenAddress> ListenAddress::Parse(std::string_view text) {
   const auto refuse = [&] {
-    return Fail(Error::InvalidArgument("an address is written NUMBERS:PORT, for example 127.0.0.1:8000 or [::1]:8000: " +
-                                       Printable(text)));
+    return Fail(Error::InvalidArgument(
+        "an address is written NUMBERS:PORT, for example 127.0.0.1:8000 or [::1]:8000: " + Printable(text)));
   };
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return refuse();
@@ -84,8 +84,10 @@ Status CheckPortIsFree(const ListenAddress& where, std::string_view option) {
   if (bind(socket.get(), address.get(), address.size) == 0) return Ok();
   const std::string text = where.ToString();
   if (errno == EADDRINUSE) {
-    return Fail(Error::AlreadyExists("another program listens on " + text + " already. If that is Glasscase, end it with: "
-                                     "glasscase stop. Or choose another address: " + std::string(option) + " ADDRESS:PORT"));
+    return Fail(Error::AlreadyExists("another program listens on " + text +
+                                     " already. If that is Glasscase, end it with: "
+                                     "glasscase stop. Or choose another address: " +
+                                     std::string(option) + " ADDRESS:PORT"));
   }
   return Fail(Error::FromErrno(errno, "could not listen on " + text + " (" + std::string(option) + ")"));
 }

@@ -17,7 +17,7 @@ struct ListenAddress {
   static Result<ListenAddress> Parse(std::string_view text);
 
   bool IsLoopback() const;
-  std::string ToString() const;              // "[::1]:8000"
+  std::string ToString() const;  // "[::1]:8000"
   // What a browser on this machine would be given; a wildcard address becomes the loopback one.
   std::string Url(bool tls) const;
 };

@@ -29,8 +29,9 @@ Status CheckCredential(const Secret& credential) {
   const std::string_view text = credential.Reveal(RevealToken());
   const bool known = text.starts_with("gci_") || text.starts_with("gct_");
   if (known && text.size() == 40) return Ok();
-  return Fail(Error::InvalidArgument("an invitation (gci_...) or token (gct_...) has 40 characters; this one has " +
-                                     std::to_string(text.size()) + ": was it copied whole?"));
+  return Fail(
+      Error::InvalidArgument("an invitation (gci_...) or token (gct_...) has 40 characters; this one has " +
+                             std::to_string(text.size()) + ": was it copied whole?"));
 }
 
 struct LoggedIn {
@@ -44,7 +45,8 @@ Result<LoggedIn> Present(const InvitationLink& link, Secret credential) {
     Api api(link.url, link.pin, credential);
     GC_TRY(const json::value redeemed, api.Post("/glasscase/v1/invitations/redeem", json::object{}));
     result.token = Secret(TextOf(redeemed, "token"));
-    result.who = {{"subject", {{"name", TextOf(redeemed, "subject")}}}, {"token_expires_at", TextOf(redeemed, "expires_at")}};
+    result.who = {{"subject", {{"name", TextOf(redeemed, "subject")}}},
+                  {"token_expires_at", TextOf(redeemed, "expires_at")}};
     return result;
   }
   Api api(link.url, link.pin, credential);
@@ -83,10 +85,12 @@ Result<Outcome> Login(Context& context, const LoginOptions& options) {
   const json::value& subject = ValueOf(logged_in.who, "subject");
   const std::string path = context.profiles().PathOf(context.profile_name).string();
   if (context.console.json) {
-    context.console.PrintJson(json::object{{"subject", TextOf(subject, "name")}, {"url", profile.url}, {"profile", path}});
+    context.console.PrintJson(
+        json::object{{"subject", TextOf(subject, "name")}, {"url", profile.url}, {"profile", path}});
     return Done();
   }
-  context.console.PrintLine("logged in to " + profile.url + " as " + ShownOf(subject, "name") + "; the token is in " + path);
+  context.console.PrintLine("logged in to " + profile.url + " as " + ShownOf(subject, "name") +
+                            "; the token is in " + path);
   context.console.Note("next: glasscase list models");
   return Done();
 }
@@ -100,9 +104,15 @@ void AddLoginCommand(CommandTree& tree) {
       "glasscase login http://127.0.0.1:8000              asks for the invitation\n"
       "glasscase login http://127.0.0.1:8000 --token -    keeps a token read from standard input",
       [](CLI::App& command, LoginOptions& options) {
-        command.add_option("url", options.url, "What `glasscase invite` printed, or the server's address")->required()->type_name("URL");
-        command.add_option("--token", options.token, "A token instead of an invitation; - reads it from standard input")->type_name("TOKEN");
-        command.add_option("--control-url", options.control_url, "The control address too, for owners")->type_name("URL");
+        command.add_option("url", options.url, "What `glasscase invite` printed, or the server's address")
+            ->required()
+            ->type_name("URL");
+        command
+            .add_option("--token", options.token,
+                        "A token instead of an invitation; - reads it from standard input")
+            ->type_name("TOKEN");
+        command.add_option("--control-url", options.control_url, "The control address too, for owners")
+            ->type_name("URL");
       },
       Login);
 }

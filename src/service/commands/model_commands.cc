@@ -45,7 +45,8 @@ void PrintVersion(const Context& context, const json::value& version, const std:
                      Count(static_cast<uint64_t>(IntegerOf(version, "parameters")), "parameter")},
       {"  sha256", ShownOf(version, "sha256")},
       {"  id", ShownOf(version, "id")},
-      {"  calls share runs", FlagOf(version, "batched") ? "yes" : "no: " + ShownOf(version, "batching_note")}};
+      {"  calls share runs",
+       FlagOf(version, "batched") ? "yes" : "no: " + ShownOf(version, "batching_note")}};
   for (const auto* extra : {"producer", "note"}) {
     if (auto text = ShownOf(version, extra); !text.empty()) rows.push_back({std::string("  ") + extra, text});
   }
@@ -54,7 +55,7 @@ void PrintVersion(const Context& context, const json::value& version, const std:
 
 Result<Outcome> Show(Context& context, const ModelOptions& options) {
   GC_TRY(const ModelName name, ModelName::Parse(options.model));
-  GC_TRY(Api* api, context.Public());
+  GC_TRY(Api * api, context.Public());
   GC_TRY(const json::value model, api->Get(name.OwnPath()));
   if (context.console.json) {
     context.console.PrintJson(model);
@@ -67,11 +68,13 @@ Result<Outcome> Show(Context& context, const ModelOptions& options) {
                                      {"id", ShownOf(model, "id")}}));
   bool found = false;
   for (const auto& version : ArrayOf(model, "versions")) {
-    const bool wanted = name.version.empty() || name.version == TextOf(version, "version") || name.version == TextOf(version, "id");
+    const bool wanted = name.version.empty() || name.version == TextOf(version, "version") ||
+                        name.version == TextOf(version, "id");
     found = found || wanted;
     if (wanted) PrintVersion(context, version, default_version);
   }
-  if (!found && !name.version.empty()) return Fail(Error::NotFound("model " + name.model + " has no version " + name.version));
+  if (!found && !name.version.empty())
+    return Fail(Error::NotFound("model " + name.model + " has no version " + name.version));
   if (auto card = TextOf(model, "card"); !card.empty()) context.console.PrintLine("\n" + Visible(card, true));
   return Done();
 }
@@ -79,7 +82,9 @@ Result<Outcome> Show(Context& context, const ModelOptions& options) {
 // The version is part of what is asked for in all three.
 Result<ModelName> ParseWithVersion(const std::string& text) {
   GC_TRY(ModelName name, ModelName::Parse(text));
-  if (name.version.empty()) return Fail(Error::InvalidArgument("say which version: " + text + "@VERSION (glasscase show " + text + ")"));
+  if (name.version.empty())
+    return Fail(
+        Error::InvalidArgument("say which version: " + text + "@VERSION (glasscase show " + text + ")"));
   return name;
 }
 
@@ -94,46 +99,58 @@ Result<Outcome> PrintModel(const Context& context, const json::value& model, con
 
 Result<Outcome> SetDefault(Context& context, const ModelOptions& options) {
   GC_TRY(const ModelName name, ParseWithVersion(options.model));
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value model, api->Put(name.OwnPath() + "/default", {{"version", name.version}}));
-  return PrintModel(context, model, "calls of " + TextOf(model, "name") + " now get version " + TextOf(model, "default_version"));
+  return PrintModel(
+      context, model,
+      "calls of " + TextOf(model, "name") + " now get version " + TextOf(model, "default_version"));
 }
 
 Result<Outcome> Retire(Context& context, const ModelOptions& options) {
   GC_TRY(const ModelName name, ParseWithVersion(options.model));
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value model,
          api->Post(name.OwnPath() + "/versions/" + PercentEncode(name.version) + "/retire", json::object{}));
   const std::string now = TextOf(model, "default_version");
-  return PrintModel(context, model, "retired " + TextOf(model, "name") + "@" + name.version + ": it is no longer called. " +
-                                        (now.empty() ? "The model has no default version now" : "The default version is " + now));
+  return PrintModel(
+      context, model,
+      "retired " + TextOf(model, "name") + "@" + name.version + ": it is no longer called. " +
+          (now.empty() ? "The model has no default version now" : "The default version is " + now));
 }
 
 Result<Outcome> Erase(Context& context, const ModelOptions& options) {
   GC_TRY(const ModelName name, ParseWithVersion(options.model));
   if (!options.yes) {
-    return Fail(Error::InvalidArgument("erasing removes the bytes for good; the record that they existed stays. To do it: glasscase erase " +
-                                       options.model + " --yes"));
+    return Fail(Error::InvalidArgument(
+        "erasing removes the bytes for good; the record that they existed stays. To do it: glasscase erase " +
+        options.model + " --yes"));
   }
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value model, api->Delete(name.OwnPath() + "/versions/" + PercentEncode(name.version)));
-  return PrintModel(context, model, "erased " + TextOf(model, "name") + "@" + name.version + ": the bytes are gone, the record stays");
+  return PrintModel(
+      context, model,
+      "erased " + TextOf(model, "name") + "@" + name.version + ": the bytes are gone, the record stays");
 }
 
 }  // namespace
 
 void AddModelCommands(CommandTree& tree) {
-  const auto add = [&](const char* command, const char* what, const char* examples, const char* form, auto run) -> CLI::App& {
+  const auto add = [&](const char* command, const char* what, const char* examples, const char* form,
+                       auto run) -> CLI::App& {
     return tree.Add<ModelOptions>(
         tree.root(), command, what, examples,
         [form](CLI::App& app, ModelOptions& options) {
-          app.add_option("model", options.model, "Name, owner/name or UUID of the model")->required()->type_name(form);
+          app.add_option("model", options.model, "Name, owner/name or UUID of the model")
+              ->required()
+              ->type_name(form);
           if (app.get_name() == "erase") app.add_flag("--yes", options.yes, "Really erase");
         },
         run);
   };
-  add("show", "Show a model: versions, inputs, outputs, card", "glasscase show digits\nglasscase show ada/digits@2 --json", "MODEL[@V]", Show);
-  add("default", "Say which version is called when none is named", "glasscase default digits@2", "MODEL@V", SetDefault);
+  add("show", "Show a model: versions, inputs, outputs, card",
+      "glasscase show digits\nglasscase show ada/digits@2 --json", "MODEL[@V]", Show);
+  add("default", "Say which version is called when none is named", "glasscase default digits@2", "MODEL@V",
+      SetDefault);
   add("retire", "End calls of a version; its bytes stay", "glasscase retire digits@1", "MODEL@V", Retire);
   add("erase", "Remove the bytes of a version for good", "glasscase erase digits@1 --yes", "MODEL@V", Erase);
 }

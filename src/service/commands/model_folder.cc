@@ -29,13 +29,15 @@ Result<ModelFile> Describe(const fs::path& path, std::string name) {
 Result<ModelFile> DescribeEntry(const fs::path& folder, const fs::directory_entry& entry) {
   std::error_code error;
   const fs::path target = fs::canonical(entry.path(), error);
-  if (error) return Fail(Error::FailedPrecondition(entry.path().string() + " leads nowhere: " + error.message()));
+  if (error)
+    return Fail(Error::FailedPrecondition(entry.path().string() + " leads nowhere: " + error.message()));
   if (!LiesIn(folder, target)) {
-    return Fail(Error::FailedPrecondition(entry.path().string() + " is a link that leaves the folder (to " + target.string() +
-                                          "): put a copy of the file in its place"));
+    return Fail(Error::FailedPrecondition(entry.path().string() + " is a link that leaves the folder (to " +
+                                          target.string() + "): put a copy of the file in its place"));
   }
   if (!fs::is_regular_file(target, error)) {
-    return Fail(Error::FailedPrecondition(entry.path().string() + " is not a regular file: remove it from the folder"));
+    return Fail(Error::FailedPrecondition(entry.path().string() +
+                                          " is not a regular file: remove it from the folder"));
   }
   return Describe(target, fs::path(entry.path()).lexically_relative(folder).generic_string());
 }
@@ -55,8 +57,10 @@ Result<std::vector<ModelFile>> FindInFolder(const fs::path& folder) {
     GC_TRY(ModelFile file, DescribeEntry(folder, *entry));
     files.push_back(std::move(file));
   }
-  if (error) return Fail(Error::FailedPrecondition("could not read " + folder.string() + ": " + error.message()));
-  std::sort(files.begin(), files.end(), [](const ModelFile& a, const ModelFile& b) { return a.name < b.name; });
+  if (error)
+    return Fail(Error::FailedPrecondition("could not read " + folder.string() + ": " + error.message()));
+  std::sort(files.begin(), files.end(),
+            [](const ModelFile& a, const ModelFile& b) { return a.name < b.name; });
   return files;
 }
 
@@ -68,9 +72,13 @@ Status CheckOneModel(const std::vector<ModelFile>& files, const fs::path& where)
     found += (models++ > 0 ? ", " : "") + file.name;
   }
   if (models == 1) return Ok();
-  if (models > 1) return Fail(Error::FailedPrecondition("a folder holds one .onnx file; " + where.string() + " holds " + found));
-  return Fail(Error::FailedPrecondition("no file in " + where.string() + " ends in .onnx: export the model to ONNX first "
-                                        "(scikit-learn: skl2onnx, PyTorch: torch.onnx.export, TensorFlow: tf2onnx)"));
+  if (models > 1)
+    return Fail(
+        Error::FailedPrecondition("a folder holds one .onnx file; " + where.string() + " holds " + found));
+  return Fail(
+      Error::FailedPrecondition("no file in " + where.string() +
+                                " ends in .onnx: export the model to ONNX first "
+                                "(scikit-learn: skl2onnx, PyTorch: torch.onnx.export, TensorFlow: tf2onnx)"));
 }
 
 }  // namespace
@@ -78,7 +86,8 @@ Status CheckOneModel(const std::vector<ModelFile>& files, const fs::path& where)
 Result<std::vector<ModelFile>> FindModelFiles(const fs::path& file_or_folder) {
   std::error_code error;
   const fs::path path = fs::canonical(file_or_folder, error);
-  if (error) return Fail(Error::NotFound("could not read " + file_or_folder.string() + ": " + error.message()));
+  if (error)
+    return Fail(Error::NotFound("could not read " + file_or_folder.string() + ": " + error.message()));
   std::vector<ModelFile> files;
   if (fs::is_directory(path, error)) {
     GC_TRY(files, FindInFolder(path));
@@ -106,7 +115,9 @@ Status HashFiles(std::vector<ModelFile>& files, const std::function<bool(uint64_
       bytes += n;
       if (!report(done + bytes)) return Fail(Error(Code::kCancelled, "interrupted"));
     }
-    if (!stream.eof() || bytes != file.bytes) return Fail(Error::FailedPrecondition("could not read " + file.path.string() + ", or it changes while it is read"));
+    if (!stream.eof() || bytes != file.bytes)
+      return Fail(Error::FailedPrecondition("could not read " + file.path.string() +
+                                            ", or it changes while it is read"));
     file.sha256 = ToHex(hash.Finish());
     done += bytes;
   }

@@ -12,14 +12,14 @@
 namespace glasscase::commands {
 
 struct ModelFile {
-  std::string name;            // relative to the folder, with '/'
+  std::string name;  // relative to the folder, with '/'
   std::filesystem::path path;
   uint64_t bytes = 0;
-  std::string sha256;          // hexadecimal; by HashFiles
+  std::string sha256;  // hexadecimal; by HashFiles
 };
 
-// A file, or all files of a folder except hidden ones. Refuses what is not a regular file, links that lead out
-// of the folder, and anything but exactly one .onnx file. In order of name.
+// A file, or all files of a folder except hidden ones. Refuses what is not a regular file, links that lead
+// out of the folder, and anything but exactly one .onnx file. In order of name.
 Result<std::vector<ModelFile>> FindModelFiles(const std::filesystem::path& file_or_folder);
 
 // Fills in sha256. `report` hears how many bytes of all are done; false ends it with Cancelled.

@@ -11,8 +11,8 @@ Result<ModelName> ModelName::Parse(std::string_view text) {
   ModelName name{std::string(text.substr(0, at)), {}};
   if (at != std::string_view::npos) name.version = text.substr(at + 1);
   if (name.model.empty() || (at != std::string_view::npos && name.version.empty())) {
-    return Fail(Error::InvalidArgument("a model is written NAME, OWNER/NAME or UUID, with @VERSION if wanted: " +
-                                       Printable(text)));
+    return Fail(Error::InvalidArgument(
+        "a model is written NAME, OWNER/NAME or UUID, with @VERSION if wanted: " + Printable(text)));
   }
   return name;
 }

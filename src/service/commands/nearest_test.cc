@@ -5,7 +5,8 @@
 namespace glasscase::commands {
 namespace {
 
-const std::vector<std::string> kWords = {"init", "serve", "publish", "grant", "revoke", "list", "status", "stop"};
+const std::vector<std::string> kWords = {"init",   "serve", "publish", "grant",
+                                         "revoke", "list",  "status",  "stop"};
 
 TEST(NearestTest, TyposFindTheirWord) {
   EXPECT_EQ(Nearest("publsh", kWords), "publish");

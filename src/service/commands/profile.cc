@@ -32,8 +32,8 @@ Status CheckReadableByUserAlone(const fs::path& path) {
   struct stat file {};
   if (stat(path.c_str(), &file) != 0) return Fail(Error::FromErrno(errno, path.string()));
   if ((file.st_mode & 077U) == 0) return Ok();
-  return Fail(Error::FailedPrecondition("other users may read the token in " + path.string() + ": withdraw that right with: chmod 600 " +
-                                        path.string()));
+  return Fail(Error::FailedPrecondition("other users may read the token in " + path.string() +
+                                        ": withdraw that right with: chmod 600 " + path.string()));
 }
 
 Status WriteWhole(int fd, std::string_view text) {
@@ -59,15 +59,19 @@ Status MakePrivateFolder(const fs::path& folder) {
 
 fs::path ProfileFolder(const EnvironmentVariables& environment) {
   const std::string config = Lookup(environment, "XDG_CONFIG_HOME");
-  if (!config.empty() && config.front() == '/') return fs::path(config) / "glasscase";  // relative ones are invalid
+  if (!config.empty() && config.front() == '/')
+    return fs::path(config) / "glasscase";  // relative ones are invalid
   return fs::path(Lookup(environment, "HOME")) / ".config" / "glasscase";
 }
 
 Status CheckProfileName(std::string_view name) {
-  static constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  const bool allowed = !name.empty() && name.size() <= 64 && name.find_first_not_of(kAllowed) == std::string_view::npos;
+  static constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  const bool allowed =
+      !name.empty() && name.size() <= 64 && name.find_first_not_of(kAllowed) == std::string_view::npos;
   if (allowed && name.front() != '.' && name.front() != '-') return Ok();
-  return Fail(Error::InvalidArgument("a profile's name is made of letters, digits, '.', '_' and '-': " + Printable(name)));
+  return Fail(Error::InvalidArgument("a profile's name is made of letters, digits, '.', '_' and '-': " +
+                                     Printable(name)));
 }
 
 fs::path ProfileStore::PathOf(std::string_view name) const { return folder_ / (std::string(name) + ".json"); }
@@ -118,7 +122,8 @@ Result<std::string> ProfileStore::SetAside(std::string_view name) const {
       unlink(PathOf(name).c_str());
       return aside;
     }
-    if (errno != EEXIST) return Fail(Error::FromErrno(errno, "could not rename the profile " + PathOf(name).string()));
+    if (errno != EEXIST)
+      return Fail(Error::FromErrno(errno, "could not rename the profile " + PathOf(name).string()));
   }
   return Fail(Error::ResourceExhausted("too many former profiles in " + folder_.string()));
 }

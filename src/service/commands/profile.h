@@ -1,4 +1,5 @@
-// A profile says where the server is and as whom the commands speak. One file per profile, for its user alone.
+// A profile says where the server is and as whom the commands speak. One file per profile, for its user
+// alone.
 #pragma once
 
 #include <filesystem>
@@ -16,8 +17,8 @@ struct Profile {
   std::string url;          // calls and a learner's own affairs
   std::string control_url;  // control acts; empty for learners
   Secret token;
-  std::string pin;          // sha256//...; empty: a publicly trusted certificate, or plain HTTP
-  std::string data;         // the installation's data directory; empty unless made by `glasscase init`
+  std::string pin;   // sha256//...; empty: a publicly trusted certificate, or plain HTTP
+  std::string data;  // the installation's data directory; empty unless made by `glasscase init`
 };
 
 using EnvironmentVariables = std::map<std::string, std::string>;
@@ -43,7 +44,8 @@ class ProfileStore {
   std::filesystem::path folder_;
 };
 
-// InvalidArgument unless `name` is made of letters, digits, '.', '_' and '-' and starts with none of '.' and '-'.
+// InvalidArgument unless `name` is made of letters, digits, '.', '_' and '-' and starts with none of '.' and
+// '-'.
 Status CheckProfileName(std::string_view name);
 
 }  // namespace glasscase::commands

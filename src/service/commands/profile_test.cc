@@ -56,7 +56,9 @@ TEST_F(ProfileTest, OnlyItsUserMayReadIt) {
   EXPECT_EQ(store.Load("default").error().code(), Code::kFailedPrecondition);
 }
 
-TEST_F(ProfileTest, AMissingOneIsNoError) { EXPECT_FALSE(ProfileStore(folder_).Load("default").value().has_value()); }
+TEST_F(ProfileTest, AMissingOneIsNoError) {
+  EXPECT_FALSE(ProfileStore(folder_).Load("default").value().has_value());
+}
 
 TEST_F(ProfileTest, ADamagedOneIsNamed) {
   const ProfileStore store(folder_);
@@ -76,14 +78,16 @@ TEST_F(ProfileTest, SettingAsideLosesNothing) {
 }
 
 TEST_F(ProfileTest, NamesCannotLeaveTheFolder) {
-  for (const char* name : {"", "..", "a/b", "-x", ".x"}) EXPECT_FALSE(CheckProfileName(name).has_value()) << name;
+  for (const char* name : {"", "..", "a/b", "-x", ".x"})
+    EXPECT_FALSE(CheckProfileName(name).has_value()) << name;
   EXPECT_TRUE(CheckProfileName("course-2026.b").has_value());
 }
 
 TEST_F(ProfileTest, TheFolderFollowsTheXdgRules) {
   EXPECT_EQ(ProfileFolder({{"HOME", "/home/ada"}}), "/home/ada/.config/glasscase");
   EXPECT_EQ(ProfileFolder({{"HOME", "/home/ada"}, {"XDG_CONFIG_HOME", "/c"}}), "/c/glasscase");
-  EXPECT_EQ(ProfileFolder({{"HOME", "/home/ada"}, {"XDG_CONFIG_HOME", "relative"}}), "/home/ada/.config/glasscase");
+  EXPECT_EQ(ProfileFolder({{"HOME", "/home/ada"}, {"XDG_CONFIG_HOME", "relative"}}),
+            "/home/ada/.config/glasscase");
 }
 
 }  // namespace

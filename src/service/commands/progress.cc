@@ -18,7 +18,10 @@ double SecondsSince(std::chrono::steady_clock::time_point begin) {
 }  // namespace
 
 Progress::Progress(const Console& console, std::string what, uint64_t total)
-    : enabled_(console.shows_progress()), what_(std::move(what)), total_(total), begin_(std::chrono::steady_clock::now()) {}
+    : enabled_(console.shows_progress()),
+      what_(std::move(what)),
+      total_(total),
+      begin_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
   if (drawn_) std::cerr << "\r\x1b[K" << std::flush;
@@ -34,12 +37,14 @@ bool Progress::IsDue() {
 
 void Progress::Show(uint64_t done) {
   if (!IsDue()) return;
-  const double share = total_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
+  const double share =
+      total_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
   const double seconds = SecondsSince(begin_);
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   const auto filled = static_cast<size_t>(share * kBarWidth);
   std::string line = what_ + " [" + std::string(filled, '#') + std::string(kBarWidth - filled, ' ') + "] " +
-                     std::to_string(static_cast<int>(share * 100)) + " %  " + FormatBytes(done) + " of " + FormatBytes(total_);
+                     std::to_string(static_cast<int>(share * 100)) + " %  " + FormatBytes(done) + " of " +
+                     FormatBytes(total_);
   if (seconds > 0.5 && rate > 0) {
     line += "  " + FormatBytes(static_cast<uint64_t>(rate)) + "/s  " +
             FormatSeconds(static_cast<double>(total_ - std::min(done, total_)) / rate) + " left";

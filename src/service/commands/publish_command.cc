@@ -86,8 +86,10 @@ class Upload {
   }
 
   Result<json::value> Publish(const PublishOptions& options, const std::string& card, Progress& progress) {
-    auto answer = api_.PostPatiently("/glasscase/v1/models", {{"upload", id_}, {"name", options.name}, {"version", options.version}, {"card", card}},
-                                     [&] { progress.ShowElapsed(); });
+    auto answer = api_.PostPatiently(
+        "/glasscase/v1/models",
+        {{"upload", id_}, {"name", options.name}, {"version", options.version}, {"card", card}},
+        [&] { progress.ShowElapsed(); });
     if (answer) id_.clear();
     return answer;
   }
@@ -113,17 +115,21 @@ void PrintPublished(Context& context, const Profile& connection, const json::val
   const json::value version = versions.empty() ? json::value() : versions.front();
   const std::string name = ShownOf(model, "name") + "@" + ShownOf(version, "version");
   const bool before = FlagOf(answer, "already_published");
-  context.console.PrintLine(before ? "already published: " + name + " has these bytes; nothing changed" : "published " + name);
-  context.console.Print(FormatTable({{"sha256", ShownOf(version, "sha256")}, {"id", ShownOf(version, "id")}}));
+  context.console.PrintLine(before ? "already published: " + name + " has these bytes; nothing changed"
+                                   : "published " + name);
+  context.console.Print(
+      FormatTable({{"sha256", ShownOf(version, "sha256")}, {"id", ShownOf(version, "id")}}));
   const std::string note = ShownOf(version, "batching_note");
   if (!FlagOf(version, "batched") && !note.empty()) context.console.Note("each call runs by itself: " + note);
-  context.console.PrintLine("\nlet somebody call it:\n  glasscase grant NAME predict " + ShownOf(model, "name"));
-  context.console.PrintLine("\na call that can be pasted (GLASSCASE_TOKEN: the caller's token):\n  " + Visible(CurlCall(connection, answer)));
+  context.console.PrintLine("\nlet somebody call it:\n  glasscase grant NAME predict " +
+                            ShownOf(model, "name"));
+  context.console.PrintLine("\na call that can be pasted (GLASSCASE_TOKEN: the caller's token):\n  " +
+                            Visible(CurlCall(connection, answer)));
 }
 
 Result<Outcome> Publish(Context& context, const PublishOptions& options) {
   GC_TRY(const Profile* connection, context.Connection());
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const std::string card, ReadCard(options.card));
   const InterruptGuard guard;
   GC_TRY(const std::vector<ModelFile> files, PrepareFiles(context, options.path));
@@ -150,11 +156,14 @@ Result<Outcome> Publish(Context& context, const PublishOptions& options) {
 void AddPublishCommand(CommandTree& tree) {
   tree.Add<PublishOptions>(
       tree.root(), "publish", "Publish a model: an .onnx file, or a folder with one and its external data",
-      "glasscase publish digits.onnx --name digits\nglasscase publish exported/ --name digits --version 2024-spring --card README.md",
+      "glasscase publish digits.onnx --name digits\nglasscase publish exported/ --name digits --version "
+      "2024-spring --card README.md",
       [](CLI::App& command, PublishOptions& options) {
         command.add_option("path", options.path, "The file or folder")->required()->type_name("FILE|DIR");
         command.add_option("--name", options.name, "Name of the model")->required()->type_name("NAME");
-        command.add_option("--version", options.version, "Label of the version (default: the next whole number)")->type_name("V");
+        command
+            .add_option("--version", options.version, "Label of the version (default: the next whole number)")
+            ->type_name("V");
         command.add_option("--card", options.card, "What callers should know, Markdown")->type_name("FILE");
       },
       Publish);

@@ -56,11 +56,14 @@ bool FillCertificate(X509* certificate, EVP_PKEY* key, const std::string& host_n
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, common_name, -1, -1, 0);
   X509_set_issuer_name(certificate, name);
   std::string names = "DNS:localhost,IP:127.0.0.1,IP:::1";
-  const bool plain = host_name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == std::string::npos;
+  const bool plain =
+      host_name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
+      std::string::npos;
   if (plain && !host_name.empty() && host_name != "localhost") names += ",DNS:" + host_name;
   return AddExtension(certificate, NID_basic_constraints, "critical,CA:TRUE") &&
          AddExtension(certificate, NID_subject_key_identifier, "hash") &&
-         AddExtension(certificate, NID_subject_alt_name, names) && X509_sign(certificate, key, EVP_sha256()) > 0;
+         AddExtension(certificate, NID_subject_alt_name, names) &&
+         X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
 }  // namespace

@@ -57,10 +57,12 @@ Result<ServeSettings> ReadSettings(Context& context, const ServeOptions& options
 Status CheckBeforeStart(const ServeSettings& settings) {
   std::error_code error;
   if (!fs::is_directory(settings.data, error) || fs::is_empty(settings.data, error)) {
-    return Fail(Error::FailedPrecondition("there is no installation in " + settings.data + ": make one with: glasscase init --data " + settings.data));
+    return Fail(Error::FailedPrecondition("there is no installation in " + settings.data +
+                                          ": make one with: glasscase init --data " + settings.data));
   }
   for (const auto& file : {settings.tls_cert, settings.tls_key}) {
-    if (!file.empty() && access(file.c_str(), R_OK) != 0) return Fail(Error::FromErrno(errno, "could not read " + file));
+    if (!file.empty() && access(file.c_str(), R_OK) != 0)
+      return Fail(Error::FromErrno(errno, "could not read " + file));
   }
   GC_TRY(const ListenAddress http, ListenAddress::Parse(settings.http));
   GC_TRY(const ListenAddress control, ListenAddress::Parse(settings.control));
@@ -80,7 +82,8 @@ Result<Supervisor> Start(const Context& context, const ServeSettings& settings) 
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&watched, signal);
   sigprocmask(SIG_BLOCK, &watched, nullptr);
   supervisor.signals = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-  GC_TRY(supervisor.pid, StartProgram(program, SupervisorArguments(settings, write_end.get()), write_end.get()));
+  GC_TRY(supervisor.pid,
+         StartProgram(program, SupervisorArguments(settings, write_end.get()), write_end.get()));
   return supervisor;
 }
 
@@ -99,7 +102,8 @@ std::optional<int> HandleSignals(const Supervisor& supervisor) {
 }
 
 // So that commands in another window find a server that listens elsewhere than last time.
-void KeepAddresses(Context& context, const ServeSettings& settings, const std::string& url, const std::string& control_url) {
+void KeepAddresses(Context& context, const ServeSettings& settings, const std::string& url,
+                   const std::string& control_url) {
   auto stored = context.profiles().Load(context.profile_name);
   if (!stored || !*stored || (*stored)->data != settings.data) return;
   Profile profile = std::move(**stored);
@@ -124,7 +128,8 @@ void AnnounceReady(Context& context, const ServeSettings& settings, pid_t pid) {
   const std::string control_url = ListenAddress::Parse(settings.control)->Url(settings.HasTls());
   KeepAddresses(context, settings, url, control_url);
   if (context.console.json) {
-    context.console.PrintJson(json::object{{"ready", true}, {"url", url}, {"control_url", control_url}, {"pid", pid}, {"data", settings.data}});
+    context.console.PrintJson(json::object{
+        {"ready", true}, {"url", url}, {"control_url", control_url}, {"pid", pid}, {"data", settings.data}});
   } else {
     context.console.PrintLine("ready: " + url + " (control " + control_url + ")");
   }
@@ -135,7 +140,8 @@ Result<Outcome> Watch(Context& context, const ServeSettings& settings, Superviso
   bool ready = false;
   bool ready_ended = false;
   for (;;) {
-    std::array<pollfd, 2> watched = {pollfd{supervisor.signals.get(), POLLIN, 0}, pollfd{supervisor.ready.get(), POLLIN, 0}};
+    std::array<pollfd, 2> watched = {pollfd{supervisor.signals.get(), POLLIN, 0},
+                                     pollfd{supervisor.ready.get(), POLLIN, 0}};
     if (poll(watched.data(), ready_ended ? 1 : 2, -1) < 0 && errno != EINTR) {
       return Fail(Error::FromErrno(errno, "waiting for glasscased"));
     }
@@ -150,7 +156,8 @@ Result<Outcome> Watch(Context& context, const ServeSettings& settings, Superviso
     }
     if (const auto exit_code = HandleSignals(supervisor)) {
       if (!ready && *exit_code != 0) {
-        return Fail(Error::FailedPrecondition("glasscased ended before it was ready (exit code " + std::to_string(*exit_code) + "); its reason stands above"));
+        return Fail(Error::FailedPrecondition("glasscased ended before it was ready (exit code " +
+                                              std::to_string(*exit_code) + "); its reason stands above"));
       }
       return Outcome{*exit_code};
     }

@@ -28,9 +28,11 @@ std::string HintFor(const CLI::App& command, const std::string& key) {
 bool IsPath(const std::string& key) { return key == "data" || key.starts_with("tls-"); }
 
 Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& item) {
-  CLI::Option* option = item.name == "config" || item.name == "help" ? nullptr : command.get_option_no_throw("--" + item.name);
+  CLI::Option* option =
+      item.name == "config" || item.name == "help" ? nullptr : command.get_option_no_throw("--" + item.name);
   if (!item.parents.empty() || option == nullptr) {
-    return Fail(Error::InvalidArgument("there is no setting " + Printable(item.fullname(), 60) + HintFor(command, item.name)));
+    return Fail(Error::InvalidArgument("there is no setting " + Printable(item.fullname(), 60) +
+                                       HintFor(command, item.name)));
   }
   if (option->count() > 0) return Ok();  // the flag wins
   if (item.inputs.size() != 1) return Fail(Error::InvalidArgument(item.name + " takes one value"));
@@ -52,13 +54,21 @@ Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& i
 }  // namespace
 
 void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
-  command.add_option("--data", settings.data, "Data directory (default: GLASSCASE_DATA, else the profile's)")->type_name("DIR");
-  command.add_option("--http", settings.http, "Where learners call (default: 127.0.0.1:8000)")->type_name("ADDRESS:PORT");
-  command.add_option("--control", settings.control, "Where owners publish and grant (default: 127.0.0.1:8010)")->type_name("ADDRESS:PORT");
-  command.add_option("--tls-cert", settings.tls_cert, "Certificate chain, PEM; read again when it changes")->type_name("FILE");
+  command.add_option("--data", settings.data, "Data directory (default: GLASSCASE_DATA, else the profile's)")
+      ->type_name("DIR");
+  command.add_option("--http", settings.http, "Where learners call (default: 127.0.0.1:8000)")
+      ->type_name("ADDRESS:PORT");
+  command
+      .add_option("--control", settings.control, "Where owners publish and grant (default: 127.0.0.1:8010)")
+      ->type_name("ADDRESS:PORT");
+  command.add_option("--tls-cert", settings.tls_cert, "Certificate chain, PEM; read again when it changes")
+      ->type_name("FILE");
   command.add_option("--tls-key", settings.tls_key, "Its private key, PEM")->type_name("FILE");
-  command.add_flag("--behind-proxy", settings.behind_proxy, "A proxy in front ends TLS, so other than loopback addresses may be plain");
-  command.add_option("--config", settings.config, "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
+  command.add_flag("--behind-proxy", settings.behind_proxy,
+                   "A proxy in front ends TLS, so other than loopback addresses may be plain");
+  command
+      .add_option("--config", settings.config,
+                  "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
       ->type_name("FILE");
 }
 
@@ -74,7 +84,8 @@ Status ReadSettingsFile(CLI::App& command, const fs::path& file) {
   const fs::path folder = fs::absolute(file).parent_path();
   for (const auto& item : items) {
     if (item.name == "++" || item.name == "--") continue;  // begin and end of a section
-    if (auto applied = Apply(command, folder, item); !applied) return Fail(applied.error().WithContext(file.string()));
+    if (auto applied = Apply(command, folder, item); !applied)
+      return Fail(applied.error().WithContext(file.string()));
   }
   return Ok();
 }
@@ -83,13 +94,16 @@ Status CheckServeSettings(const ServeSettings& settings) {
   if (settings.tls_cert.empty() != settings.tls_key.empty()) {
     return Fail(Error::InvalidArgument("--tls-cert and --tls-key belong together: one of them is missing"));
   }
-  for (const auto& [option, text] : {std::pair("--http", settings.http), std::pair("--control", settings.control)}) {
+  for (const auto& [option, text] :
+       {std::pair("--http", settings.http), std::pair("--control", settings.control)}) {
     auto address = ListenAddress::Parse(text);
     if (!address) return Fail(address.error().WithContext(option));
     if (!address->IsLoopback() && !settings.HasTls() && !settings.behind_proxy) {
-      return Fail(Error::InvalidArgument(
-          std::string(option) + " " + text + " can be reached from other machines: give --tls-cert and --tls-key, or "
-          "--behind-proxy when a proxy in front ends TLS (a certificate of its own: glasscase init --tls-self-signed)"));
+      return Fail(
+          Error::InvalidArgument(std::string(option) + " " + text +
+                                 " can be reached from other machines: give --tls-cert and --tls-key, or "
+                                 "--behind-proxy when a proxy in front ends TLS (a certificate of its own: "
+                                 "glasscase init --tls-self-signed)"));
     }
   }
   if (settings.http == settings.control) {
@@ -99,11 +113,13 @@ Status CheckServeSettings(const ServeSettings& settings) {
 }
 
 std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int ready_fd) {
-  std::vector<std::string> arguments = {"--data", settings.data, "--http", settings.http, "--control", settings.control,
-                                        "--ready-fd", std::to_string(ready_fd)};
+  std::vector<std::string> arguments = {
+      "--data",    settings.data,    "--http",     settings.http,
+      "--control", settings.control, "--ready-fd", std::to_string(ready_fd)};
   if (settings.HasTls()) {
     arguments.insert(arguments.end(), {"--tls-cert", settings.tls_cert, "--tls-key", settings.tls_key});
   }
+  if (settings.behind_proxy) arguments.emplace_back("--behind-proxy");
   return arguments;
 }
 

@@ -25,8 +25,8 @@ struct ServeSettings {
 
 void DeclareServeOptions(CLI::App& command, ServeSettings& settings);
 
-// Gives the options of `command` that no flag set the values of the file: lines `key = value`, where key is an
-// option without its dashes, and comments after #. Relative paths count from the file's folder.
+// Gives the options of `command` that no flag set the values of the file: lines `key = value`, where key is
+// an option without its dashes, and comments after #. Relative paths count from the file's folder.
 // InvalidArgument names the file and the key.
 Status ReadSettingsFile(CLI::App& command, const std::filesystem::path& file);
 

@@ -54,7 +54,8 @@ TEST_F(ServeSettingsTest, PathsCountFromTheFile) {
 TEST_F(ServeSettingsTest, AnUnknownKeyIsNamedWithTheNearest) {
   const auto read = Read("contrl = 127.0.0.1:9000\n");
   ASSERT_FALSE(read.has_value());
-  EXPECT_NE(read.error().message().find("contrl; did you mean control?"), std::string::npos) << read.error().message();
+  EXPECT_NE(read.error().message().find("contrl; did you mean control?"), std::string::npos)
+      << read.error().message();
   EXPECT_FALSE(Read("[serve]\nhttp = 127.0.0.1:1\n").has_value());
   EXPECT_FALSE(Read("config = other.conf\n").has_value());
   EXPECT_FALSE(Read("behind-proxy = perhaps\n").has_value());
@@ -75,7 +76,8 @@ TEST_F(ServeSettingsTest, LeavingTheMachineNeedsTlsOrAProxy) {
 TEST_F(ServeSettingsTest, TheSupervisorGetsTheSameWords) {
   settings_.data = "/d";
   EXPECT_EQ(SupervisorArguments(settings_, 9),
-            (std::vector<std::string>{"--data", "/d", "--http", "127.0.0.1:8000", "--control", "127.0.0.1:8010", "--ready-fd", "9"}));
+            (std::vector<std::string>{"--data", "/d", "--http", "127.0.0.1:8000", "--control",
+                                      "127.0.0.1:8010", "--ready-fd", "9"}));
 }
 
 }  // namespace

@@ -8,10 +8,13 @@ namespace {
 
 namespace json = boost::json;
 
-std::string OrNothing(const std::vector<std::string>& texts) { return texts.empty() ? "nothing" : Join(texts, ", "); }
+std::string OrNothing(const std::vector<std::string>& texts) {
+  return texts.empty() ? "nothing" : Join(texts, ", ");
+}
 
 void PrintProcess(const Context& context, const json::value& process) {
-  context.console.PrintLine("\n" + ShownOf(process, "process") + " (process " + std::to_string(IntegerOf(process, "pid")) + ")");
+  context.console.PrintLine("\n" + ShownOf(process, "process") + " (process " +
+                            std::to_string(IntegerOf(process, "pid")) + ")");
   std::vector<std::vector<std::string>> rows = {{"  in force", OrNothing(ShownTextsOf(process, "in_force"))},
                                                 {"  missing", OrNothing(ShownTextsOf(process, "missing"))}};
   if (auto note = ShownOf(process, "note"); !note.empty()) rows.push_back({"  note", note});
@@ -19,7 +22,7 @@ void PrintProcess(const Context& context, const json::value& process) {
 }
 
 Result<Outcome> ShowStatus(Context& context, const NoOptions&) {
-  GC_TRY(Api* api, context.Control());
+  GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value answer, api->Get("/glasscase/v1/status"));
   if (context.console.json) {
     context.console.PrintJson(answer);
@@ -32,7 +35,8 @@ Result<Outcome> ShowStatus(Context& context, const NoOptions&) {
       {"running since", ShownOf(answer, "started_at")},
       {"keeps", Count(number("subjects"), "subject") + ", " + Count(number("tokens"), "token") + ", " +
                     Count(number("grants"), "grant") + ", " + Count(number("models"), "model")},
-      {"last change", "in force everywhere after " + FormatNumber(static_cast<float>(NumberOf(answer, "last_push_ms"))) + " ms"},
+      {"last change", "in force everywhere after " +
+                          FormatNumber(static_cast<float>(NumberOf(answer, "last_push_ms"))) + " ms"},
       {"disk", FormatBytes(number("data_bytes_free")) + " free"},
   }));
   for (const auto& process : ArrayOf(answer, "processes")) PrintProcess(context, process);

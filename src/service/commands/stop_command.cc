@@ -20,8 +20,8 @@ struct StopOptions {
   std::string data;
 };
 
-// The supervisor that holds DIR/serve.lock; 0 when there is none. A pid in a stale file may belong to somebody
-// else by now: the program's name is checked.
+// The supervisor that holds DIR/serve.lock; 0 when there is none. A pid in a stale file may belong to
+// somebody else by now: the program's name is checked.
 pid_t SupervisorOf(const fs::path& data) {
   pid_t pid = 0;
   if (!(std::ifstream(data / "serve.lock") >> pid) || pid <= 1) return 0;
@@ -49,8 +49,10 @@ Result<Outcome> Report(const Context& context, const std::string& sentence, bool
 }
 
 Result<Outcome> StopByPid(const Context& context, const fs::path& data, pid_t pid) {
-  if (kill(pid, SIGTERM) != 0) return Fail(Error::FromErrno(errno, "could not end process " + std::to_string(pid)));
-  if (!WaitUntilGone(data, pid)) return Fail(Error::DeadlineExceeded("process " + std::to_string(pid) + " still runs after 30 s"));
+  if (kill(pid, SIGTERM) != 0)
+    return Fail(Error::FromErrno(errno, "could not end process " + std::to_string(pid)));
+  if (!WaitUntilGone(data, pid))
+    return Fail(Error::DeadlineExceeded("process " + std::to_string(pid) + " still runs after 30 s"));
   return Report(context, "stopped", true);
 }
 
@@ -58,7 +60,9 @@ Result<Outcome> StopByPid(const Context& context, const fs::path& data, pid_t pi
 Result<Outcome> StopByRequest(Context& context, Api& api, const fs::path& data, pid_t pid) {
   GC_TRY(const json::value answer, api.Post("/glasscase/v1/stop", json::object{}));
   if (pid != 0) {
-    if (!WaitUntilGone(data, pid)) return Fail(Error::DeadlineExceeded("the server still runs after 30 s (process " + std::to_string(pid) + ")"));
+    if (!WaitUntilGone(data, pid))
+      return Fail(
+          Error::DeadlineExceeded("the server still runs after 30 s (process " + std::to_string(pid) + ")"));
     return Report(context, "stopped", true);
   }
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -84,7 +88,8 @@ Result<Outcome> Stop(Context& context, const StopOptions& options) {
   const bool unreachable = !stopped && stopped.error().code() == Code::kUnavailable;
   if (unreachable && pid != 0) return StopByPid(context, data, pid);
   std::error_code error;
-  if (unreachable && fs::is_directory(data, error)) return Report(context, "nothing runs at " + (*api)->url(), false);
+  if (unreachable && fs::is_directory(data, error))
+    return Report(context, "nothing runs at " + (*api)->url(), false);
   return stopped;
 }
 
@@ -95,7 +100,8 @@ void AddStopCommand(CommandTree& tree) {
       tree.root(), "stop", "End the running server; calls under way are finished",
       "glasscase stop\nglasscase stop --data /srv/glasscase",
       [](CLI::App& command, StopOptions& options) {
-        command.add_option("--data", options.data, "The installation in this directory, through its process")->type_name("DIR");
+        command.add_option("--data", options.data, "The installation in this directory, through its process")
+            ->type_name("DIR");
       },
       Stop);
 }

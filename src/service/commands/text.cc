@@ -30,7 +30,8 @@ std::optional<CodePoint> FirstCodePoint(std::string_view text) {
 
 bool DisturbsTerminals(char32_t c) {
   const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
-  const bool direction = (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F);
+  const bool direction =
+      (c >= 0x200B && c <= 0x200F) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F);
   const bool line = c == 0x2028 || c == 0x2029;
   return control || direction || line || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) || c >= 0xE0000;
 }
@@ -64,8 +65,8 @@ std::string Visible(std::string_view text, bool keep_lines) {
 }
 
 size_t DisplayWidth(std::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows, bool bold_heading) {

@@ -19,9 +19,9 @@ size_t DisplayWidth(std::string_view text);
 // Columns of `rows` padded to the widest cell, two spaces apart; the first row is the heading.
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows, bool bold_heading = false);
 
-std::string FormatBytes(uint64_t bytes);         // "12.3 MB"
-std::string FormatSeconds(double seconds);       // "3 s", "2 min 5 s"
-std::string FormatNumber(double value);          // shortest that reads back as the same float: "0.25", "7"
+std::string FormatBytes(uint64_t bytes);    // "12.3 MB"
+std::string FormatSeconds(double seconds);  // "3 s", "2 min 5 s"
+std::string FormatNumber(double value);     // shortest that reads back as the same float: "0.25", "7"
 std::string Count(uint64_t n, std::string_view thing);  // "1 token", "2 tokens"
 std::string Join(const std::vector<std::string>& parts, std::string_view separator);
 

@@ -12,7 +12,11 @@ TEST(VisibleTest, TerminalEscapesAreShownNotSent) {
   EXPECT_EQ(Visible("c1 \xc2\x9b"), "c1 \\x9b");
 }
 
-TEST(VisibleTest, DirectionOverridesAreEscaped) { EXPECT_EQ(Visible("a\xe2\x80\xae" "b"), "a\\u202eb"); }
+TEST(VisibleTest, DirectionOverridesAreEscaped) {
+  EXPECT_EQ(Visible("a\xe2\x80\xae"
+                    "b"),
+            "a\\u202eb");
+}
 
 TEST(VisibleTest, BytesThatAreNotUtf8AreEscaped) { EXPECT_EQ(Visible("\xff\xc3"), "\\xff\\xc3"); }
 

@@ -11,7 +11,6 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/intrusive/list.hpp>
-#include <simdjson.h>
 
 #include <glasscase/access/decide.h>
 #include <glasscase/http/routes.h>
@@ -72,7 +71,7 @@ class Connection : public boost::intrusive::list_base_hook<> {
   enum class Phase : uint8_t { kHead, kBody, kStreaming, kServing, kWriting, kDraining, kClosed };
 
   static constexpr size_t kInlineBytes = 4096;
-  static constexpr size_t kPadding = simdjson::SIMDJSON_PADDING;
+  static constexpr size_t kPadding = kBodyPadding;
 
   void Advance();                 // as far as the bytes at hand go
   bool AdvanceHead();             // true when something was consumed or decided

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static http::InferRequest request;
   const uint64_t json_bytes = data[0] == 255 ? size + 1 : data[0] * (size - 1) / 254;
   std::string body(reinterpret_cast<const char*>(data + 1), size - 1);
-  body.append(simdjson::SIMDJSON_PADDING, '\0');
+  body.append(http::kBodyPadding, '\0');
   const std::string_view view = std::string_view(body).substr(0, size - 1);
   if (!parser.Parse(view, json_bytes, json_bytes == 0 ? *single : *version, request)) return 0;
   Bytes room(request.CallBytes(""));

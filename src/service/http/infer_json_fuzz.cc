@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static http::InferRequestParser parser;
   static http::InferRequest request;
   std::string body(reinterpret_cast<const char*>(data), size);
-  body.append(simdjson::SIMDJSON_PADDING, '\0');
+  body.append(http::kBodyPadding, '\0');
   if (!parser.Parse(std::string_view(body).substr(0, size), std::nullopt, *version, request)) return 0;
   Bytes room(request.CallBytes("1"));
   GC_CHECK(room.size() < 16 * size + 4096);  // a small body must not make us reserve much

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <simdjson.h>
+
 #include "json_elements.h"
 #include "problem.h"
 
@@ -61,12 +63,44 @@ std::string_view KeyOf(ondemand::field& field) {
 
 }  // namespace
 
-// Members of one input in the order in which they come.
-struct InferRequestParser::Fields {
-  std::string_view name, datatype, data;
-  bool has_shape = false;
-  std::optional<uint64_t> binary_bytes;
+class InferRequestParser::Reader {
+ public:
+  Status Parse(std::string_view body, std::optional<uint64_t> json_bytes, const access::VersionRow& version,
+               InferRequest& out);
+
+ private:
+  // Members of one input in the order in which they come.
+  struct Fields {
+    std::string_view name, datatype, data;
+    bool has_shape = false;
+    std::optional<uint64_t> binary_bytes;
+  };
+  Status ParseJson(std::string_view json, size_t readable, const access::VersionRow& version, InferRequest& out);
+  Status ParseInputs(ondemand::value value, const access::VersionRow& version, InferRequest& out);
+  Status ParseInput(ondemand::object object, size_t index, const access::VersionRow& version, InferRequest& out);
+  Status ParseInputParameters(ondemand::value value, const std::string& where, Fields& fields);
+  Status CheckInputName(const Fields& fields, size_t index, const access::VersionRow& version, InferRequest& out);
+  Status ParseOutputs(ondemand::value value, const access::VersionRow& version, InferRequest& out);
+  Result<InferOutput> ParseOutput(ondemand::object object, const std::string& where);
+  Status ParseParameters(ondemand::value value, InferRequest& out);
+  Status ParseRaw(std::string_view body, const access::VersionRow& version, InferRequest& out);
+  Status FinishInput(const Fields& fields, size_t index, InferInput& input);
+  Status TakeBinary(InferInput& input, uint64_t bytes, std::string_view where);
+
+  ondemand::parser parser_;
+  std::string padded_;    // a copy of the JSON part when the body has binary data after it
+  ByteSpan binary_rest_;  // binary data not yet taken by an input
 };
+
+static_assert(kBodyPadding >= simdjson::SIMDJSON_PADDING);
+
+InferRequestParser::InferRequestParser() : reader_(std::make_unique<Reader>()) {}
+InferRequestParser::~InferRequestParser() = default;
+
+Status InferRequestParser::Parse(std::string_view body, std::optional<uint64_t> json_bytes,
+                                 const access::VersionRow& version, InferRequest& out) {
+  return reader_->Parse(body, json_bytes, version, out);
+}
 
 bool InferRequest::WantsBinary(std::string_view output) const {
   for (const InferOutput& wanted : outputs) {
@@ -109,7 +143,7 @@ Result<size_t> InferRequest::WriteTo(std::span<uint8_t> room, uint64_t id, const
   return writer.Finish();
 }
 
-Status InferRequestParser::Parse(std::string_view body, std::optional<uint64_t> json_bytes,
+Status InferRequestParser::Reader::Parse(std::string_view body, std::optional<uint64_t> json_bytes,
                                  const access::VersionRow& version, InferRequest& out) {
   out.id_json.clear();
   out.inputs.clear();
@@ -118,7 +152,7 @@ Status InferRequestParser::Parse(std::string_view body, std::optional<uint64_t> 
   out.timeout_micros = 0;
   binary_rest_ = {};
   if (json_bytes == uint64_t{0}) return ParseRaw(body, version, out);
-  if (!json_bytes) return ParseJson(body, body.size() + simdjson::SIMDJSON_PADDING, version, out);
+  if (!json_bytes) return ParseJson(body, body.size() + kBodyPadding, version, out);
   if (*json_bytes > body.size()) {
     return Invalid("Inference-Header-Content-Length is " + std::to_string(*json_bytes) + ", but the body has only " +
                    std::to_string(body.size()) + " bytes");
@@ -126,7 +160,7 @@ Status InferRequestParser::Parse(std::string_view body, std::optional<uint64_t> 
   // What follows the JSON part is not padding but data, which simdjson may look at but must not take for
   // JSON; a copy with real padding keeps the two apart.
   padded_.assign(body.substr(0, *json_bytes));
-  padded_.append(simdjson::SIMDJSON_PADDING, ' ');
+  padded_.append(kBodyPadding, ' ');
   binary_rest_ = AsBytes(body.substr(*json_bytes));
   GC_TRY_VOID(ParseJson(std::string_view(padded_).substr(0, *json_bytes), padded_.size(), version, out));
   if (!binary_rest_.empty()) {
@@ -136,7 +170,7 @@ Status InferRequestParser::Parse(std::string_view body, std::optional<uint64_t> 
   return Ok();
 }
 
-Status InferRequestParser::ParseRaw(std::string_view body, const access::VersionRow& version, InferRequest& out) {
+Status InferRequestParser::Reader::ParseRaw(std::string_view body, const access::VersionRow& version, InferRequest& out) {
   if (version.inputs.size() != 1) {
     return Invalid("a raw binary request (Inference-Header-Content-Length: 0) needs a model with one input; this has " +
                    std::to_string(version.inputs.size()));
@@ -168,7 +202,7 @@ Status InferRequestParser::ParseRaw(std::string_view body, const access::Version
   return CheckTensorData(input.name, input.spec->datatype, input.shape(), input.binary);
 }
 
-Status InferRequestParser::ParseJson(std::string_view json, size_t readable, const access::VersionRow& version,
+Status InferRequestParser::Reader::ParseJson(std::string_view json, size_t readable, const access::VersionRow& version,
                                      InferRequest& out) {
   ondemand::document document;
   if (const auto error = parser_.iterate(json.data(), json.size(), readable).get(document)) return BadJson("body", error);
@@ -206,7 +240,7 @@ Status InferRequestParser::ParseJson(std::string_view json, size_t readable, con
   return Ok();
 }
 
-Status InferRequestParser::ParseInputs(ondemand::value value, const access::VersionRow& version, InferRequest& out) {
+Status InferRequestParser::Reader::ParseInputs(ondemand::value value, const access::VersionRow& version, InferRequest& out) {
   GC_JSON(ondemand::array array, value.get_array().get(array), "inputs");
   out.inputs.reserve(version.inputs.size());
   for (auto element : array) {
@@ -221,7 +255,7 @@ Status InferRequestParser::ParseInputs(ondemand::value value, const access::Vers
   return Ok();
 }
 
-Status InferRequestParser::ParseInput(ondemand::object object, size_t index, const access::VersionRow& version,
+Status InferRequestParser::Reader::ParseInput(ondemand::object object, size_t index, const access::VersionRow& version,
                                       InferRequest& out) {
   Fields fields;
   InferInput& input = out.inputs.emplace_back();
@@ -248,39 +282,54 @@ Status InferRequestParser::ParseInput(ondemand::object object, size_t index, con
       GC_JSON(ondemand::array data, field.value().get_array().get(data), place(key));
       if (const auto error = data.raw_json().get(fields.data)) return BadJson(place(key), error);
     } else if (key == "parameters") {
-      GC_JSON(ondemand::object parameters, field.value().get_object().get(parameters), place(key));
-      for (auto parameter_entry : parameters) {
-        GC_JSON(ondemand::field parameter, std::move(parameter_entry).get(parameter), place(key));
-        const std::string_view name = KeyOf(parameter);
-        if (name.starts_with("shared_memory_")) {
-          return Fail(Error::Unimplemented(place("parameters.") + std::string(name) +
-                                           ": shared memory is not offered; send the data in the request"));
-        }
-        if (name != "binary_data_size") continue;
-        GC_JSON(uint64_t bytes = 0, parameter.value().get_uint64().get(bytes), place("parameters.binary_data_size"));
-        fields.binary_bytes = bytes;
-      }
+      GC_TRY_VOID(ParseInputParameters(field.value(), place(key), fields));
     }
   }
+  GC_TRY_VOID(CheckInputName(fields, index, version, out));
+  return FinishInput(fields, index, input);
+}
+
+Status InferRequestParser::Reader::ParseInputParameters(ondemand::value value, const std::string& where,
+                                                        Fields& fields) {
+  GC_JSON(ondemand::object parameters, value.get_object().get(parameters), where);
+  for (auto entry : parameters) {
+    GC_JSON(ondemand::field parameter, std::move(entry).get(parameter), where);
+    const std::string_view name = KeyOf(parameter);
+    if (name.starts_with("shared_memory_")) {
+      return Fail(Error::Unimplemented(where + "." + std::string(name) +
+                                       ": shared memory is not offered; send the data in the request"));
+    }
+    if (name != "binary_data_size") continue;
+    GC_JSON(uint64_t bytes = 0, parameter.value().get_uint64().get(bytes), where + ".binary_data_size");
+    fields.binary_bytes = bytes;
+  }
+  return Ok();
+}
+
+// Finds the model's input of that name; the datatype must be the model's.
+Status InferRequestParser::Reader::CheckInputName(const Fields& fields, size_t index,
+                                                  const access::VersionRow& version, InferRequest& out) {
+  InferInput& input = out.inputs[index];
+  const std::string where = InputPlace(index);
   input.spec = FindSpec(version.inputs, fields.name);
-  if (fields.name.empty()) return Invalid(place("name") + ": is missing");
+  if (fields.name.empty()) return Invalid(where + ".name: is missing");
   if (input.spec == nullptr) {
-    return Invalid(place("name") + ": the model has no input \"" + Printable(fields.name) + "\"; it takes " +
+    return Invalid(where + ".name: the model has no input \"" + Printable(fields.name) + "\"; it takes " +
                    Names(version.inputs));
   }
   input.name = input.spec->name;
   for (size_t i = 0; i < index; ++i) {
-    if (out.inputs[i].spec == input.spec) return Invalid(place("name") + ": \"" + Printable(fields.name) + "\" is given twice");
+    if (out.inputs[i].spec == input.spec) return Invalid(where + ".name: \"" + Printable(fields.name) + "\" is given twice");
   }
   if (fields.datatype != DataTypeName(input.spec->datatype)) {
-    return Invalid(place("datatype") + ": \"" + Printable(fields.datatype) + "\", but \"" + Printable(input.name) +
+    return Invalid(where + ".datatype: \"" + Printable(fields.datatype) + "\", but \"" + Printable(input.name) +
                    "\" takes " + std::string(DataTypeName(input.spec->datatype)));
   }
-  return FinishInput(fields, index, input);
+  return Ok();
 }
 
 // Shape and data, once all members are known.
-Status InferRequestParser::FinishInput(const Fields& fields, size_t index, InferInput& input) {
+Status InferRequestParser::Reader::FinishInput(const Fields& fields, size_t index, InferInput& input) {
   const std::string where = InputPlace(index);
   if (!fields.has_shape) return Invalid(where + ".shape: is missing");
   const Result<uint64_t> count = ElementCount(input.shape());
@@ -310,7 +359,7 @@ Status InferRequestParser::FinishInput(const Fields& fields, size_t index, Infer
   return Ok();
 }
 
-Status InferRequestParser::TakeBinary(InferInput& input, uint64_t bytes, std::string_view where) {
+Status InferRequestParser::Reader::TakeBinary(InferInput& input, uint64_t bytes, std::string_view where) {
   if (bytes > binary_rest_.size()) {
     return Invalid(std::string(where) + ".parameters.binary_data_size: " + std::to_string(bytes) + ", but only " +
                    std::to_string(binary_rest_.size()) +
@@ -324,7 +373,7 @@ Status InferRequestParser::TakeBinary(InferInput& input, uint64_t bytes, std::st
   return fits ? fits : Fail(fits.error().WithContext(where));
 }
 
-Status InferRequestParser::ParseOutputs(ondemand::value value, const access::VersionRow& version,
+Status InferRequestParser::Reader::ParseOutputs(ondemand::value value, const access::VersionRow& version,
                                         InferRequest& out) {
   GC_JSON(ondemand::array array, value.get_array().get(array), "outputs");
   for (auto element : array) {
@@ -334,27 +383,7 @@ Status InferRequestParser::ParseOutputs(ondemand::value value, const access::Ver
                      Names(version.outputs) + ")");
     }
     GC_JSON(ondemand::object object, element.get_object().get(object), where);
-    InferOutput output;
-    std::optional<bool> binary;
-    for (auto entry : object) {
-      GC_JSON(ondemand::field field, std::move(entry).get(field), where);
-      const std::string_view key = KeyOf(field);
-      if (key == "name") {
-        GC_JSON(std::string_view name, field.value().get_string().get(name), where + ".name");
-        output.name = name;
-      } else if (key == "parameters") {
-        GC_JSON(ondemand::object parameters, field.value().get_object().get(parameters), where + ".parameters");
-        for (auto parameter_entry : parameters) {
-          GC_JSON(ondemand::field parameter, std::move(parameter_entry).get(parameter), where + ".parameters");
-          const std::string_view name = KeyOf(parameter);
-          if (name == "binary_data") {
-            GC_TRY(binary, ParseBoolParameter(parameter.value(), where + ".parameters.binary_data"));
-          } else if (name == "classification" || name.starts_with("shared_memory_")) {
-            return Fail(Error::Unimplemented(where + ".parameters." + std::string(name) + ": is not offered"));
-          }
-        }
-      }
-    }
+    GC_TRY(InferOutput output, ParseOutput(object, where));
     if (FindSpec(version.outputs, output.name) == nullptr) {
       return Invalid(where + ".name: the model has no output \"" + Printable(output.name) + "\"; it has " +
                      Names(version.outputs));
@@ -362,13 +391,36 @@ Status InferRequestParser::ParseOutputs(ondemand::value value, const access::Ver
     for (const InferOutput& other : out.outputs) {
       if (other.name == output.name) return Invalid(where + ".name: \"" + Printable(output.name) + "\" is asked for twice");
     }
-    output.binary = binary;
     out.outputs.push_back(std::move(output));
   }
   return Ok();
 }
 
-Status InferRequestParser::ParseParameters(ondemand::value value, InferRequest& out) {
+Result<InferOutput> InferRequestParser::Reader::ParseOutput(ondemand::object object, const std::string& where) {
+  InferOutput output;
+  for (auto entry : object) {
+    GC_JSON(ondemand::field field, std::move(entry).get(field), where);
+    const std::string_view key = KeyOf(field);
+    if (key == "name") {
+      GC_JSON(std::string_view name, field.value().get_string().get(name), where + ".name");
+      output.name = name;
+    }
+    if (key != "parameters") continue;
+    GC_JSON(ondemand::object parameters, field.value().get_object().get(parameters), where + ".parameters");
+    for (auto parameter_entry : parameters) {
+      GC_JSON(ondemand::field parameter, std::move(parameter_entry).get(parameter), where + ".parameters");
+      const std::string_view name = KeyOf(parameter);
+      if (name == "binary_data") {
+        GC_TRY(output.binary, ParseBoolParameter(parameter.value(), where + ".parameters.binary_data"));
+      } else if (name == "classification" || name.starts_with("shared_memory_")) {
+        return Fail(Error::Unimplemented(where + ".parameters." + std::string(name) + ": is not offered"));
+      }
+    }
+  }
+  return output;
+}
+
+Status InferRequestParser::Reader::ParseParameters(ondemand::value value, InferRequest& out) {
   GC_JSON(ondemand::object object, value.get_object().get(object), "parameters");
   for (auto entry : object) {
     GC_JSON(ondemand::field field, std::move(entry).get(field), "parameters");

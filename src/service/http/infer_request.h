@@ -4,13 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <simdjson.h>
 
 #include <glasscase/access/table.h>
 #include <glasscase/core/error.h>
@@ -54,30 +53,24 @@ struct InferRequest {
                          std::string_view version, int64_t deadline_ns) const;
 };
 
+// What must be readable after a body for the parser, beyond its end.
+inline constexpr size_t kBodyPadding = 64;
+
 // One thread; keeps its buffers.
 class InferRequestParser {
  public:
-  // `body` is followed by at least simdjson::SIMDJSON_PADDING readable bytes. `json_bytes`: the value of
+  InferRequestParser();
+  ~InferRequestParser();
+
+  // `body` is followed by at least kBodyPadding readable bytes. `json_bytes`: the value of
   // Inference-Header-Content-Length; nullopt: the whole body is JSON; 0: the whole body is the one input's
   // data (raw binary request). InvalidArgument names the member, its value and the limit.
   Status Parse(std::string_view body, std::optional<uint64_t> json_bytes, const access::VersionRow& version,
                InferRequest& out);
 
  private:
-  struct Fields;  // of one input, as they come
-  Status ParseJson(std::string_view json, size_t readable, const access::VersionRow& version, InferRequest& out);
-  Status ParseInputs(simdjson::ondemand::value value, const access::VersionRow& version, InferRequest& out);
-  Status ParseInput(simdjson::ondemand::object object, size_t index, const access::VersionRow& version,
-                    InferRequest& out);
-  Status ParseOutputs(simdjson::ondemand::value value, const access::VersionRow& version, InferRequest& out);
-  Status ParseParameters(simdjson::ondemand::value value, InferRequest& out);
-  Status ParseRaw(std::string_view body, const access::VersionRow& version, InferRequest& out);
-  Status FinishInput(const Fields& fields, size_t index, InferInput& input);
-  Status TakeBinary(InferInput& input, uint64_t bytes, std::string_view where);
-
-  simdjson::ondemand::parser parser_;
-  std::string padded_;         // a copy of the JSON part when the body has binary data after it
-  ByteSpan binary_rest_;       // binary data not yet taken by an input
+  class Reader;  // simdjson stays out of this header: its types depend on compiler options
+  std::unique_ptr<Reader> reader_;
 };
 
 }  // namespace glasscase::http

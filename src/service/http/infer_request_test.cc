@@ -19,7 +19,7 @@ class InferRequestTest : public ::testing::Test {
   Status Parse(std::string body, std::optional<uint64_t> json_bytes = std::nullopt) {
     body_ = std::move(body);
     const size_t size = body_.size();
-    body_.append(simdjson::SIMDJSON_PADDING, '\0');
+    body_.append(kBodyPadding, '\0');
     const Status parsed = parser_.Parse(std::string_view(body_).substr(0, size), json_bytes, version_, request_);
     if (!parsed) return parsed;
     // Numbers are read only when the call is written.

@@ -24,7 +24,6 @@ Result<std::vector<T>> Parse(std::string_view json, DataType type, std::vector<i
   return values;
 }
 
-std::string Why(const Status& status) { return status ? "no error" : status.error().message(); }
 template <typename T>
 std::string Why(const Result<T>& result) {
   return result ? "no error" : result.error().message();

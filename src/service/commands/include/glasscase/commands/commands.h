@@ -9,10 +9,10 @@ namespace glasscase::commands {
 
 // What the commands take from outside besides the network and the file system.
 struct Surroundings {
-  std::vector<std::string> arguments;              // without the program's own name
+  std::vector<std::string> arguments;  // without the program's own name
   std::map<std::string, std::string> environment;
-  std::string program_directory;                   // where glasscased and glasscase-custodian lie
-  std::string version;                             // of the program
+  std::string program_directory;  // where glasscased and glasscase-custodian lie
+  std::string version;            // of the program
 };
 
 // Reads /proc/self/exe and the environment of this process.

@@ -1,0 +1,381 @@
+#include <glasscase/operations/operations.h>
+
+#include <unistd.h>
+
+#include <set>
+#include <utility>
+
+#include <glasscase/access/token.h>
+#include <glasscase/core/log.h>
+
+#include "audit_log.h"
+#include "desk.h"
+#include "peer_links.h"
+#include "publishing.h"
+#include "reports.h"
+#include "routes.h"
+#include "table_pusher.h"
+#include "uploads.h"
+
+namespace glasscase::operations {
+namespace {
+
+constexpr int64_t kAuditFlushMs = 100;
+constexpr int64_t kEverySecondMs = 1'000;
+constexpr int64_t kTokenUsesMs = 10'000;
+constexpr int64_t kIdleUploadsMs = 60'000;
+constexpr size_t kAnswerBytesMax = (size_t{1} << 20) - 1024;  // a frame of the edge
+
+bool IsEdge(process::ProcessKind kind) {
+  return kind == process::ProcessKind::kPublicEdge || kind == process::ProcessKind::kControlEdge;
+}
+
+// Who is asking, from the catalog and nothing else.
+Status Authenticate(Desk& desk, Act& act) {
+  const std::string& credential = act.request.credential();
+  Digest digest{};
+  if (credential.empty())
+    return act.Refuse(access::Reason::kNoToken, Error::Unauthenticated("no token was presented"));
+  if (credential.size() != digest.size())
+    return act.Refuse(access::Reason::kMalformedToken, Error::Unauthenticated("this is not a token"));
+  std::copy(credential.begin(), credential.end(), digest.begin());
+  GC_TRY(auto token, desk.catalog.FindTokenByDigest(access::CredentialDigest(digest)));
+  if (!token || token->revoked_micros != 0)
+    return act.Refuse(access::Reason::kUnknownToken,
+                      Error::Unauthenticated("this token is not known here, or was withdrawn"));
+  GC_TRY(auto subject, desk.catalog.FindSubject(token->subject));
+  if (!subject)
+    return act.Refuse(access::Reason::kUnknownSubject, Error::Unauthenticated("this token belongs to nobody"));
+  act.token = std::move(token);
+  act.caller = std::move(subject);
+  if (act.token->expires_micros != 0 && act.token->expires_micros <= desk.now())
+    return act.Refuse(access::Reason::kExpiredToken,
+                      Error::Unauthenticated("this token expired at " + TimeText(act.token->expires_micros)));
+  return Ok();
+}
+
+// Listener, token, role: what every act is checked for before its own rules.
+Status Admit(Desk& desk, Act& act, const Route& route) {
+  if (act.from.peer.kind == process::ProcessKind::kPublicEdge && !route.on_public_edge)
+    return act.Refuse(access::Reason::kWrongListener,
+                      Error::PermissionDenied("this is done through the control address of the installation only"));
+  if (route.wanted == 0) return Ok();
+  GC_TRY_VOID(Authenticate(desk, act));
+  if (act.Is(route.wanted)) return Ok();
+  return act.Refuse(access::Reason::kRoleMissing,
+                    Error::PermissionDenied("this takes the role " + access::RolesText(route.wanted) + "; you are " +
+                                            access::RolesText(act.caller->roles)));
+}
+
+bool IsRefusal(const Act& act) { return act.reason >= access::Reason::kNoToken; }
+
+// Blobs that a crash left between their commit and that of the version.
+Status SweepUnusedBlobs(catalog::Catalog& catalog, blobs::BlobStore& blobs) {
+  GC_TRY(const auto stored, blobs.List());
+  for (const blobs::BlobInfo& blob : stored) {
+    GC_TRY(const bool used, catalog.BlobIsUsed(blob.sha256));
+    if (used) continue;
+    LogInfo("removing bytes that no version uses: " + ToHex(blob.sha256));
+    GC_TRY_VOID(blobs.Remove(blob.sha256));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+class Operations::Core {
+ public:
+  Core(const Parts& parts, Settings settings, std::unique_ptr<AuditLog> audit_log, std::string installation)
+      : settings_(std::move(settings)),
+        installation_(std::move(installation)),
+        started_micros_(parts.clock.WallMicros()),
+        audit_(std::move(audit_log)),
+        links_(parts.loop),
+        pusher_(parts.loop, parts.clock, parts.catalog, links_, parts.supervisor),
+        desk_(parts, *audit_, links_, pusher_),
+        uploads_(desk_),
+        publishing_(desk_, uploads_),
+        faults_(desk_),
+        place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); }} {
+    links_.SetListener({[this](const LinkId& from, rpc::ToCustodian message) { OnMessage(from, std::move(message)); },
+                        [this](const LinkId& link) { OnLost(link); }});
+    timers_ = {parts.loop.Every(kAuditFlushMs, [this] { FlushAudit(); }),
+               parts.loop.Every(kEverySecondMs, [this] { EverySecond(); }),
+               parts.loop.Every(kTokenUsesMs, [this] { desk_.WriteTokenUses(); }),
+               parts.loop.Every(kIdleUploadsMs, [this] { uploads_.DropIdle(); })};
+  }
+  ~Core() {
+    for (const auto timer : timers_) desk_.loop.Cancel(timer);
+  }
+
+  Status AskForHosts();
+  void Link(const PeerId& peer, Fd socket);
+  void PeerGone(const PeerId& peer);
+  void Flush();
+
+ private:
+  void OnMessage(const LinkId& from, rpc::ToCustodian message);
+  void OnRequest(const LinkId& from, rpc::Request request);
+  void OnFault(const LinkId& from, const rpc::ModelFault& fault);
+  void OnLost(const LinkId& link);
+  void EndOf(const LinkId& link);
+
+  Reply ReplyTo(const std::shared_ptr<Act>& act);
+  void Deliver(const std::shared_ptr<Act>& act, Outcome outcome);
+  void AnswerError(const Act& act, const Error& error);
+  void SendAnswer(const Act& act, rpc::Response answer);
+
+  void FlushAudit();
+  void EverySecond();
+  rpc::StatusAnswer DescribeStatus();
+
+  Settings settings_;
+  const std::string installation_;
+  const int64_t started_micros_;
+  std::unique_ptr<AuditLog> audit_;
+  PeerLinks links_;
+  TablePusher pusher_;
+  Desk desk_;
+  Uploads uploads_;
+  Publishing publishing_;
+  FaultCounter faults_;
+  Workplace place_;
+  std::map<PeerId, LinkId> current_;  // the last life of each peer
+  std::vector<process::EventLoop::TimerId> timers_;
+  bool audit_failing_ = false;
+};
+
+// ---- links ----
+
+// The first owner's host runs from the start, so that its first publish finds it warm.
+Status Operations::Core::AskForHosts() {
+  return desk_.catalog.EachSubject([&](const catalog::Subject& subject) -> Status {
+    if (!subject.host_slot) return Ok();
+    bool has_models = *subject.host_slot == 0;
+    GC_TRY_VOID(desk_.catalog.EachModel(subject.id, [&](const catalog::Model&) {
+      has_models = true;
+      return Ok();
+    }));
+    if (has_models) desk_.supervisor.NeedHost(*subject.host_slot);
+    return Ok();
+  });
+}
+
+void Operations::Core::Link(const PeerId& peer, Fd socket) {
+  PeerGone(peer);
+  current_[peer] = links_.Add(peer, std::move(socket));
+  if (peer.kind == process::ProcessKind::kInspector) {
+    publishing_.OnInspectorLinked(peer.slot);
+  } else {
+    pusher_.Welcome(peer);
+  }
+}
+
+void Operations::Core::PeerGone(const PeerId& peer) {
+  const auto found = current_.find(peer);
+  if (found == current_.end()) return;
+  const LinkId link = found->second;
+  current_.erase(found);
+  links_.Remove(peer);
+  EndOf(link);
+  pusher_.Gone(peer);
+}
+
+void Operations::Core::OnLost(const LinkId& link) {
+  EndOf(link);
+  pusher_.Lost(link.peer);
+}
+
+void Operations::Core::EndOf(const LinkId& link) {
+  uploads_.DropOf(link);
+  publishing_.DropOf(link);
+  faults_.Forget(link);
+  if (link.peer.kind == process::ProcessKind::kInspector) publishing_.OnInspectorGone(link.peer.slot);
+}
+
+// ---- messages ----
+
+void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message) {
+  const process::ProcessKind kind = from.peer.kind;
+  const bool host = kind == process::ProcessKind::kHost;
+  using Kind = rpc::ToCustodian::MessageCase;
+  switch (message.message_case()) {
+    case Kind::kRequest:
+      if (IsEdge(kind)) return OnRequest(from, std::move(*message.mutable_request()));
+      break;
+    case Kind::kAck:
+      if (IsEdge(kind) || host) return pusher_.Acknowledge(from.peer, message.ack().sequence());
+      break;
+    case Kind::kHello:
+      if (auto* profile = links_.ProfileOf(from.peer)) profile->hello = std::move(*message.mutable_hello());
+      return;
+    case Kind::kAudit:
+      if (IsEdge(kind) || host)
+        return TakeAuditRecords(desk_, from.peer, message.audit().records(), settings_.route_name);
+      break;
+    case Kind::kNeedModel:
+      if (host) return ServeModel(desk_, from.peer, message.need_model());
+      break;
+    case Kind::kModelFault:
+      if (host) return OnFault(from, message.model_fault());
+      break;
+    case Kind::kHostNote:
+      if (auto* profile = links_.ProfileOf(from.peer)) profile->note = Printable(message.host_note().text(), 500);
+      return;
+    case Kind::kInspectReport:
+      if (kind == process::ProcessKind::kInspector)
+        return publishing_.OnReport(from.peer.slot, message.inspect_report());
+      break;
+    default: break;
+  }
+  LogWarning("the " + std::string(process::ProcessKindName(kind)) + " sent a message that it must not send");
+}
+
+void Operations::Core::OnRequest(const LinkId& from, rpc::Request request) {
+  const Route* route = FindRoute(request.op_case());
+  auto act = std::make_shared<Act>();
+  act->from = from;
+  act->request = std::move(request);
+  if (route == nullptr) return AnswerError(*act, Error::Unimplemented("this custodian does not know the request"));
+  act->route = static_cast<uint16_t>(route->op);
+  act->audited = route->audited;
+  const Status admitted = Admit(desk_, *act, *route);
+  if (!admitted) {
+    desk_.NoteRefusal(*act);
+    return AnswerError(*act, admitted.error());
+  }
+  if (act->token) desk_.NoteTokenUse(act->token->id, desk_.now());
+  if (route->run == nullptr) return publishing_.Begin(act, ReplyTo(act));
+
+  const uint64_t changes_before = desk_.changes();
+  Result<Outcome> outcome = route->run(place_, *act);
+  // What was committed is told even when the answer could not be put together.
+  if (!outcome && desk_.changes() != changes_before) pusher_.TellEverythingAgain();
+  ReplyTo(act)(std::move(outcome));
+}
+
+void Operations::Core::OnFault(const LinkId& from, const rpc::ModelFault& fault) {
+  const auto change = faults_.Note(from, fault);
+  if (!change) return LogWarning("a fault of a model cannot be noted: " + change.error().message());
+  if (!change->empty()) pusher_.Push(*change, [](double) {});
+}
+
+// ---- answers ----
+
+Reply Operations::Core::ReplyTo(const std::shared_ptr<Act>& act) {
+  return [this, act](Result<Outcome> outcome) {
+    if (outcome) return Deliver(act, std::move(*outcome));
+    if (IsRefusal(*act)) desk_.NoteRefusal(*act);
+    AnswerError(*act, outcome.error());
+  };
+}
+
+void Operations::Core::Deliver(const std::shared_ptr<Act>& act, Outcome outcome) {
+  GC_CHECK(act->permitted);
+  const auto answer = [this, act](Outcome done, double acknowledged_ms) {
+    if (done.answer.has_revoked()) done.answer.mutable_revoked()->set_acknowledged_ms(acknowledged_ms);
+    const Status finished = done.finish ? done.finish() : Ok();
+    if (!finished) return AnswerError(*act, finished.error());
+    SendAnswer(*act, std::move(done.answer));
+    if (done.afterwards) done.afterwards();
+  };
+  if (outcome.change.empty()) return answer(std::move(outcome), 0);
+  const TableChange change = outcome.change;
+  pusher_.Push(change, [answer, outcome = std::move(outcome)](double ms) { answer(outcome, ms); });
+}
+
+void Operations::Core::AnswerError(const Act& act, const Error& error) {
+  rpc::Response answer;
+  answer.set_code(static_cast<uint32_t>(error.code()));
+  answer.set_message(error.message());
+  // What is wrong inside is for the log, not for callers.
+  if (error.code() == Code::kInternal || error.code() == Code::kDataLoss) {
+    LogError(std::string(RouteName(act.route)) + ": " + error.message());
+    answer.set_message("the custodian could not do this; its log says why");
+  }
+  SendAnswer(act, std::move(answer));
+}
+
+void Operations::Core::SendAnswer(const Act& act, rpc::Response answer) {
+  if (!links_.IsCurrent(act.from)) return;  // nobody waits for it any more
+  if (answer.ByteSizeLong() > kAnswerBytesMax)
+    return AnswerError(act, Error::ResourceExhausted("the answer is too long; ask for less, for example for one name"));
+  rpc::FromCustodian message;
+  answer.set_id(act.request.id());
+  *message.mutable_response() = std::move(answer);
+  links_.Send(act.from.peer, message);
+}
+
+// ---- now and then ----
+
+void Operations::Core::FlushAudit() {
+  const Status flushed = audit_->Flush();
+  if (!flushed && !audit_failing_) LogError(flushed.error().message());
+  audit_failing_ = !flushed;
+}
+
+void Operations::Core::EverySecond() {
+  audit_->Sync();
+  const auto changed = desk_.catalog.ChangedElsewhere();
+  if (changed && *changed) pusher_.TellEverythingAgain();
+}
+
+void Operations::Core::Flush() {
+  desk_.WriteTokenUses();
+  FlushAudit();
+  audit_->Sync();
+}
+
+rpc::StatusAnswer Operations::Core::DescribeStatus() {
+  rpc::StatusAnswer answer;
+  answer.set_installation(installation_);
+  answer.set_version(settings_.version);
+  answer.set_started_at(TimeText(started_micros_));
+  rpc::ProcessStatus* own = answer.add_processes();
+  own->set_process("custodian");
+  own->set_pid(static_cast<uint32_t>(::getpid()));
+  for (const std::string& item : settings_.confinement.in_force) own->add_in_force(item);
+  for (const std::string& item : settings_.confinement.missing) own->add_missing(item);
+  for (const PeerId& peer : links_.Peers()) {
+    const PeerLinks::Profile& profile = *links_.ProfileOf(peer);
+    rpc::ProcessStatus* row = answer.add_processes();
+    row->set_process(std::string(process::ProcessKindName(peer.kind)));
+    row->set_pid(profile.hello.pid());
+    for (const std::string& item : profile.hello.in_force()) row->add_in_force(Printable(item));
+    for (const std::string& item : profile.hello.missing()) row->add_missing(Printable(item));
+    row->set_note(profile.note);
+    if (peer.kind != process::ProcessKind::kHost) continue;
+    const auto owner = desk_.catalog.FindOwnerOfSlot(peer.slot);
+    if (owner && *owner) row->set_note((*owner)->name + (profile.note.empty() ? "" : ": " + profile.note));
+  }
+  const auto counts = desk_.catalog.Count(desk_.now()).value_or(catalog::Counts{});
+  answer.set_subjects(counts.subjects);
+  answer.set_tokens(counts.tokens);
+  answer.set_grants(counts.grants);
+  answer.set_models(counts.models);
+  answer.set_last_push_ms(pusher_.last_push_ms());
+  answer.set_data_bytes_free(static_cast<int64_t>(desk_.blobs.BytesFree().value_or(0)));
+  return answer;
+}
+
+// ---- the public face ----
+
+Operations::Operations(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Operations::~Operations() = default;
+
+Result<std::unique_ptr<Operations>> Operations::Start(const Parts& parts, Settings settings) {
+  GC_TRY(const auto installation, parts.catalog.Setting(catalog::kInstallationSetting));
+  if (!installation)
+    return Fail(Error::FailedPrecondition("the data directory holds no installation; run `glasscase init`"));
+  GC_TRY_VOID(SweepUnusedBlobs(parts.catalog, parts.blobs));
+  GC_TRY(auto audit, AuditLog::Open(std::move(settings.audit_directory), parts.clock));
+  auto core = std::make_unique<Core>(parts, std::move(settings), std::move(audit), *installation);
+  GC_TRY_VOID(core->AskForHosts());
+  return std::unique_ptr<Operations>(new Operations(std::move(core)));
+}
+
+void Operations::Link(const PeerId& peer, Fd socket) { core_->Link(peer, std::move(socket)); }
+void Operations::PeerGone(const PeerId& peer) { core_->PeerGone(peer); }
+void Operations::Flush() { core_->Flush(); }
+
+}  // namespace glasscase::operations
