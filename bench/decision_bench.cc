@@ -41,14 +41,22 @@ struct World {
 
 World MakeWorld() {
   SystemRandom random;
-  access::TableUpdate edge{.reset = true};
+  access::TableUpdate edge;
+  edge.reset = true;
   const Uuid owner = Uuid::Random();
   edge.subjects.push_back({owner, "owner", access::kOwner});
   std::vector<access::ModelRow> models;
   for (int i = 0; i < kModels; ++i) {
-    access::ModelRow model{.id = Uuid::Random(), .owner = owner, .owner_name = "owner", .name = "model" + std::to_string(i)};
-    model.versions.push_back({.id = Uuid::Random(), .label = "1"});
-    model.default_version = model.versions[0].id;
+    access::VersionRow version;
+    version.id = Uuid::Random();
+    version.label = "1";
+    access::ModelRow model;
+    model.id = Uuid::Random();
+    model.owner = owner;
+    model.owner_name = "owner";
+    model.name = "model" + std::to_string(i);
+    model.default_version = version.id;
+    model.versions.push_back(version);
     models.push_back(model);
   }
   edge.models = models;
@@ -65,10 +73,12 @@ World MakeWorld() {
     host.tokens.push_back(row);
     if (i % (kTokens / kGrants) != 0) continue;
     const access::ModelRow& model = models[static_cast<size_t>(i) % kModels];
-    edge.grants.push_back({.id = Uuid::Random(),
-                           .subject = subject,
-                           .model = model.id,
-                           .quota = access::Quota{.calls = 1'000'000, .period_ns = 1'000'000'000}});
+    access::GrantRow grant;
+    grant.id = Uuid::Random();
+    grant.subject = subject;
+    grant.model = model.id;
+    grant.quota = access::Quota{.calls = 1'000'000, .period_ns = 1'000'000'000};
+    edge.grants.push_back(grant);
     world.callers.push_back({token, access::HostCredential(token), model.name, model.id});
   }
   host.subjects = edge.subjects;
