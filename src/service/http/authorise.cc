@@ -53,7 +53,7 @@ bool Connection::Authenticate() {
     return false;
   }
   caller_ = access::Identify(gateway_.custodian.table(), access::EdgeDigest(head_.token), gateway_.now_micros);
-  caller_round_ = gateway_.round;
+  caller_epoch_ = gateway_.custodian.table_epoch();
   if (caller_.token != nullptr) token_ = caller_.token->id;
   if (caller_.known()) {
     subject_ = caller_.subject->id;

@@ -93,6 +93,7 @@ void Connection::StartReading() {
 void Connection::OnRead(bool failed, size_t bytes) {
   reading_ = false;
   --operations_;
+  gateway_.WakeClock();
   if (phase_ == Phase::kClosed) {
     BuryIfFinished();
     return;
@@ -304,7 +305,7 @@ bool Connection::AdvanceChunkedBody() {
 void Connection::Serve() {
   phase_ = Phase::kServing;
   // The body came later than the head: who asks is looked up again, since the table may have changed.
-  const bool stale = caller_.known() && caller_round_ != gateway_.round;
+  const bool stale = caller_.known() && caller_epoch_ != gateway_.custodian.table_epoch();
   if (stale && !Authenticate()) return;
   if (head_.content_encoding != Coding::kIdentity && !body_view_.empty()) {
     Result<std::string> plain = Decompress(head_.content_encoding, body_view_, BodyLimit());

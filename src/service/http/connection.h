@@ -41,7 +41,7 @@ class Connection : public boost::intrusive::list_base_hook<> {
   const RouteMatch& match() const { return match_; }
   std::string_view query() const;
   std::string_view body() const { return body_view_; }
-  // Who asks: valid until the next round of the loop.
+  // Who asks: rows of the access table, valid until it changes.
   const access::Caller& caller() const { return caller_; }
 
   void Reply(unsigned status, std::string_view content_type, std::string_view body, std::string_view fields = {});
@@ -118,7 +118,7 @@ class Connection : public boost::intrusive::list_base_hook<> {
   std::optional<RequestReader> reader_;
   RouteMatch match_;
   access::Caller caller_;
-  uint64_t caller_round_ = 0;           // of the loop in which caller_ was looked up
+  uint64_t caller_epoch_ = 0;           // of the table in which caller_ was looked up
   Uuid subject_, token_;                // of the caller, for the audit log
 
   uint64_t body_length_ = 0;            // announced

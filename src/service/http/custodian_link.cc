@@ -127,6 +127,7 @@ void CustodianLink::OnTable(const rpc::TableUpdate& message) {
   }
   if (update->reset) incoming_ = std::make_unique<access::AccessTable>();
   (incoming_ ? *incoming_ : *table_).Apply(*update);
+  ++table_epoch_;
   if (!message.more() && incoming_) {
     table_ = std::move(incoming_);
     have_table_ = true;

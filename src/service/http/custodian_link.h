@@ -30,6 +30,8 @@ class CustodianLink {
   void Connect(Fd socket);
 
   const access::AccessTable& table() const { return *table_; }
+  // Changes whenever rows of the table may have moved.
+  uint64_t table_epoch() const { return table_epoch_; }
   // True when a whole table is there and its lease runs.
   bool TableInForce() const;
 
@@ -60,6 +62,7 @@ class CustodianLink {
   std::unique_ptr<access::AccessTable> table_ = std::make_unique<access::AccessTable>();
   std::unique_ptr<access::AccessTable> incoming_;  // a whole table under way
   bool have_table_ = false;
+  uint64_t table_epoch_ = 1;
   int64_t lease_until_ns_ = 0;
   uint64_t next_question_ = 1;
   std::unordered_map<uint64_t, Answer> questions_;

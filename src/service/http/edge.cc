@@ -50,7 +50,7 @@ Gateway::Gateway(asio::io_context& io_context, EdgeOptions edge_options, const C
 }
 
 void Gateway::ReadClock() {
-  ++round;
+  slept = false;
   now_ns = clock.MonotonicNanos();
   now_micros = clock.WallMicros();
 }
@@ -88,7 +88,10 @@ class Edge::Impl {
     const bool answered = gateway_.hosts.DrainAnswers();
     BuryDead();
     if (handled != 0 || answered) return;
-    if (gateway_.hosts.PrepareToSleep()) io_.run_one();
+    if (gateway_.hosts.PrepareToSleep()) {
+      gateway_.slept = true;
+      io_.run_one();
+    }
     gateway_.hosts.Awake();
   }
 
@@ -182,8 +185,8 @@ class Edge::Impl {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
     getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length);
-    const auto protocol = address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
-    acceptor_.emplace(io_, protocol, socket.release());
+    protocol_ = address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
+    acceptor_.emplace(io_, protocol_, socket.release());
     acceptor_->native_non_blocking(true);
     WaitForConnections();
   }
@@ -210,7 +213,7 @@ class Edge::Impl {
     setsockopt(native_socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ErrorCode error;
     TcpSocket socket(io_);
-    socket.assign(acceptor_->local_endpoint(error).protocol(), native_socket, error);
+    socket.assign(protocol_, native_socket, error);
     if (error) {
       close(native_socket);
       return;
@@ -253,6 +256,7 @@ class Edge::Impl {
       tick_;
   std::optional<Descriptor> lifeline_;
   std::optional<Acceptor> acceptor_;
+  asio::ip::tcp protocol_ = asio::ip::tcp::v4();  // of the listening socket
   std::shared_ptr<asio::ssl::context> tls_;
   bool tls_wanted_ = false;
   bool paused_accepting_ = false;

@@ -40,13 +40,17 @@ struct Gateway {
   InferBody infer_body;
   std::unordered_map<Uuid, QuotaMemo, UuidHash> exhausted;
   std::string date;               // "Date: ...\r\n", renewed every second
-  uint64_t round = 0;             // of the event loop: rows of the access table stay put within one
   int64_t now_ns = 0;             // monotonic, taken once per round of the loop
   int64_t now_micros = 0;         // wall clock, same
+  bool slept = false;             // the loop slept since the clock was read
   bool stopping = false;
   std::vector<Connection*> dead;  // closed connections, deleted between rounds of the loop
 
   void ReadClock();
+  // The first handler after a sleep reads the clock again.
+  void WakeClock() {
+    if (slept) ReadClock();
+  }
   void RenewDate();
 };
 

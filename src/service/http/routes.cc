@@ -156,8 +156,9 @@ std::string_view TakeSegment(std::string_view& path) {
 
 // Matches without decoding; `segments` gets the raw text of each brace.
 bool Matches(std::string_view pattern, std::string_view path, std::array<std::string_view, 3>& segments) {
-  const bool pattern_slash = pattern.ends_with('/');
-  if (pattern_slash != path.ends_with('/')) return false;
+  // Most rows differ in their last character already.
+  const char last = pattern.back();
+  if (last == '}' ? path.back() == '/' : last != path.back()) return false;
   size_t parameters = 0;
   pattern.remove_prefix(1);
   path.remove_prefix(1);
