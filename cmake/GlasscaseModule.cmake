@@ -36,6 +36,7 @@ set_property(GLOBAL PROPERTY GLOBAL_DEPENDS_NO_CYCLES ON)
 
 add_custom_target(check_links COMMENT "Every module links with what it declares")
 add_custom_target(check_architecture)
+add_custom_target(generated COMMENT "Sources made from .proto files, for tools that read but do not build")
 add_dependencies(check_architecture check_links)
 
 function(glasscase_module)
@@ -224,6 +225,8 @@ function(_glasscase_generate_protos target scope root subfolder)
     set_source_files_properties("${output}/${name}.pb.cc" PROPERTIES
       COMPILE_OPTIONS "-w" SKIP_PRECOMPILE_HEADERS ON SKIP_LINTING ON)
     target_sources(${target} PRIVATE "${output}/${name}.pb.cc" "${output}/${name}.pb.h")
+    add_custom_target(${target}_${name}_pb DEPENDS "${output}/${name}.pb.h")
+    add_dependencies(generated ${target}_${name}_pb)
   endforeach()
   target_include_directories(${target} SYSTEM ${scope} "${root}")
   target_include_directories(${target} SYSTEM PRIVATE "${output}")

@@ -94,7 +94,7 @@ class Tree:
         command = ["cmake", "--build", str(build)]
         if targets:
             command += ["--target", *targets]
-        compiled = run(*command)
+        compiled = run(*command, "--", "-k", "0")  # go on after an error, so that every refusal is seen
         return Built(True, compiled.returncode == 0, flat(configure) + flat(compiled))
 
 

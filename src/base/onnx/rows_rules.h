@@ -15,7 +15,7 @@ namespace glasscase::onnx {
 // The attributes of a call, for the references in the called function's body.
 using CallAttributes = std::unordered_map<std::string_view, const AttributeProto*>;
 
-// A node with what is known about its inputs. None of them is mixed.
+// A node with what is known about its inputs.
 class NodeView {
  public:
   NodeView(const NodeProto& node, std::vector<const Value*> inputs, int64_t opset, const CallAttributes* call)

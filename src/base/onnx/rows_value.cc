@@ -5,15 +5,10 @@
 
 namespace glasscase::onnx {
 
-Value Value::Fixed() {
-  Value value;
-  value.kind = Kind::kFixed;
-  return value;
-}
+Value Value::Fixed() { return {}; }
 
 Value Value::Fixed(std::vector<int64_t> dims) {
   Value value;
-  value.kind = Kind::kFixed;
   value.has_rank = true;
   value.dims = std::move(dims);
   return value;
@@ -27,12 +22,6 @@ Value Value::Rows(std::vector<int64_t> dims, int axis, int64_t block) {
   value.dims[static_cast<size_t>(axis)] = kUnknownDim;
   value.axis = axis;
   value.block = block;
-  return value;
-}
-
-Value Value::Mixed(size_t reason) {
-  Value value;
-  value.reason = reason;
   return value;
 }
 

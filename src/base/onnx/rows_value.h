@@ -4,8 +4,7 @@
 //   fixed    the same whatever N is and whatever the rows hold (weights, shapes of single rows), or a small
 //            integer tensor whose elements are fixed or fixed multiples of N (what Shape gives);
 //   rows     along dimension `axis` it has N·`block` entries, and entries [i·block, (i+1)·block) are what a run on
-//            row i alone gives; all other dimensions are fixed;
-//   mixed    nothing is known: a row may have met another.
+//            row i alone gives; all other dimensions are fixed.
 // A rule is sound when it commutes with putting runs of single rows side by side.
 #pragma once
 
@@ -40,10 +39,10 @@ struct Symbol {
 };
 
 struct Value {
-  enum class Kind : uint8_t { kFixed, kRows, kMixed };
+  enum class Kind : uint8_t { kFixed, kRows };
   enum class ElementType : uint8_t { kInt64, kInt32, kBool };
 
-  Kind kind = Kind::kMixed;
+  Kind kind = Kind::kFixed;
   bool has_rank = false;            // always true for rows
   std::vector<int64_t> dims;        // kUnknownDim where not known; dims[axis] of rows means nothing
   int axis = 0;                     // of rows
@@ -52,18 +51,15 @@ struct Value {
   bool has_elements = false;
   ElementType element_type = ElementType::kInt64;
   std::vector<Symbol> elements;
-  size_t reason = 0;                // of mixed: which of the proof's reasons
 
   static Value Fixed();                                             // of unknown rank
   static Value Fixed(std::vector<int64_t> dims);
   static Value Rows(std::vector<int64_t> dims, int axis, int64_t block);
-  static Value Mixed(size_t reason);
   static Value Vector(std::vector<Symbol> elements);                // INT64, rank 1
   static Value Scalar(Symbol element);                              // INT64, rank 0
 
   bool IsFixed() const { return kind == Kind::kFixed; }
   bool IsRows() const { return kind == Kind::kRows; }
-  bool IsMixed() const { return kind == Kind::kMixed; }
   int rank() const { return static_cast<int>(dims.size()); }
   int64_t Dim(int i) const { return dims[static_cast<size_t>(i)]; }
   // Fixed, and some element counts the rows: may steer shapes, must not become data.

@@ -26,6 +26,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
@@ -88,7 +89,8 @@ class ConfineTest : public ::testing::TestWithParam<StartedAs> {
     }
   }
   void TearDown() override {
-    if (!directory_.empty()) std::system(("rm -rf " + directory_).c_str());
+    std::error_code ignored;
+    if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
   }
 
   static void BecomeOrdinaryUser() {

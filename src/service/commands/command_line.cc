@@ -93,7 +93,8 @@ std::optional<int> Parse(CLI::App& root, const Context& context, const std::vect
   } catch (const CLI::RequiredError& error) {
     const CLI::App& command = CommandOf(root, arguments);
     const std::string usage = HelpFormat().make_usage(&command, "");
-    return refuse(Printable(error.what(), 200) + ". " + usage.substr(0, usage.find('\n')));
+    return refuse(Printable(error.what(), 200) + "." + OptionHint(root, arguments) + " " +
+                  usage.substr(0, usage.find('\n')));
   } catch (const CLI::ParseError& error) {
     return refuse(Printable(error.what(), 400) + OptionHint(root, arguments));
   }

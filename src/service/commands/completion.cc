@@ -45,11 +45,11 @@ std::vector<Place> Places(const CLI::App& root) {
   return places;
 }
 
-// The arms of a shell's `case "$path" in`, each setting `words` and `options`.
+// The arms of a shell's `case "$path" in`, each setting `names` and `flags`.
 std::string CaseArms(const CLI::App& root) {
   std::string arms;
   for (const Place& place : Places(root)) {
-    arms += "    \"" + place.path + "\") words=\"" + Join(place.commands, " ") + "\"; options=\"" +
+    arms += "    \"" + place.path + "\") names=\"" + Join(place.commands, " ") + "\"; flags=\"" +
             Join(place.options, " ") + "\" ;;\n";
   }
   return arms;
@@ -73,7 +73,7 @@ struct CompletionOptions {
 std::string BashCompletion(const CLI::App& root) {
   return "# glasscase completion bash > /etc/bash_completion.d/glasscase\n"
          "_glasscase() {\n"
-         "  local current=\"${COMP_WORDS[COMP_CWORD]}\" path=\"\" longer words=\"\" options=\"\" i\n"
+         "  local current=\"${COMP_WORDS[COMP_CWORD]}\" path=\"\" longer names=\"\" flags=\"\" i\n"
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "    longer=\"${path:+$path }${COMP_WORDS[i]}\"\n"
          "    case \"$longer\" in\n"
@@ -86,9 +86,9 @@ std::string BashCompletion(const CLI::App& root) {
          CaseArms(root) +
          "  esac\n"
          "  if [[ $current == -* ]]; then\n"
-         "    mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$current\")\n"
-         "  elif [[ -n $words ]]; then\n"
-         "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+         "    mapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$current\")\n"
+         "  elif [[ -n $names ]]; then\n"
+         "    mapfile -t COMPREPLY < <(compgen -W \"$names\" -- \"$current\")\n"
          "  else\n"
          "    mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
          "  fi\n"
@@ -109,14 +109,13 @@ std::string ZshCompletion(const CLI::App& root) {
          ") path_words=\"$longer\" ;;\n"
          "    esac\n"
          "  done\n"
-         "  local words=\"\" options=\"\"\n"
          "  case \"$path_words\" in\n" +
          CaseArms(root) +
          "  esac\n"
          "  if [[ $current == -* ]]; then\n"
-         "    compadd -- ${=options}\n"
-         "  elif [[ -n $words ]]; then\n"
-         "    compadd -- ${=words}\n"
+         "    compadd -- ${=flags}\n"
+         "  elif [[ -n $names ]]; then\n"
+         "    compadd -- ${=names}\n"
          "  else\n"
          "    _files\n"
          "  fi\n"

@@ -21,13 +21,13 @@ class AuditLog {
 
   struct Decision {
     int64_t time_micros = 0;
-    Uuid subject;  // nil when unknown
-    Uuid token;
-    Uuid model;    // as asked for
+    Uuid subject = {};  // nil when unknown
+    Uuid token = {};
+    Uuid model = {};    // as asked for
     access::Reason reason = access::Reason::kAllowedByGrant;
     bool allowed = false;
-    std::string_view owner_name;  // "owner/name" when the caller may know it; the model's UUID otherwise
-    std::string_view model_name;
+    std::string_view owner_name = {};  // "owner/name" when the caller may know it; the model's UUID otherwise
+    std::string_view model_name = {};
   };
   void Add(const Decision& decision);
 

@@ -86,17 +86,17 @@ struct HostedVersion {
   bool rows_independent;           // cleared when a batch showed that it is not so
 
   State state = State::kCold;
-  std::shared_ptr<LoadedVersion> loaded;
+  std::shared_ptr<LoadedVersion> loaded = nullptr;
   uint64_t memory_bytes = 0;       // counted against the budget while loading and loaded
   Error failure = Error::Unavailable("");
   int64_t retry_at_ns = 0;         // when kFailed
   int64_t load_started_ns = 0;
   int64_t last_used_ns = 0;
 
-  std::deque<std::unique_ptr<PendingCall>> queue;
+  std::deque<std::unique_ptr<PendingCall>> queue = {};
   int64_t queued_rows = 0;
   uint32_t running = 0;
-  RunTimes times;
+  RunTimes times = {};
   bool is_waiting = false;         // in the dispatcher's list of versions with a queue
 };
 

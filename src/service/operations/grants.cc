@@ -60,7 +60,9 @@ Result<Asked> Prepare(Desk& desk, Act& act) {
   asked.grant.model = named.model.id;
   asked.grant.created_micros = desk.now();
   if (named.version) asked.grant.version = named.version->id;
-  if (!request.quota().empty()) GC_TRY(asked.grant.quota, access::Quota::Parse(request.quota()));
+  if (!request.quota().empty()) {
+    GC_TRY(asked.grant.quota, access::Quota::Parse(request.quota()));
+  }
   GC_TRY(const int64_t lifetime, ParseDuration(request.expires()));
   if (lifetime != 0) asked.grant.expires_micros = desk.now() + lifetime;
 
@@ -130,7 +132,9 @@ Result<Outcome> RevokeGrant(Workplace& place, Act& act) {
   GC_TRY(const Uuid id, ParseId(act.object, "grant"));
   GC_TRY(const auto grant, desk.catalog.FindGrant(id));
   std::optional<catalog::Model> model;
-  if (grant) GC_TRY(model, desk.catalog.FindModel(grant->model));
+  if (grant) {
+    GC_TRY(model, desk.catalog.FindModel(grant->model));
+  }
   const bool own = model && model->owner == act.caller->id;
   if (!model || (!own && !act.Is(access::kOperator)))
     return act.Refuse(access::Reason::kRoleMissing,

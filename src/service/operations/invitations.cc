@@ -47,10 +47,11 @@ Result<Outcome> CreateInvitation(Workplace& place, Act& act) {
   invitation.token_lifetime_micros = token_lifetime;
   invitation.created_micros = desk.now();
   invitation.expires_micros = desk.now() + lifetime;
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+  const auto change = [&](catalog::Transaction& t) -> Status {
     if (invited.is_new) GC_TRY_VOID(t.InsertSubject(invited.subject));
     return t.InsertInvitation(invitation);
-  }));
+  };
+  GC_TRY_VOID(desk.Change(change));
 
   Outcome outcome;
   rpc::NewInvitation* answer = outcome.answer.mutable_new_invitation();
@@ -92,10 +93,11 @@ Result<Outcome> RedeemInvitation(Workplace& place, Act& act) {
   const int64_t lifetime = invitation->token_lifetime_micros;
   const MadeToken made =
       MakeToken(desk.clock, desk.random, invitation->subject, lifetime == 0 ? 0 : desk.now() + lifetime);
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+  const auto change = [&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.MarkInvitationRedeemed(invitation->id, desk.now()));
     return t.InsertToken(made.row);
-  }));
+  };
+  GC_TRY_VOID(desk.Change(change));
   Outcome outcome;
   rpc::NewToken* answer = outcome.answer.mutable_new_token();
   answer->set_id(made.row.id.ToString());

@@ -123,13 +123,14 @@ Result<Outcome> SetDefault(Workplace& place, Act& act) {
     return Fail(Error::FailedPrecondition(named.FullName() + "@" + version.label +
                                           " cannot be called any more; publish its bytes under another --version"));
   GC_TRY_VOID(desk.Permit(act));
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+  const auto change = [&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.SetDefaultVersion(named.model.id, version.id));
     if (version.state != VersionState::kDisabled) return Ok();
     // The owner's word that it shall be tried again.
     GC_TRY_VOID(t.SetVersionFaults(version.id, 0));
     return t.SetVersionState(version.id, VersionState::kPublished, "");
-  }));
+  };
+  GC_TRY_VOID(desk.Change(change));
   return ModelAnswer(desk, act, named.model.id);
 }
 

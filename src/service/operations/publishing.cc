@@ -97,7 +97,9 @@ Result<Plan> MakePlan(Desk& desk, const Act& act, const Upload& upload) {
   plan.files = FilesOf(upload);
   plan.manifest = ManifestDigest(plan.files);
   GC_TRY(plan.model, desk.catalog.FindModelCalled(act.caller->id, plan.name));
-  if (plan.model) GC_TRY(plan.versions, desk.catalog.VersionsOf(plan.model->id));
+  if (plan.model) {
+    GC_TRY(plan.versions, desk.catalog.VersionsOf(plan.model->id));
+  }
   GC_TRY_VOID(FindPublished(plan, request.version()));
   plan.label = request.version().empty() ? NextNumber(plan.versions) : request.version();
   return plan;

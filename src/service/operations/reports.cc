@@ -108,19 +108,20 @@ Result<TableChange> FaultCounter::Note(const LinkId& host, const rpc::ModelFault
   const uint32_t faults = version.faults + 1;
   const bool disable = faults >= kFaultsMax && version.state == catalog::VersionState::kPublished;
   const std::string why = Printable(fault.reason(), 200);
-  GC_TRY_VOID(desk_.Change([&](catalog::Transaction& t) -> Status {
+  const auto change = [&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.SetVersionFaults(version.id, faults));
     if (!disable) return Ok();
     return t.SetVersionState(version.id, catalog::VersionState::kDisabled,
                              "disabled at " + TimeText(desk_.now()) + " because it ended its host " +
                                  std::to_string(faults) + " times, the last time: " + why +
                                  "; its owner may try it again by making it the default");
-  }));
+  };
+  GC_TRY_VOID(desk_.Change(change));
   LogWarning("version " + version.id.ToString() + " ended its host, for the " + std::to_string(faults) +
              ". time: " + why);
-  TableChange change;
-  if (disable) change.models.push_back(version.model);
-  return change;
+  TableChange told;
+  if (disable) told.models.push_back(version.model);
+  return told;
 }
 
 void FaultCounter::Forget(const LinkId& host) {

@@ -135,12 +135,13 @@ Result<Outcome> RevokeSubject(Workplace& place, Act& act) {
     return Ok();
   }));
   const int64_t now = desk.now();
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+  const auto change = [&](catalog::Transaction& t) -> Status {
     for (const Uuid& id : outcome.change.tokens) GC_TRY_VOID(t.RevokeToken(id, now));
     for (const Uuid& id : outcome.change.grants) GC_TRY_VOID(t.RevokeGrant(id, now));
     for (const Uuid& id : invitations) GC_TRY_VOID(t.RevokeInvitation(id, now));
     return Ok();
-  }));
+  };
+  GC_TRY_VOID(desk.Change(change));
   rpc::RevokeAnswer* answer = outcome.answer.mutable_revoked();
   answer->set_tokens(static_cast<uint32_t>(outcome.change.tokens.size()));
   answer->set_grants(static_cast<uint32_t>(outcome.change.grants.size()));

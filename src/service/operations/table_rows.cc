@@ -74,7 +74,7 @@ Result<access::ModelRow> ReadModelRow(const Catalog& catalog, const catalog::Mod
   GC_TRY(const auto owner, catalog.FindSubject(model.owner));
   if (!owner) return Fail(Error::DataLoss("model without an owner: " + model.id.ToString()));
   GC_TRY(const auto versions, catalog.VersionsOf(model.id));
-  return ToRow(model, *owner, versions);
+  return operations::ToRow(model, *owner, versions);
 }
 
 Status WriteTokens(const Catalog& catalog, const std::optional<Uuid>& subject, bool for_host, PartWriter& writer) {

@@ -86,7 +86,9 @@ Result<Outcome> RevokeToken(Workplace& place, Act& act) {
   GC_TRY(const Uuid id, ParseId(act.object, "token"));
   GC_TRY(const auto token, desk.catalog.FindToken(id));
   std::optional<catalog::Subject> subject;
-  if (token) GC_TRY(subject, desk.catalog.FindSubject(token->subject));
+  if (token) {
+    GC_TRY(subject, desk.catalog.FindSubject(token->subject));
+  }
   if (!subject || !MayHandleTokensOf(act, *subject))
     return act.Refuse(access::Reason::kRoleMissing,
                       Error::NotFound("no token " + id.ToString() + " that you may withdraw; `glasscase list tokens` "
@@ -107,10 +109,11 @@ Result<Outcome> RotateToken(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   const catalog::Token& old = *act.token;
   const MadeToken made = MakeToken(desk.clock, desk.random, act.caller->id, old.expires_micros);
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+  const auto change = [&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.InsertToken(made.row));
     return t.RevokeToken(old.id, desk.now());
-  }));
+  };
+  GC_TRY_VOID(desk.Change(change));
   Outcome outcome = NewTokenAnswer(made, act.caller->name);
   outcome.change.tokens.push_back(old.id);
   return outcome;

@@ -53,7 +53,9 @@ Status Complete(Desk& desk, UploadedFile& file) {
   if (file.received() != file.bytes)
     return Fail(BadFile(file.path, "is not complete: announced=" + std::to_string(file.bytes) +
                                        ", received=" + std::to_string(file.received())));
-  if (!file.staged) GC_TRY(file.staged, desk.blobs.Stage());
+  if (!file.staged) {
+    GC_TRY(file.staged, desk.blobs.Stage());
+  }
   GC_TRY(file.sha256, file.staged->Finish());
   if (file.announced_sha256 && *file.announced_sha256 != file.sha256)
     return Fail(BadFile(file.path, "changed on its way: announced sha256=" + ToHex(*file.announced_sha256) +
@@ -81,7 +83,9 @@ Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequ
       return Fail(BadFile(announced.path(), "is too large: the files of a model have at most 16 GiB together"));
     files[i].path = announced.path();
     files[i].bytes = bytes;
-    if (!announced.sha256().empty()) GC_TRY(files[i].announced_sha256, DigestFromHex(announced.sha256()));
+    if (!announced.sha256().empty()) {
+      GC_TRY(files[i].announced_sha256, DigestFromHex(announced.sha256()));
+    }
   }
   GC_TRY_VOID(CheckCollisions(files));
   GC_TRY_VOID(ChooseGraph(files));
@@ -135,7 +139,9 @@ Status Uploads::Append(const Act& act, const rpc::UploadPieceRequest& piece) {
                                   std::to_string(piece.offset()) + ", expected " + std::to_string(file.received())));
   if (piece.data().size() > file.bytes - file.received())
     return Fail(BadFile(file.path, "is longer than announced: " + std::to_string(file.bytes)));
-  if (!file.staged) GC_TRY(file.staged, desk_.blobs.Stage());
+  if (!file.staged) {
+    GC_TRY(file.staged, desk_.blobs.Stage());
+  }
   const Status appended = file.staged->Append(AsBytes(piece.data()));
   if (!appended) {
     uploads_.erase(found);  // its room is what is missing

@@ -1,4 +1,8 @@
 // A real supervisor over real processes; those are fake_child.cc under the names of ours.
+
+// GCC 12 sees uninitialised members in <regex> when it sanitizes.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 #include <glasscase/supervision/supervisor.h>
 
 #include <arpa/inet.h>
@@ -60,8 +64,8 @@ class SupervisorTest : public ::testing::Test {
     fs::remove_all(folder_);
   }
 
-  // Runs the supervisor in a process of its own; true when it reported that all is ready.
-  bool StartSupervisor() {
+  // Runs the supervisor in a process of its own.
+  void StartSupervisor() {
     int ends[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     ready_ = Fd(ends[0]);
@@ -78,7 +82,6 @@ class SupervisorTest : public ::testing::Test {
       }
       _exit((*supervisor)->Run() ? 0 : 1);
     }
-    return true;
   }
   std::string WaitUntilReady() {
     std::string text;
@@ -146,14 +149,22 @@ class SupervisorTest : public ::testing::Test {
     supervisor_ = 0;
     return status;
   }
+  // True when there is no such process, or only its exit status, which init has not fetched yet.
+  static bool Gone(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string number;
+    std::string name;
+    std::string state;
+    return !(file >> number >> name >> state) || state == "Z" || state == "X";
+  }
   // Also waits: a killed supervisor's children die right after it.
   void ExpectNothingLeft() {
     for (const std::smatch& start : Lines("\\S+ (\\d+) start")) {
       const pid_t pid = std::stoi(start[1]);
-      for (int tries = 0; tries < 200 && kill(pid, 0) == 0; ++tries) {
+      for (int tries = 0; tries < 200 && !Gone(pid); ++tries) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
-      EXPECT_NE(kill(pid, 0), 0) << "process " << pid << " is left";
+      EXPECT_TRUE(Gone(pid)) << "process " << pid << " is left";
     }
   }
 
@@ -273,13 +284,11 @@ TEST_F(SupervisorTest, InspectorServesOnceAndItsEndIsTold) {
 TEST_F(SupervisorTest, OnlyTheCustodianMayAskForProcesses) {
   options_.edge_arguments.push_back("--orders=" + (folder_ / "edge_orders").string());
   StartAndWait();
-  const pid_t edge = PidOf("glasscase-edge-public");
   fs::remove(folder_ / "orders");
   fs::create_symlink(folder_ / "edge_orders", folder_ / "orders");  // the edge that bound last takes them
   Order("need 5");
   Lines("start", 4);
   EXPECT_EQ(Log().find("glasscase-host"), std::string::npos);
-  (void)edge;
 }
 
 TEST_F(SupervisorTest, ShutsDownEdgesThenHostsThenCustodian) {

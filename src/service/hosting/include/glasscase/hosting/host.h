@@ -22,7 +22,7 @@ struct HostOptions {
   uint32_t threads = 1;
   int64_t call_deadline_ms = 10'000;
   int64_t hard_grace_ms = 2'000;         // after the deadline a run that does not end costs the process its life
-  process::Confinement confinement;      // told to the custodian
+  process::Confinement confinement = {};  // told to the custodian
 };
 
 // Exit status after a model overran its limits; the custodian has been told which.

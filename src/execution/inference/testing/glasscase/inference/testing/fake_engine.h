@@ -4,6 +4,7 @@
 //   "mixes"         like rows, but says nothing about independence: the sum of everything is in each element
 //   "slow MS"       like rows, but each run takes MS milliseconds; notices Terminate
 //   "stuck MS"      like slow, but does not notice Terminate
+//   "later MS"      like slow, but the first three runs take no time
 //   "hungry"        runs fail with ResourceExhausted
 //   "picky"         runs fail with InvalidArgument when an element is negative
 //   "liar"          outputs have one row, whatever was asked
@@ -76,7 +77,8 @@ class FakeModel final : public LoadedModel {
       model_.log_.running_max = std::max(model_.log_.running_max, ++model_.log_.running);
     }
     Status Compute(const InputView& input) {
-      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(model_.delay_ms_);
+      const bool is_quick = model_.kind_ == "later" && runs_++ < 3;
+      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(is_quick ? 0 : model_.delay_ms_);
       while (std::chrono::steady_clock::now() < end) {
         if (terminate_ && model_.kind_ == "slow") return Fail(Error::DeadlineExceeded("terminated"));
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -97,6 +99,7 @@ class FakeModel final : public LoadedModel {
     const FakeModel& model_;
     std::atomic<bool> terminate_{false};
     std::vector<float> result_;
+    int runs_ = 0;
   };
 
   std::string kind_;

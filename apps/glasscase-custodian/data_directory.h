@@ -1,0 +1,29 @@
+// The data directory on disk: its files' names, and to whom they belong (api/formats/data-directory.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <glasscase/core/error.h>
+#include <glasscase/process/fd.h>
+
+namespace glasscase::custodian {
+
+inline constexpr char kCatalogFile[] = "catalog.db";
+inline constexpr char kAuditFolder[] = "audit";
+
+Result<Fd> OpenFolder(const std::string& path);
+Result<Fd> OpenFolderAt(int directory, const std::string& name);
+Status MakeFolderAt(int directory, const std::string& name);
+
+// Makes the directory and its parents; true when it is new or empty.
+Result<bool> MakeDirectory(const std::string& path);
+
+// As root: gives the directory and all below it to the user that the confined custodian runs as, or, when the
+// directory belongs to somebody else already, to that user. As anybody else: nothing.
+Status GiveToCustodian(const std::string& path);
+
+// Names below a folder's `subfolder`, without folders.
+Result<std::vector<std::string>> FilesIn(const std::string& path);
+
+}  // namespace glasscase::custodian

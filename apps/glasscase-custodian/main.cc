@@ -1,0 +1,74 @@
+// glasscase-custodian: keeps catalog, blobs and keys. Without arguments a child of glasscased; with one of the modes
+// below, what `glasscase init`, `backup` and `restore` run.
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <glasscase/core/clock.h>
+#include <glasscase/core/log.h>
+#include <glasscase/crypto/random.h>
+
+#include "backup.h"
+#include "initialise.h"
+#include "serve.h"
+
+namespace {
+
+using namespace glasscase;
+
+int Report(const Status& status) {
+  if (status) return 0;
+  std::fprintf(stderr, "glasscase-custodian: %s\n", status.error().message().c_str());
+  return 1;
+}
+
+int RunInitialise(const custodian::InitialiseOptions& options) {
+  const SystemClock clock;
+  SystemRandom random;
+  const auto said = custodian::Initialise(options, clock, random);
+  if (!said) return Report(Fail(said.error()));
+  std::printf("%s\n", said->c_str());
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+int RunServe() {
+  InitLog("glasscase-custodian");
+  std::signal(SIGPIPE, SIG_IGN);
+  // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends the
+  // custodian last.
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGTERM, SIG_IGN);
+  const Status served = custodian::Serve();
+  if (!served) LogError(served.error().message());
+  return served ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Keeps the data of a Glasscase installation. Started by glasscased; by hand:", "glasscase-custodian");
+  app.set_version_flag("--version", GLASSCASE_VERSION);
+  custodian::InitialiseOptions initialise;
+  std::string backup, restore, target;
+  auto* mode_initialise = app.add_option("--initialise", initialise.directory, "Make an installation in DIR");
+  app.add_option("--owner", initialise.owner, "Name of the first subject")->needs(mode_initialise);
+  app.add_flag("--new-token", initialise.new_token, "A further token for the first subject")->needs(mode_initialise);
+  auto* mode_backup = app.add_option("--backup", backup, "Back DIR up, also while it is served");
+  auto* mode_restore = app.add_option("--restore", restore, "Make a data directory from BACKUP");
+  app.add_option("target,--to", target, "Where to");
+  mode_initialise->excludes(mode_backup)->excludes(mode_restore);
+  mode_backup->excludes(mode_restore);
+  try {
+    app.parse(argc, argv);
+    if ((*mode_backup || *mode_restore) && target.empty()) throw CLI::RequiredError("--to");
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  const SystemClock clock;
+  if (*mode_initialise) return RunInitialise(initialise);
+  if (*mode_backup) return Report(custodian::BackUp(backup, target, clock));
+  if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
+  return RunServe();
+}

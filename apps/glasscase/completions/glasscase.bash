@@ -1,0 +1,53 @@
+# glasscase completion bash > /etc/bash_completion.d/glasscase
+_glasscase() {
+  local current="${COMP_WORDS[COMP_CWORD]}" path="" longer names="" flags="" i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    longer="${path:+$path }${COMP_WORDS[i]}"
+    case "$longer" in
+      "init"|"serve"|"stop"|"status"|"publish"|"call"|"list"|"list models"|"list subjects"|"list grants"|"list tokens"|"show"|"default"|"retire"|"erase"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"completion") path="$longer" ;;
+    esac
+  done
+  case "$path" in
+    "") names="init serve stop status publish call list show default retire erase subject token invite grant revoke login whoami version backup restore completion"; flags="--help --json --profile" ;;
+    "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
+    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --config --json --profile" ;;
+    "stop") names=""; flags="--help --data --json --profile" ;;
+    "status") names=""; flags="--help --json --profile" ;;
+    "publish") names=""; flags="--help --name --version --card --json --profile" ;;
+    "call") names=""; flags="--help --input --json --profile" ;;
+    "list") names="models subjects grants tokens"; flags="--help --json --profile" ;;
+    "list models") names=""; flags="--help --json --profile" ;;
+    "list subjects") names=""; flags="--help --json --profile" ;;
+    "list grants") names=""; flags="--help --subject --model --json --profile" ;;
+    "list tokens") names=""; flags="--help --subject --json --profile" ;;
+    "show") names=""; flags="--help --json --profile" ;;
+    "default") names=""; flags="--help --json --profile" ;;
+    "retire") names=""; flags="--help --json --profile" ;;
+    "erase") names=""; flags="--help --yes --json --profile" ;;
+    "subject") names="add"; flags="--help --json --profile" ;;
+    "subject add") names=""; flags="--help --role --json --profile" ;;
+    "token") names="create rotate"; flags="--help --json --profile" ;;
+    "token create") names=""; flags="--help --expires --json --profile" ;;
+    "token rotate") names=""; flags="--help --json --profile" ;;
+    "invite") names=""; flags="--help --expires --token-expires --url --json --profile" ;;
+    "grant") names=""; flags="--help --quota --expires --json --profile" ;;
+    "revoke") names="grant token subject"; flags="--help --json --profile" ;;
+    "revoke grant") names=""; flags="--help --json --profile" ;;
+    "revoke token") names=""; flags="--help --json --profile" ;;
+    "revoke subject") names=""; flags="--help --json --profile" ;;
+    "login") names=""; flags="--help --token --control-url --json --profile" ;;
+    "whoami") names=""; flags="--help --json --profile" ;;
+    "version") names=""; flags="--help --json --profile" ;;
+    "backup") names=""; flags="--help --data --json --profile" ;;
+    "restore") names=""; flags="--help --data --json --profile" ;;
+    "completion") names=""; flags="--help --json --profile" ;;
+  esac
+  if [[ $current == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$current")
+  elif [[ -n $names ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$names" -- "$current")
+  else
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+  fi
+}
+complete -o filenames -F _glasscase glasscase

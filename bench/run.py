@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+"""Measurements of a fresh installation beside two peers, on one core, with the load on another.
+
+    bench/run.py --bin build/release/bin [--rounds 5] [--seconds 4]
+
+CPU is user and system time of public edge and host together, divided by answered calls; figures are medians of
+interleaved runs. Prints a table with each goal and writes bench/results.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes  # noqa: E402
+from system.installation import Installation, free_ports, running  # noqa: E402
+from system.models import Models, make_models  # noqa: E402
+
+LEARNERS = 64
+IDLE_CONNECTIONS = 10_000
+
+
+@dataclass
+class Figure:
+    """One line of the table."""
+
+    what: str
+    value: float | None
+    unit: str
+    goal: float | None = None
+    at_least: bool = False
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.value is None:
+            return "not measured"
+        if self.goal is None:
+            return ""
+        return "reached" if (self.value >= self.goal if self.at_least else self.value <= self.goal) else "MISSED"
+
+
+@dataclass
+class Bench:
+    programs: Path
+    folder: Path
+    models: Models
+    rounds: int
+    seconds: float
+    figures: list[Figure] = field(default_factory=list)
+
+    def add(self, what: str, value: float | None, unit: str, goal: float | None = None, **more: Any) -> None:
+        self.figures.append(Figure(what, value, unit, goal, **more))
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+# ---- requests ----
+
+
+def write_requests(path: Path, port: int, model: str, tokens: list[str], models: Models, binary: bool) -> Path:
+    """Whole requests for wrk, one per token, with different images."""
+    with path.open("wb") as file:
+        for n, token in enumerate(tokens):
+            pixels = models.pixels[n % len(models.pixels)]
+            if binary:
+                tensor = {"name": "pixels", "shape": [1, 64], "datatype": "FP32", "parameters": {"binary_data_size": 256}}
+                head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}, separators=(",", ":")).encode()
+                body = head + struct.pack("<64f", *pixels)
+                more = f"Inference-Header-Content-Length: {len(head)}\r\n"
+            else:
+                # Sixteenths, as the images have: 348 bytes or so, like the prototype's.
+                data = [int(p) if p == int(p) else round(float(p), 4) for p in pixels]
+                tensor = {"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": data}
+                body = json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode()
+                more = "Content-Type: application/json\r\n"
+            request = (f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
+                       f"{more}Content-Length: {len(body)}\r\n\r\n").encode() + body
+            file.write(f"{len(request)} ".encode() + request)
+    return path
+
+
+# ---- what is measured ----
+
+
+def measure_idle_memory(bench: Bench) -> None:
+    """Empty tables first; the host after a restart, when it has a model to serve but has not loaded it."""
+    say("\nidle memory: empty tables")
+    empty = bench.folder / "empty"
+    empty.mkdir()
+    with running(bench.programs, empty) as glasscase:
+        time.sleep(1)
+        edges = [pss_megabytes(p.pid) for p in glasscase.processes("glasscase-edge")]
+        bench.add("idle PSS, custodian", pss_megabytes(one(glasscase, "glasscase-custodian")), "MB", 40)
+        bench.add("idle PSS, edge (the larger of two)", max(edges), "MB", 25)
+        bench.add("idle PSS, supervisor", pss_megabytes(one(glasscase, "glasscased")), "MB", 5)
+        glasscase.publish(bench.models.digits, "digits")
+        glasscase.restart()
+        time.sleep(1)
+        hosts = [pss_megabytes(p.pid) for p in glasscase.processes("glasscase-host")]
+        bench.add("idle PSS, host without loaded models", max(hosts) if hosts else None, "MB", 60)
+
+
+def one(glasscase: Installation, name: str) -> int:
+    (process,) = glasscase.processes(name)
+    return process.pid
+
+
+def public_edge(glasscase: Installation) -> int:
+    for process in glasscase.cli("status", json=True)["processes"]:
+        if process["process"] == "public edge":
+            return int(process["pid"])
+    raise AssertionError("status names no public edge")
+
+
+def measure_calls(bench: Bench, glasscase: Installation, stack: ExitStack) -> dict[str, list[Sample]]:
+    say("\ncalls: 64-96-48-10, one core for the server, one for the load")
+    model = glasscase.publish(bench.models.digits, "digits")["model"]["name"]
+    tokens = [glasscase.learner(f"learner-{n}", model, quota="1000000000/min") for n in range(LEARNERS)]
+    assert glasscase.infer(model, bench.models.digit_body(), tokens[0]).json()["outputs"][0]["data"] == [bench.models.labels[0]]
+    pids = (public_edge(glasscase), one(glasscase, "glasscase-host"))
+    for pid in pids:
+        pin(pid, SERVER_CORE)
+    path = model.replace("/", "%2F")
+    text = write_requests(bench.folder / "json", glasscase.ports[0], path, tokens, bench.models, binary=False)
+    raw = write_requests(bench.folder / "binary", glasscase.ports[0], path, tokens, bench.models, binary=True)
+    loads = [Load(f"JSON, {c} connections", glasscase.url, text, c, pids) for c in (64, 16, 1)]
+    loads += [Load("binary, 64 connections", glasscase.url, raw, 64, pids)]
+    loads += [start_fastapi(bench, tokens, stack), start_nginx(bench, tokens, stack)]
+    return interleave(loads, bench.rounds, bench.seconds)
+
+
+def add_call_figures(bench: Bench, samples: dict[str, list[Sample]]) -> None:
+    def cpu(name: str) -> float:
+        return median(s.cpu_us for s in samples[name])
+
+    bench.add("CPU per call, JSON, 64 connections", cpu("JSON, 64 connections"), "µs", 20)
+    bench.add("CPU per call, JSON, 16 connections", cpu("JSON, 16 connections"), "µs", 20)
+    bench.add("requests per second on one core, JSON, 64 connections", median(s.per_second for s in samples["JSON, 64 connections"]), "/s", 50_000, at_least=True)
+    bench.add("CPU per call, binary tensors, 64 connections", cpu("binary, 64 connections"), "µs", 16)
+    bench.add("one call at a time, client to client, p50", median(s.p50_us for s in samples["JSON, 1 connections"]), "µs", 80)
+    bench.add("CPU per call, JSON, one at a time", cpu("JSON, 1 connections"), "µs")
+    bench.add("p99, JSON, 64 connections", median(s.p99_us for s in samples["JSON, 64 connections"]), "µs")
+    for name in ("FastAPI + uvicorn + onnxruntime", "nginx, a constant"):
+        bench.add(f"peer: CPU per call, {name}", cpu(name), "µs")
+        bench.add(f"peer: requests per second, {name}", median(s.per_second for s in samples[name]), "/s")
+
+
+def start_fastapi(bench: Bench, tokens: list[str], stack: ExitStack) -> Load:
+    (port,) = free_ports(1)
+    (bench.folder / "tokens").write_text("\n".join(tokens))
+    process = start(
+        stack, [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT / "bench" / "peers"), "fastapi_app:app", "--no-access-log",
+                "--log-level", "warning", "--port", str(port)],
+        BENCH_MODEL=str(bench.models.digits), BENCH_TOKENS=str(bench.folder / "tokens"))
+    wait_for_port(port)
+    pin(process.pid, SERVER_CORE)
+    requests = write_requests(bench.folder / "fastapi", port, "digits", tokens, bench.models, binary=False)
+    return Load("FastAPI + uvicorn + onnxruntime", f"http://127.0.0.1:{port}", requests, 64, (process.pid,))
+
+
+def start_nginx(bench: Bench, tokens: list[str], stack: ExitStack) -> Load:
+    (port,) = free_ports(1)
+    settings = (ROOT / "bench" / "peers" / "nginx.conf").read_text()
+    path = bench.folder / "nginx.conf"
+    path.write_text(settings.replace("FOLDER", str(bench.folder)).replace("PORT", str(port)))
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    process = start(stack, [program, "-c", str(path), "-e", str(bench.folder / "nginx.log")])
+    wait_for_port(port)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    pids = tuple(int(pid) for pid in workers)
+    for pid in pids:
+        pin(pid, SERVER_CORE)
+    requests = write_requests(bench.folder / "nginx-requests", port, "digits", tokens, bench.models, binary=False)
+    return Load("nginx, a constant", f"http://127.0.0.1:{port}", requests, 64, pids)
+
+
+def start(stack: ExitStack, words: list[str], **environment: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(words, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end() -> None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    stack.callback(end)
+    return process
+
+
+def wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise AssertionError(f"nothing listens on port {port}")
+
+
+def measure_revocation(bench: Bench, glasscase: Installation) -> None:
+    say("\nrevocation: from catalog commit to the last acknowledgement")
+    times = []
+    for n in range(50):
+        token = glasscase.request("POST", "/glasscase/v1/tokens", control=True, json={"subject": "learner-0"}).json()
+        answer = glasscase.request("DELETE", f"/glasscase/v1/tokens/{token['id']}", control=True).json()
+        times.append(float(answer["acknowledged_ms"]))
+        assert glasscase.request("GET", "/v2", token["token"]).status_code == 401, n
+    bench.add("revocation, commit to last acknowledgement, median of 50", median(times), "ms", 5, note=f"longest {max(times):.2f} ms")
+
+
+def measure_idle_connections(bench: Bench, glasscase: Installation) -> None:
+    say(f"\n{IDLE_CONNECTIONS} idle connections")
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, IDLE_CONNECTIONS + 1000), hard))
+    edge = public_edge(glasscase)
+    before = pss_megabytes(edge)
+    connections: list[socket.socket] = []
+    request = f"GET /v2 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {glasscase.owner_token}\r\n\r\n".encode()
+    try:
+        for _ in range(IDLE_CONNECTIONS):
+            connection = socket.create_connection(("127.0.0.1", glasscase.ports[0]))
+            connection.sendall(request)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+            connections.append(connection)
+        bench.add(f"{IDLE_CONNECTIONS} idle connections, more in the edge", pss_megabytes(edge) - before, "MB", 100)
+    except OSError as error:
+        bench.add(f"{IDLE_CONNECTIONS} idle connections, more in the edge", None, "MB", 100, note=f"only {len(connections)}: {error}")
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def measure_decision(bench: Bench) -> Any:
+    """A program of its own, which loads 100,000 tokens and 10,000 grants."""
+    program = bench.programs / "decision_bench"
+    goal = 0.6 if machine()["sha_instructions"] else 1.5
+    if not program.exists():
+        bench.add("each decision, 100,000 tokens and 10,000 grants", None, "µs", goal, note=f"{program.name} is not built")
+        return None
+    say("\ndecisions")
+    result = json.loads(subprocess.run([program], capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1])
+    for name, value in result.items():
+        if isinstance(value, (int, float)) and (name.endswith("_us") or name.endswith("_ns")):
+            bench.add(f"decision: {name[:-3].replace('_', ' ')}", value / (1000 if name.endswith("_ns") else 1), "µs", goal)
+    return result
+
+
+# ---- the table ----
+
+
+def print_table(bench: Bench) -> None:
+    computer = machine()
+    say(f"\n{computer['processor']}, {computer['cores']} cores, Linux {computer['kernel']}, "
+        f"{'with' if computer['sha_instructions'] else 'without'} SHA instructions\n")
+    width = max(len(f.what) for f in bench.figures)
+    for f in bench.figures:
+        value = "-" if f.value is None else f"{f.value:,.0f}" if abs(f.value) >= 1000 else f"{f.value:.2f}"
+        goal = "" if f.goal is None else f"{'≥' if f.at_least else '≤'} {f.goal:,g}"
+        say(f"{f.what:{width}}  {value:>10} {f.unit:3} {goal:>10}  {f.verdict:12} {f.note}".rstrip())
+    missed = [f for f in bench.figures if f.verdict == "MISSED"]
+    measured = [f for f in bench.figures if f.goal is not None]
+    say(f"\n{len(measured) - len(missed)} of {len(measured)} goals reached" + (": tools/profile-call says where the time goes" if missed and (ROOT / "tools" / "profile-call").exists() else ""))
+
+
+def write_results(bench: Bench, samples: dict[str, list[Sample]], decision: Any) -> None:
+    results = {
+        "machine": machine(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "rounds": bench.rounds, "seconds": bench.seconds,
+        "figures": [asdict(f) | {"verdict": f.verdict} for f in bench.figures],
+        "samples": {name: [asdict(s) for s in runs] for name, runs in samples.items()}, "decision": decision,
+    }
+    path = ROOT / "bench" / "results.json"
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    say(f"written to {path.relative_to(ROOT)}")
+
+
+def end_on_signal(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin", help="where the programs lie")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4, help="of each run")
+    words = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end_on_signal)
+    if (os.cpu_count() or 1) < 2:
+        parser.error("two cores are needed: one for the server, one for the load")
+    samples: dict[str, list[Sample]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="glasscase-bench-")))
+        bench = Bench(words.bin.resolve(), folder, make_models(), words.rounds, words.seconds)
+        measure_idle_memory(bench)
+        (folder / "run").mkdir()
+        glasscase = stack.enter_context(running(bench.programs, folder / "run"))
+        samples = measure_calls(bench, glasscase, stack)
+        add_call_figures(bench, samples)
+        measure_revocation(bench, glasscase)
+        measure_idle_connections(bench, glasscase)
+        decision = measure_decision(bench)
+    print_table(bench)
+    write_results(bench, samples, decision)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

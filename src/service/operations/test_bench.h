@@ -1,0 +1,402 @@
+// For tests: Operations over a real SQLite file, a real folder of blobs and real sockets; the processes at the other
+// ends, and the supervisor, are fakes that tests steer.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <glasscase/access/decide.h>
+#include <glasscase/access/token.h>
+#include <glasscase/blobs_filesystem/filesystem_blob_store.h>
+#include <glasscase/catalog_sqlite/sqlite_catalog.h>
+#include <glasscase/core/clock.h>
+#include <glasscase/core/ids.h>
+#include <glasscase/crypto/random.h>
+#include <glasscase/operations/first_subject.h>
+#include <glasscase/operations/operations.h>
+#include <glasscase/process/frame_socket.h>
+#include <glasscase/rpc/convert.h>
+#include <glasscase/rpc/link.pb.h>
+
+namespace glasscase::operations::testing {
+
+using process::ProcessKind;
+
+// The real clock, moved ahead by hand.
+class ShiftedClock final : public Clock {
+ public:
+  int64_t WallMicros() const override { return system_.WallMicros() + shift_micros; }
+  int64_t MonotonicNanos() const override { return system_.MonotonicNanos() + shift_micros * 1000; }
+  int64_t shift_micros = 0;
+
+ private:
+  SystemClock system_;
+};
+
+// An edge, a host or an inspector: keeps its table as the real ones do.
+class FakePeer {
+ public:
+  FakePeer(process::EventLoop& loop, PeerId peer, Fd socket) : id(peer), loop_(loop), socket_(std::move(socket), {}) {
+    loop_.Add(socket_.fd(), EPOLLIN, [this](uint32_t) { OnReadable(); });
+  }
+  ~FakePeer() { loop_.Remove(socket_.fd()); }
+
+  void Send(const rpc::ToCustodian& message) { (void)socket_.Send(message.SerializeAsString()); }
+  void SendRaw(std::string_view bytes) { (void)socket_.Send(bytes); }
+  void Acknowledge() {
+    rpc::ToCustodian message;
+    message.mutable_ack()->set_sequence(last_sequence);
+    Send(message);
+  }
+
+  const PeerId id;
+  bool acknowledges = true;
+  bool cut_off = false;
+  uint64_t last_sequence = 0;
+  int64_t lease_until_ns = 0;
+  int tables = 0;  // complete updates
+  access::AccessTable table;
+  std::map<uint64_t, rpc::Response> responses;
+  std::vector<rpc::ModelFiles> model_files;
+  std::vector<Fd> fds;  // that came with the last frame that had any
+  std::vector<rpc::InspectJob> jobs;
+
+ private:
+  void OnReadable() {
+    const Status status = socket_.Receive([this](process::Frame frame) { OnFrame(std::move(frame)); });
+    if (status) return;
+    cut_off = true;
+    loop_.Remove(socket_.fd());
+  }
+  void OnFrame(process::Frame frame) {
+    rpc::FromCustodian message;
+    ASSERT_TRUE(message.ParseFromString(frame.payload));
+    if (!frame.fds.empty()) fds = std::move(frame.fds);
+    if (message.has_response()) responses[message.response().id()] = message.response();
+    if (message.has_lease()) lease_until_ns = message.lease().until_monotonic_ns();
+    if (message.has_model_files()) model_files.push_back(message.model_files());
+    if (message.has_inspect()) jobs.push_back(message.inspect());
+    if (message.has_table()) OnTable(message.table());
+  }
+  void OnTable(const rpc::TableUpdate& update) {
+    EXPECT_LE(update.ByteSizeLong(), size_t{512} << 10);
+    EXPECT_EQ(update.sequence(), last_sequence + 1);
+    last_sequence = update.sequence();
+    parts_.push_back(rpc::FromMessage(update).value());
+    if (update.more()) return;
+    for (const access::TableUpdate& part : parts_) table.Apply(part);
+    parts_.clear();
+    ++tables;
+    if (acknowledges) Acknowledge();
+  }
+
+  process::EventLoop& loop_;
+  process::FrameSocket socket_;
+  std::vector<access::TableUpdate> parts_;
+};
+
+class FakeSupervisor final : public Supervisor {
+ public:
+  void NeedHost(uint32_t slot) override { hosts.insert(slot); }
+  void Kill(const PeerId& peer) override {
+    kills.push_back(peer);
+    if (on_kill) on_kill(peer);
+  }
+  void Inspect(uint32_t number) override {
+    inspections.push_back(number);
+    if (on_inspect) on_inspect(number);
+  }
+  void Stop() override { stopped = true; }
+
+  std::set<uint32_t> hosts;
+  std::vector<PeerId> kills;
+  std::vector<uint32_t> inspections;
+  bool stopped = false;
+  std::function<void(PeerId)> on_kill;
+  std::function<void(uint32_t)> on_inspect;
+};
+
+inline rpc::InspectReport GoodReport() {
+  rpc::InspectReport report;
+  for (auto* row : {report.add_inputs(), report.add_outputs()}) {
+    row->set_name(row == &report.inputs(0) ? "x" : "y");
+    row->set_datatype(static_cast<uint32_t>(DataType::kFp32));
+    row->add_shape(-1);
+    row->add_shape(4);
+  }
+  report.set_rows_independent(true);
+  report.set_producer("pytorch 2.4");
+  report.set_parameters(15);
+  report.set_runtime_version("1.30");
+  return report;
+}
+
+class OperationsTest : public ::testing::Test {
+ protected:
+  static constexpr PeerId kPublic{ProcessKind::kPublicEdge, 0};
+  static constexpr PeerId kControl{ProcessKind::kControlEdge, 0};
+
+  OperationsTest() {
+    std::filesystem::create_directories(folder / "audit");
+    OpenStores();
+    FirstSubject first = EnsureFirstSubject(*catalog, clock, random, "teacher", false).value();
+    root = std::string(first.token.Reveal(RevealToken()));
+    supervisor.on_kill = [this](PeerId peer) {
+      loop.Post([this, peer] { operations->PeerGone(peer); });
+    };
+    supervisor.on_inspect = [this](uint32_t number) {
+      loop.Post([this, number] { RunInspector(number); });
+    };
+    Start();
+  }
+  ~OperationsTest() override {
+    public_edge.reset();
+    control.reset();
+    host.reset();
+    inspector.reset();
+    operations.reset();
+    blobs.reset();
+    catalog.reset();
+    std::filesystem::remove_all(folder);
+  }
+
+  Fd Folder(const char* name) { return Fd(::open((folder / name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
+  void OpenStores() {
+    catalog = catalog::OpenSqliteCatalog(folder / "catalog.db", clock, {.create = true}).value();
+    blobs = blobs::OpenFilesystemBlobStore(Folder("")).value();
+  }
+  void Start() {
+    Settings settings;
+    settings.audit_directory = Folder("audit");
+    settings.version = "0.1.0";
+    settings.confinement.in_force = {"seccomp"};
+    settings.route_name = [](uint16_t) { return std::string_view("infer"); };
+    operations = Operations::Start({.loop = loop,
+                                    .clock = clock,
+                                    .random = random,
+                                    .catalog = *catalog,
+                                    .blobs = *blobs,
+                                    .supervisor = supervisor},
+                                   std::move(settings))
+                     .value();
+    public_edge = Join(kPublic);
+    control = Join(kControl);
+  }
+  // As after the end of the custodian's process, however it came.
+  void Restart() {
+    public_edge.reset();
+    control.reset();
+    host.reset();
+    inspector.reset();
+    operations.reset();
+    blobs.reset();
+    catalog.reset();
+    OpenStores();
+    Start();
+  }
+
+  std::unique_ptr<FakePeer> Connect(PeerId id) {
+    auto [here, there] = process::MakeSocketPair().value();
+    auto peer = std::make_unique<FakePeer>(loop, id, std::move(there));
+    operations->Link(id, std::move(here));
+    return peer;
+  }
+  // Until it has its table and its lease.
+  std::unique_ptr<FakePeer> Join(PeerId id) {
+    auto peer = Connect(id);
+    EXPECT_TRUE(RunUntil([&] { return peer->lease_until_ns != 0; }));
+    return peer;
+  }
+
+  bool RunUntil(const std::function<bool()>& done, int64_t limit_ms = 5'000) {
+    bool happened = false;
+    const auto poll = loop.Every(1, [&] {
+      if (!done()) return;
+      happened = true;
+      loop.Stop();
+    });
+    const auto limit = loop.After(limit_ms, [&] { loop.Stop(); });
+    loop.Run();
+    loop.Cancel(poll);
+    loop.Cancel(limit);
+    return happened;
+  }
+  void RunFor(int64_t ms) {
+    RunUntil([] { return false; }, ms);
+  }
+
+  // Sends and does not wait.
+  uint64_t Submit(FakePeer& edge, std::string_view token, rpc::Request request) {
+    request.set_id(++last_request);
+    if (!token.empty()) request.set_credential(std::string(AsText(access::CustodianCredential(token))));
+    rpc::ToCustodian message;
+    *message.mutable_request() = std::move(request);
+    edge.Send(message);
+    return last_request;
+  }
+  rpc::Response Ask(FakePeer& edge, std::string_view token, rpc::Request request) {
+    const uint64_t id = Submit(edge, token, std::move(request));
+    EXPECT_TRUE(RunUntil([&] { return edge.responses.contains(id); }));
+    return edge.responses[id];
+  }
+  rpc::Response Ask(std::string_view token, rpc::Request request) { return Ask(*control, token, std::move(request)); }
+  rpc::Response Do(std::string_view token, rpc::Request request) {
+    rpc::Response response = Ask(token, std::move(request));
+    EXPECT_EQ(response.code(), 0u) << response.message();
+    return response;
+  }
+  static Code CodeOf(const rpc::Response& response) { return static_cast<Code>(response.code()); }
+
+  // ---- requests ----
+  static rpc::Request AddSubject(std::string_view name, std::string_view role = "") {
+    rpc::Request request;
+    request.mutable_add_subject()->set_name(std::string(name));
+    request.mutable_add_subject()->set_role(std::string(role));
+    return request;
+  }
+  static rpc::Request CreateToken(std::string_view subject, std::string_view expires = "") {
+    rpc::Request request;
+    request.mutable_create_token()->set_subject(std::string(subject));
+    request.mutable_create_token()->set_expires(std::string(expires));
+    return request;
+  }
+  static rpc::Request CreateGrant(std::string_view subject, std::string_view model, std::string_view quota = "",
+                                  std::string_view expires = "") {
+    rpc::Request request;
+    auto* grant = request.mutable_create_grant();
+    grant->set_subject(std::string(subject));
+    grant->set_action("predict");
+    grant->set_model(std::string(model));
+    grant->set_quota(std::string(quota));
+    grant->set_expires(std::string(expires));
+    return request;
+  }
+  static rpc::Request RevokeGrant(std::string_view id) {
+    rpc::Request request;
+    request.mutable_revoke_grant()->set_id(std::string(id));
+    return request;
+  }
+  static rpc::Request RevokeToken(std::string_view id) {
+    rpc::Request request;
+    request.mutable_revoke_token()->set_id(std::string(id));
+    return request;
+  }
+  static rpc::Request ShowModel(std::string_view name) {
+    rpc::Request request;
+    request.mutable_show_model()->set_model(std::string(name));
+    return request;
+  }
+  // retire, erase or set_default
+  template <typename Make>
+  static rpc::Request OnVersion(Make make, std::string_view model, std::string_view version) {
+    rpc::Request request;
+    auto* act = (request.*make)();
+    act->set_model(std::string(model));
+    act->set_version(std::string(version));
+    return request;
+  }
+
+  // ---- what tests start from ----
+  // A subject with a token; gives the token.
+  std::string Enrol(std::string_view by, std::string_view name, std::string_view role = "") {
+    Do(by, AddSubject(name, role));
+    return Do(role == "owner" ? root : by, CreateToken(name)).new_token().token();
+  }
+  using Files = std::vector<std::pair<std::string, std::string>>;
+  std::string Upload(std::string_view token, const Files& files) {
+    rpc::Request begin;
+    for (const auto& [path, bytes] : files) {
+      auto* file = begin.mutable_begin_upload()->add_files();
+      file->set_path(path);
+      file->set_bytes(static_cast<int64_t>(bytes.size()));
+    }
+    const std::string id = Do(token, begin).upload().id();
+    for (size_t i = 0; i < files.size(); ++i) {
+      rpc::Request piece;
+      piece.mutable_upload_piece()->set_upload(id);
+      piece.mutable_upload_piece()->set_file(static_cast<uint32_t>(i));
+      piece.mutable_upload_piece()->set_data(files[i].second);
+      Do(token, piece);
+    }
+    return id;
+  }
+  static rpc::Request PublishRequest(std::string_view upload, std::string_view name, std::string_view version = "") {
+    rpc::Request request;
+    request.mutable_publish()->set_upload(std::string(upload));
+    request.mutable_publish()->set_name(std::string(name));
+    request.mutable_publish()->set_version(std::string(version));
+    request.mutable_publish()->set_card("# Iris");
+    return request;
+  }
+  rpc::Response Publish(std::string_view token, std::string_view name, std::string_view bytes,
+                        std::string_view version = "") {
+    return Ask(token, PublishRequest(Upload(token, {{"m.onnx", std::string(bytes)}}), name, version));
+  }
+
+  // ---- the inspector ----
+  void RunInspector(uint32_t number) {
+    inspector = Connect({ProcessKind::kInspector, number});
+    if (!report) return;
+    const auto check = std::make_shared<process::EventLoop::TimerId>();
+    *check = loop.Every(1, [this, check, number, peer = inspector.get()] {
+      if (inspector.get() != peer || peer->jobs.empty()) return;
+      rpc::ToCustodian message;
+      *message.mutable_inspect_report() = *report;
+      peer->Send(message);
+      loop.Cancel(*check);
+      (void)number;
+    });
+  }
+
+  // ---- what is left ----
+  size_t FilesBelow(const char* name) {
+    size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / name))
+      if (entry.is_regular_file()) ++count;
+    return count;
+  }
+  std::string AuditText() {
+    std::ifstream file(folder / "audit" / "audit.jsonl");
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+  // What the edge's table says about a call.
+  access::CallVerdict Decide(const FakePeer& peer, std::string_view token, std::string_view model,
+                             std::string_view version = "") {
+    const Digest digest = peer.id.kind == ProcessKind::kHost
+                              ? access::CredentialDigest(access::HostCredential(token))
+                              : access::EdgeDigest(token);
+    const access::Caller caller = access::Identify(peer.table, digest, clock.WallMicros());
+    if (!caller.known()) return {.allowed = false, .reason = caller.reason};
+    return access::DecideCall(peer.table, *caller.subject, peer.table.FindModel(model), version, clock.WallMicros());
+  }
+
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("gc-operations-" + Uuid::Random().ToString());
+  process::EventLoop loop;
+  ShiftedClock clock;
+  SystemRandom random;
+  FakeSupervisor supervisor;
+  std::unique_ptr<catalog::Catalog> catalog;
+  std::unique_ptr<blobs::BlobStore> blobs;
+  std::unique_ptr<Operations> operations;
+  std::unique_ptr<FakePeer> public_edge, control, host, inspector;
+  std::optional<rpc::InspectReport> report = GoodReport();  // of the next inspector; none: it stays silent
+  std::string root;  // the first subject's token: operator and owner
+  uint64_t last_request = 0;
+};
+
+}  // namespace glasscase::operations::testing

@@ -1,0 +1,219 @@
+"""api/http/openapi.yaml is true to the server: same routes, and real answers that fit its schemas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from system.installation import Installation
+from system.models import Models
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC: dict[str, Any] = yaml.safe_load((ROOT / "api" / "http" / "openapi.yaml").read_text())
+METHODS = ("get", "post", "put", "delete")
+OPERATIONS = {(method.upper(), path): item[method] for path, item in SPEC["paths"].items() for method in METHODS if method in item}
+REGISTRY: Registry[Any] = Registry().with_resource("spec:", DRAFT202012.create_resource(SPEC))
+
+
+def resolved(value: Any) -> Any:
+    """Follows a $ref into the components."""
+    while isinstance(value, dict) and "$ref" in value:
+        target: Any = SPEC
+        for part in value["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        value = target
+    return value
+
+
+def assert_as_described(method: str, path: str, answer: requests.Response) -> None:
+    """Checks status, content type, announced headers and body of a real answer against the description."""
+    responses = OPERATIONS[method, path]["responses"]
+    described = resolved(responses.get(str(answer.status_code), responses.get("default")))
+    assert described is not None, f"{method} {path} answers {answer.status_code}, which is not described: {answer.text}"
+    assert answer.status_code < 400 or str(answer.status_code) in responses or "default" in responses
+    content_type = answer.headers["Content-Type"].split(";")[0]
+    assert content_type in described["content"], f"{method} {path}: {content_type}"
+    schema = described["content"][content_type].get("schema")
+    if content_type.endswith("json"):
+        reference = absolute(schema)
+        errors = [f"{'/'.join(map(str, e.absolute_path))}: {e.message}" for e in Draft202012Validator(reference, registry=REGISTRY).iter_errors(answer.json())]
+        assert errors == [], f"{method} {path} {answer.status_code}: {answer.text}"
+    if answer.status_code == 401:
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    if answer.status_code in (429, 503):
+        assert int(answer.headers["Retry-After"]) >= 0
+
+
+def absolute(schema: Any) -> Any:
+    """The schema with references that the registry can follow from anywhere."""
+    if isinstance(schema, dict):
+        return {k: f"spec:{v}" if k == "$ref" else absolute(v) for k, v in schema.items()}
+    return [absolute(v) for v in schema] if isinstance(schema, list) else schema
+
+
+def test_it_is_valid() -> None:
+    validate(SPEC)
+    identifiers = [o["operationId"] for o in OPERATIONS.values() if "operationId" in o]
+    assert len(identifiers) == len(set(identifiers))
+    for (method, path), operation in OPERATIONS.items():
+        assert operation["x-glasscase-listener"] in ("public", "control", "both"), (method, path)
+
+
+def test_it_has_exactly_the_routes_of_the_binary(programs: Path) -> None:
+    printed = subprocess.run([programs / "glasscase-edge", "--print-routes"], capture_output=True, text=True, check=True).stdout
+    table = {(r["method"], r["path"]): r for r in map(json.loads, printed.splitlines())}
+    assert set(table) == set(OPERATIONS)
+    for key, operation in OPERATIONS.items():
+        route = table[key]
+        assert route["listener"] == operation["x-glasscase-listener"], key
+        presents = [name for scheme in operation.get("security", SPEC["security"]) for name in scheme] or ["none"]
+        assert [route["token"]] == presents, key
+
+
+def test_names_of_members_are_those_of_the_contract_between_the_processes() -> None:
+    proto = (ROOT / "api" / "grpc" / "control.proto").read_text()
+    for name in ("Subject", "RevokeAnswer", "Token", "NewToken", "NewInvitation", "Grant", "TensorInfo", "Version", "Model",
+                 "PublishAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
+        body = proto.split(f"message {name} {{")[1].split("}")[0]
+        members = [line.split("=")[0].split()[-1] for line in body.splitlines() if "=" in line.split("//")[0]]
+        assert sorted(SPEC["components"]["schemas"][name]["properties"]) == sorted(members), name
+
+
+# ---- the walk ----
+
+
+class Walk:
+    """Real requests, each checked against the description, and a note of which operations were seen to succeed."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.succeeded: set[tuple[str, str]] = set()
+        self.names: dict[str, str] = {}
+
+    def __call__(self, method: str, path: str, token: str | None = None, query: str = "", **arguments: Any) -> requests.Response:
+        operation = OPERATIONS[method, path]
+        control = arguments.pop("control", operation["x-glasscase-listener"] == "control")
+        names = self.names | arguments.pop("names", {})
+        concrete = path
+        for name, value in names.items():
+            concrete = concrete.replace("{" + name + "}", value)
+        assert "{" not in concrete, concrete
+        answer = self.installation.request(method, concrete + query, token, control=control, **arguments)
+        assert_as_described(method, path, answer)
+        if answer.ok:
+            self.succeeded.add((method, path))
+        return answer
+
+
+def publish(walk: Walk, data: bytes, version: str) -> dict[str, Any]:
+    upload = walk("POST", "/glasscase/v1/uploads", json={"files": [
+        {"path": "scale.onnx", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}]}).json()["id"]
+    walk("PUT", "/glasscase/v1/uploads/{id}/files/{file}", names={"id": upload, "file": "0"}, data=data,
+         headers={"Content-Type": "application/octet-stream"})
+    answer = walk("POST", "/glasscase/v1/models", json={"upload": upload, "name": "walked", "version": version, "card": "# Walked"})
+    assert answer.status_code == 201, answer.text
+    published: dict[str, Any] = answer.json()
+    return published
+
+
+def walk_access(walk: Walk) -> tuple[str, str]:
+    """Subjects, tokens, invitations and grants. Returns a learner's token and name."""
+    assert walk("POST", "/glasscase/v1/subjects", json={"name": "ada"}).status_code == 201
+    assert walk("POST", "/glasscase/v1/subjects", json={"name": ""}).status_code == 400
+    token = walk("POST", "/glasscase/v1/tokens", json={"subject": "ada", "expires": "1h"}).json()["token"]
+    token = walk("POST", "/glasscase/v1/tokens/rotate", token).json()["token"]
+    other = walk("POST", "/glasscase/v1/tokens", json={"subject": "ada"}).json()
+    invitation = walk("POST", "/glasscase/v1/invitations", json={"subject": "eve"}).json()["invitation"]
+    walk("POST", "/glasscase/v1/invitations/redeem", invitation)
+    assert walk("POST", "/glasscase/v1/invitations/redeem", invitation).status_code == 401
+    grant = walk("POST", "/glasscase/v1/grants", json={"subject": "ada", "action": "predict", "model": "walked", "quota": "3/h"}).json()
+    more = walk("POST", "/glasscase/v1/grants", json={"subject": "eve", "action": "predict", "model": "walked@1"}).json()
+    walk("GET", "/glasscase/v1/grants", query="?subject=ada&model=walked")
+    walk("GET", "/glasscase/v1/tokens", query="?subject=ada")
+    walk("GET", "/glasscase/v1/subjects")
+    walk("DELETE", "/glasscase/v1/grants/{id}", names={"id": more["id"]})
+    walk("DELETE", "/glasscase/v1/tokens/{id}", names={"id": other["id"]})
+    walk("DELETE", "/glasscase/v1/subjects/{subject}", names={"subject": "eve"})
+    assert walk("DELETE", "/glasscase/v1/subjects/{subject}", names={"subject": "nobody"}).status_code == 404
+    assert grant["state"] == "active"
+    return str(token), "ada"
+
+
+def walk_protocol(walk: Walk, token: str) -> None:
+    body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
+    for path in ("/v2", "/v2/models/{model}", "/v2/models/{model}/versions/{version}", "/v2/models/{model}/ready",
+                 "/v2/models/{model}/versions/{version}/ready"):
+        assert walk("GET", path, token).ok, path
+    walk("POST", "/v2/repository/index", token, json={})
+    assert walk("POST", "/v2/models/{model}/infer", token, json=body | {"id": "a"}).ok
+    assert walk("POST", "/v2/models/{model}/infer", token, json=body | {"parameters": {"binary_data_output": True}}).ok
+    assert walk("POST", "/v2/models/{model}/infer", token, json={}).status_code == 400
+    walk("POST", "/v2/models/{model}/versions/{version}/infer", json=body)
+    assert walk("POST", "/v2/models/{model}/infer", names={"model": "absent"}, json=body).status_code == 404
+    assert walk("POST", "/v2/models/{model}/infer", token, data=b"x", headers={"Content-Encoding": "br"}).status_code == 415
+    while (answer := walk("POST", "/v2/models/{model}/infer", token, json=body)).ok:
+        pass
+    assert answer.status_code == 429
+
+
+@pytest.mark.timeout(240)
+def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Installation], models: Models) -> None:
+    glasscase = fresh_glasscase()
+    walk = Walk(glasscase)
+    for path in ("/", "/v2/health/live", "/v2/health/ready"):
+        assert walk("GET", path, "").ok
+    for path in ("/v2/health/live", "/v2/health/ready"):
+        assert walk("GET", path, "", control=True).ok
+    published = publish(walk, models.scale.read_bytes(), "1")
+    walk.names = {"model": published["model"]["name"].replace("/", "%2F"), "version": "1", "region": "r"}
+    publish(walk, models.scale_more.read_bytes(), "2")
+    token, _ = walk_access(walk)
+    for control in (False, True):
+        for path in ("/glasscase/v1/whoami", "/glasscase/v1/models", "/glasscase/v1/models/{model}"):
+            assert walk("GET", path, token, control=control).ok
+    walk_protocol(walk, token)
+    abandoned = walk("POST", "/glasscase/v1/uploads", json={"files": [{"path": "m.onnx", "bytes": 1}]}).json()["id"]
+    walk("DELETE", "/glasscase/v1/uploads/{id}", names={"id": abandoned})
+    walk("PUT", "/glasscase/v1/models/{model}/default", json={"version": "2"})
+    walk("POST", "/glasscase/v1/models/{model}/versions/{version}/retire")
+    walk("DELETE", "/glasscase/v1/models/{model}/versions/{version}")
+    walk("GET", "/glasscase/v1/status")
+
+    refused = {key for key, operation in OPERATIONS.items() if operation.get("tags") == ["not offered"]}
+    for method, path in sorted(refused):
+        answer = walk(method, path, json={} if method == "POST" else None)
+        assert answer.status_code == (403 if "/repository/" in path else 501), (method, path)
+        assert len(answer.json()["error"]) > 20
+    for (method, path), operation in OPERATIONS.items():
+        if operation.get("security", SPEC["security"]) != []:
+            walk_without_token(walk, method, path)
+            walk_on_the_other_listener(walk, method, path, operation["x-glasscase-listener"])
+    assert walk("POST", "/glasscase/v1/stop").ok
+    assert set(OPERATIONS) - refused - walk.succeeded == set()
+
+
+def walk_without_token(walk: Walk, method: str, path: str) -> None:
+    answer = walk(method, path, "", names={"id": "x", "subject": "x", "file": "0"})
+    assert answer.status_code == 401, (method, path)
+
+
+def walk_on_the_other_listener(walk: Walk, method: str, path: str, listener: str) -> None:
+    if listener == "both" or path == "/glasscase/v1/invitations/redeem":
+        return
+    concrete = path
+    for name, value in (walk.names | {"id": "x", "subject": "x", "file": "0"}).items():
+        concrete = concrete.replace("{" + name + "}", value)
+    answer = walk.installation.request(method, concrete, control=listener == "public")
+    assert answer.status_code in (403, 404, 405), (method, path, answer.text)

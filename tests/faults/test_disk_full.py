@@ -1,0 +1,72 @@
+"""A data directory on a full disk: calls go on, changes fail with a clear error, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from system.installation import Installation, running, wait_until
+from system.models import Models
+
+MEBIBYTES = 48
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A small tmpfs. Mounting needs root, or a user namespace which the programs would not share."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = os.geteuid() == 0 and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m,mode=0755", "tmpfs", folder], capture_output=True, check=False
+    ).returncode == 0
+    if not mounted:
+        pytest.skip("cannot mount a small tmpfs here (needs root)")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Writes until nothing more fits."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        size = 1 << 20
+        while size >= 1:
+            try:
+                file.write(bytes(size))
+            except OSError:
+                size //= 2
+    return filler
+
+
+def test_a_full_disk(programs: Path, small_disk: Path, models: Models) -> None:
+    with running(programs, small_disk) as glasscase:
+        model = glasscase.publish(models.digits, "digits")["model"]["name"]
+        token = glasscase.learner("ada", model)
+        assert glasscase.infer(model, models.digit_body(), token).status_code == 200
+        filler = fill(small_disk)
+        refused_changes(glasscase, models)
+        for row in range(20):
+            answer = glasscase.infer(model, models.digit_body(row), token)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["outputs"][0]["data"] == [models.labels[row]]
+        filler.unlink()
+        wait_until("changes work again", lambda: glasscase.cli("subject", "add", "grace", check=False).returncode == 0, 10)
+        glasscase.publish(models.scale, "scale")
+        glasscase.restart()
+        assert glasscase.infer(model, models.digit_body(), token).status_code == 200
+        assert {"ada", "grace"} <= {s["name"] for s in glasscase.cli("list", "subjects", json=True)}
+        assert {m["name"].split("/")[1] for m in glasscase.cli("list", "models", json=True)} == {"digits", "scale"}
+        shutil.rmtree(glasscase.folder / "share", ignore_errors=True)
+
+
+def refused_changes(glasscase: Installation, models: Models) -> None:
+    for words in (("publish", str(models.digits), "--name", "more"), ("subject", "add", "eve"), ("token", "create", "ada"),
+                  ("grant", "ada", "predict", "digits", "--quota", "1/s")):
+        done = glasscase.cli(*words, check=False)
+        assert done.returncode == 1, f"{words}: {done.stdout}"
+        assert any(word in done.stderr.lower() for word in ("space", "disk", "full")), done.stderr
