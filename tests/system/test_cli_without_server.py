@@ -178,8 +178,14 @@ def test_completion_offers_what_may_follow(run: CommandLine) -> None:
     assert complete("list", "") == ["models", "subjects", "grants", "tokens"]
     assert "--quota" in complete("grant", "ada", "predict", "m", "--q")
     assert complete("--profile", "x", "token", "r") == ["rotate"]
-    for shell in ("zsh", "fish"):
-        assert "publish" in run("completion", shell).stdout
+
+
+def test_installed_completions_are_what_the_program_prints(run: CommandLine) -> None:
+    folder = Path(__file__).resolve().parents[2] / "apps" / "glasscase" / "completions"
+    for shell, name in (("bash", "glasscase.bash"), ("zsh", "_glasscase"), ("fish", "glasscase.fish")):
+        printed = run("completion", shell).stdout
+        assert "publish" in printed
+        assert (folder / name).read_text() == printed, f"glasscase completion {shell} > apps/glasscase/completions/{name}"
 
 
 # ---- where and as whom ----

@@ -100,15 +100,15 @@ Outcome ArrayFeatureExtractor(const NodeView& node) {
   }
   const auto rows = indices.dims.begin() + indices.axis;
   const auto inside = Product(std::span(indices.dims).subspan(static_cast<size_t>(indices.axis) + 1));
-  const auto block = inside ? Multiply(*inside, indices.block) : std::nullopt;
+  const int64_t block = inside ? Multiply(*inside, indices.block).value_or(0) : 0;
   const bool outermost = std::all_of(indices.dims.begin(), rows, [](int64_t dim) { return dim == 1; });
-  if (!outermost || !block || *block < 1 || *block > kBlockMax) {
+  if (!outermost || block < 1 || block > kBlockMax) {
     return Outcome::Refused("reads indices whose rows may not be in one piece");
   }
   std::vector<int64_t> dims = data.dims;
   if (dims.size() == 1) dims.insert(dims.begin(), 1);
   const int axis = static_cast<int>(dims.size()) - 1;
-  return Outcome::Of(Value::Rows(std::move(dims), axis, *block));
+  return Outcome::Of(Value::Rows(std::move(dims), axis, block));
 }
 
 }  // namespace

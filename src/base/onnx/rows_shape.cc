@@ -62,12 +62,12 @@ std::optional<int64_t> ProductOfRest(std::span<const Target> targets) {
 bool AppendRest(const Value& data, int64_t block, std::span<const Target> rest, std::vector<int64_t>& dims) {
   const auto elements = ElementsPerRow(data);
   const auto product = ProductOfRest(rest);
-  const auto known = product ? Multiply(*product, block) : std::nullopt;
+  const int64_t known = product ? Multiply(*product, block).value_or(0) : 0;
   for (const Target& target : rest) {
     if (target.symbol.kind == Kind::kRowCount) return false;
     if (target.symbol.IsKnown(-1)) {
-      const bool divides = elements && known && *elements % *known == 0;
-      dims.push_back(divides ? *elements / *known : kUnknownDim);
+      const bool divides = elements && known > 0 && *elements % known == 0;
+      dims.push_back(divides ? *elements / known : kUnknownDim);
     } else {
       dims.push_back(target.symbol.kind == Kind::kKnown ? target.symbol.number : kUnknownDim);
     }
@@ -121,10 +121,10 @@ Outcome ReshapeFixed(const Value& data, const std::vector<Target>& targets) {
     dims.push_back(target.symbol.kind == Kind::kKnown && target.symbol.number >= 0 ? target.symbol.number : kUnknownDim);
   }
   const bool one_inferred = std::count(dims.begin(), dims.end(), kUnknownDim) == 1;
-  const auto elements = data.has_rank ? Product(data.dims) : std::nullopt;
-  const auto product = ProductOfRest(targets);
-  if (one_inferred && elements && product && *elements % *product == 0) {
-    std::replace(dims.begin(), dims.end(), int64_t{kUnknownDim}, *elements / *product);
+  const int64_t elements = data.has_rank ? Product(data.dims).value_or(-1) : -1;
+  const int64_t product = ProductOfRest(targets).value_or(0);
+  if (one_inferred && elements >= 0 && product > 0 && elements % product == 0) {
+    std::replace(dims.begin(), dims.end(), int64_t{kUnknownDim}, elements / product);
   }
   Value out = Value::Fixed(std::move(dims));
   if (data.has_elements && out.rank() <= 1 && Product(out.dims) == static_cast<int64_t>(data.elements.size())) {
@@ -176,12 +176,12 @@ Outcome Flatten(const NodeView& node) {
   const size_t end = axis < at ? at : dims.size();
   const auto outside = dims.subspan(begin, axis - begin);
   const auto inside = Product(dims.subspan(axis + 1, end - axis - 1));
-  const auto block = inside ? Multiply(*inside, data.block) : std::nullopt;
+  const int64_t block = inside ? Multiply(*inside, data.block).value_or(0) : 0;
   const bool outermost = std::all_of(outside.begin(), outside.end(), [](int64_t dim) { return dim == 1; });
-  if (!outermost || !block || *block < 1 || *block > kBlockMax) {
+  if (!outermost || block < 1 || block > kBlockMax) {
     return Outcome::Refused("flattens so that rows may no longer be in one piece");
   }
-  return Outcome::Of(Value::Rows({left, right}, axis < at ? 0 : 1, *block));
+  return Outcome::Of(Value::Rows({left, right}, axis < at ? 0 : 1, block));
 }
 
 Outcome Squeeze(const NodeView& node) {

@@ -206,12 +206,14 @@ class HostHarness {
   access::TokenRow Token(const std::string& token, const Uuid& subject) {
     return {.id = Uuid::Random(), .subject = subject, .digest = access::CredentialDigest(access::HostCredential(token))};
   }
+  // The whole table.
   void PushPeople() {
     access::TableUpdate update;
     update.reset = true;
     update.subjects = {{.id = owner_, .name = "ana", .roles = access::kOwner}, {.id = learner_, .name = "lea"}};
     update.tokens = {Token("owner", owner_), Token("learner", learner_)};
     for (const auto& [version, published] : published_) update.models.push_back(published.row);
+    update.grants = grants_;
     Push(update);
   }
   Published Publish(const std::string& graph, bool rows_independent = true, uint64_t weights_bytes = 100) {
@@ -249,11 +251,6 @@ class HostHarness {
     update.grants = {grant};
     Push(update);
     return grant.id;
-  }
-  void PushGrants() {
-    access::TableUpdate update;
-    update.grants = grants_;
-    Push(update);
   }
 
   // Handles what the host says until `done` or five seconds have passed.

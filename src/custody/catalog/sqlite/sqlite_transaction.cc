@@ -14,8 +14,9 @@ class SqliteTransaction final : public Transaction {
  public:
   explicit SqliteTransaction(Connection& connection) : connection_(connection) { connection_.in_transaction = true; }
   ~SqliteTransaction() override {
-    if (!committed_ && sqlite3_get_autocommit(connection_.database.get()) == 0)
-      (void)Execute(connection_.database.get(), "ROLLBACK");
+    if (committed_) return;
+    // A full disk may have rolled it back already.
+    if (sqlite3_get_autocommit(connection_.database.get()) == 0) (void)Execute(connection_.database.get(), "ROLLBACK");
     connection_.in_transaction = false;
   }
 
@@ -141,6 +142,7 @@ class SqliteTransaction final : public Transaction {
   Status Commit() override {
     GC_TRY_VOID(Execute(connection_.database.get(), "COMMIT"));
     committed_ = true;
+    connection_.in_transaction = false;
     return Ok();
   }
 

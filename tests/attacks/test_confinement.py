@@ -1,0 +1,451 @@
+"""What a thief who has taken a process over cannot do: the table in SECURITY.md, tried in the real processes.
+
+Every attack is a system call made by the process itself (inject.py). A file that cannot be found counts as refused
+like one that may not be opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from attacks.inject import AT_EMPTY_PATH, AT_FDCWD, SUPPORTED, Attacker
+from system.installation import Installation
+from system.models import Models
+
+pytestmark = [
+    pytest.mark.skipif(not SUPPORTED, reason="x86-64 Linux only"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="tracing needs root"),
+]
+
+LONG_LIVED = ("public edge", "control edge", "host", "custodian")
+FIRST_USER = 60_600  # process/confine.h, kUserBase
+
+PTRACE_ATTACH = 16
+MSG_FASTOPEN = 0x20000000
+PR_SET_DUMPABLE = 4
+CLONE_NEWUSER = 0x10000000
+
+# ESRCH: the root directory of an edge is that of a process which has ended.
+REFUSED = {errno.EPERM, errno.EACCES, errno.ENOENT, errno.ESRCH}
+
+
+# ---- finding the processes, without help from what is attacked ----
+
+
+def words_of(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
+
+
+def kind_of(pid: int) -> str:
+    words = words_of(pid)
+    name = os.path.basename(words[0]) if words else ""
+    if name == "glasscase-edge":
+        return "public edge" if "--public" in words else "control edge"
+    return {"glasscase-host": "host", "glasscase-custodian": "custodian", "glasscase-inspector": "inspector"}.get(name, "")
+
+
+def descendants(pid: int) -> Iterator[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return
+    for child in map(int, children):
+        yield child
+        yield from descendants(child)
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def is_confined(pid: int) -> bool:
+    try:
+        return status_of(pid)["Seccomp"] == "2"
+    except (OSError, KeyError):
+        return False
+
+
+@pytest.fixture(scope="module")
+def processes(glasscase: Installation, digits: str, models: Models) -> dict[str, int]:
+    """The long-lived processes by kind. A call was made, so there is a host that has loaded weights."""
+    learner = glasscase.learner("thief", digits)
+    assert glasscase.infer(digits, models.digit_body(0), learner).status_code == 200
+    found = {kind_of(pid): pid for pid in descendants(glasscase.pid)}
+    for kind in LONG_LIVED:
+        assert kind in found, f"there is no {kind} below glasscase serve"
+        assert is_confined(found[kind]), f"the {kind} is not confined"
+    return found
+
+
+# ---- the attacks ----
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the thief knows: everything."""
+
+    pids: dict[str, int]
+    installation: Installation
+    kind: str
+    victim: int = field(init=False)  # some other process of the installation
+
+    def __post_init__(self) -> None:
+        other = "host" if self.kind != "host" else "custodian"
+        object.__setattr__(self, "victim", self.pids[other])
+
+
+Attack = Callable[[Attacker, Scene], int]
+ATTACKS: dict[str, Attack] = {}
+
+
+def attack(function: Attack) -> Attack:
+    ATTACKS[function.__name__.replace("_", " ")] = function
+    return function
+
+
+def address(port: int = 80) -> bytes:
+    return struct.pack("<H", socket.AF_INET) + struct.pack(">H", port) + socket.inet_aton("127.0.0.1") + bytes(8)
+
+
+def some_socket(attacker: Attacker) -> int:
+    """A TCP socket that the process holds, its listening one before all; else descriptor 0."""
+    for entry in sorted(os.listdir(f"/proc/{attacker.pid}/fd"), key=int):
+        try:
+            target = os.readlink(f"/proc/{attacker.pid}/fd/{entry}")
+        except OSError:
+            continue
+        inode = re.fullmatch(r"socket:\[(\d+)\]", target)
+        if inode and inode[1] in Path("/proc/net/tcp").read_text():
+            return int(entry)
+    return 0
+
+
+@attack
+def open_a_system_file(thief: Attacker, scene: Scene) -> int:
+    return thief.call("openat", AT_FDCWD, b"/etc/passwd", os.O_RDONLY)
+
+
+@attack
+def open_a_system_file_by_climbing(thief: Attacker, scene: Scene) -> int:
+    return thief.call("openat", AT_FDCWD, b"../../../../../../etc/passwd", os.O_RDONLY)
+
+
+@attack
+def open_a_system_file_through_each_descriptor(thief: Attacker, scene: Scene) -> int:
+    for fd in map(int, os.listdir(f"/proc/{thief.pid}/fd")):
+        result = thief.call("openat", fd, b"../../../../../../etc/passwd", os.O_RDONLY)
+        if result >= 0 or -result not in REFUSED | {errno.ENOTDIR, errno.EBADF}:
+            return result
+    return -errno.EPERM
+
+
+@attack
+def open_with_openat2(thief: Attacker, scene: Scene) -> int:
+    return thief.call("openat2", AT_FDCWD, b"/etc/passwd", bytes(24), 24)
+
+
+@attack
+def open_the_owners_profile(thief: Attacker, scene: Scene) -> int:
+    path = scene.installation.folder / "config" / "glasscase" / "default.json"
+    return thief.call("openat", AT_FDCWD, os.fsencode(path), os.O_RDONLY)
+
+
+@attack
+def open_the_memory_of_another(thief: Attacker, scene: Scene) -> int:
+    return thief.call("openat", AT_FDCWD, b"/proc/%d/mem" % scene.victim, os.O_RDWR)
+
+
+@attack
+def make_a_file(thief: Attacker, scene: Scene) -> int:
+    return thief.call("openat", AT_FDCWD, b"/tmp/glasscase-was-here", os.O_WRONLY | os.O_CREAT, 0o600)
+
+
+@attack
+def make_a_tcp_socket(thief: Attacker, scene: Scene) -> int:
+    return thief.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+
+
+@attack
+def make_a_tcp6_socket(thief: Attacker, scene: Scene) -> int:
+    return thief.call("socket", socket.AF_INET6, socket.SOCK_STREAM, 0)
+
+
+@attack
+def make_a_udp_socket(thief: Attacker, scene: Scene) -> int:
+    return thief.call("socket", socket.AF_INET, socket.SOCK_DGRAM, 0)
+
+
+@attack
+def make_a_raw_socket(thief: Attacker, scene: Scene) -> int:
+    return thief.call("socket", socket.AF_PACKET, socket.SOCK_RAW, 0)
+
+
+@attack
+def make_a_unix_socket(thief: Attacker, scene: Scene) -> int:
+    return thief.call("socket", socket.AF_UNIX, socket.SOCK_STREAM, 0)
+
+
+@attack
+def make_a_vsock_socket(thief: Attacker, scene: Scene) -> int:
+    return thief.call("socket", socket.AF_VSOCK, socket.SOCK_STREAM, 0)
+
+
+@attack
+def connect_a_socket_it_has(thief: Attacker, scene: Scene) -> int:
+    return thief.call("connect", some_socket(thief), address(), 16)
+
+
+@attack
+def connect_by_tcp_fast_open(thief: Attacker, scene: Scene) -> int:
+    return thief.call("sendto", some_socket(thief), b"x", 1, MSG_FASTOPEN, address(), 16)
+
+
+@attack
+def bind_a_socket_it_has(thief: Attacker, scene: Scene) -> int:
+    return thief.call("bind", some_socket(thief), address(0), 16)
+
+
+@attack
+def start_a_program(thief: Attacker, scene: Scene) -> int:
+    return thief.call("execve", b"/bin/sh", 0, 0)
+
+
+@attack
+def start_a_program_from_memory(thief: Attacker, scene: Scene) -> int:
+    fd = thief.call("memfd_create", b"program", 0)  # hosts may: they seal weights
+    return thief.call("execveat", fd, b"", 0, 0, AT_EMPTY_PATH)
+
+
+@attack
+def fork(thief: Attacker, scene: Scene) -> int:
+    return thief.call("fork")
+
+
+@attack
+def fork_by_clone(thief: Attacker, scene: Scene) -> int:
+    return thief.call("clone", 17, 0, 0, 0, 0)
+
+
+@attack
+def signal_another(thief: Attacker, scene: Scene) -> int:
+    return thief.call("kill", scene.victim, 0)
+
+
+@attack
+def signal_all(thief: Attacker, scene: Scene) -> int:
+    return thief.call("kill", -1, 0)
+
+
+@attack
+def signal_a_thread_of_another(thief: Attacker, scene: Scene) -> int:
+    return thief.call("tgkill", scene.victim, scene.victim, 0)
+
+
+@attack
+def signal_through_a_pidfd(thief: Attacker, scene: Scene) -> int:
+    return thief.call("pidfd_open", scene.victim, 0)
+
+
+@attack
+def trace_another(thief: Attacker, scene: Scene) -> int:
+    return thief.call("ptrace", PTRACE_ATTACH, scene.victim, 0, 0)
+
+
+@attack
+def read_the_memory_of_another(thief: Attacker, scene: Scene) -> int:
+    vector = thief.pointers(thief.stack + 1024, 8)
+    return thief.call("process_vm_readv", scene.victim, vector, 1, vector, 1, 0)
+
+
+@attack
+def write_the_memory_of_another(thief: Attacker, scene: Scene) -> int:
+    vector = thief.pointers(thief.stack + 1024, 8)
+    return thief.call("process_vm_writev", scene.victim, vector, 1, vector, 1, 0)
+
+
+@attack
+def change_the_limits_of_another(thief: Attacker, scene: Scene) -> int:
+    return thief.call("prlimit64", scene.victim, 7, 0, thief.stack + 1024)
+
+
+@attack
+def make_code(thief: Attacker, scene: Scene) -> int:
+    return thief.call("mmap", 0, 4096, 7, 0x22, -1, 0)
+
+
+@attack
+def turn_data_into_code(thief: Attacker, scene: Scene) -> int:
+    return thief.call("mprotect", thief.stack & ~4095, 4096, 5)
+
+
+@attack
+def become_root(thief: Attacker, scene: Scene) -> int:
+    return thief.call("setuid", 0)
+
+
+@attack
+def become_traceable(thief: Attacker, scene: Scene) -> int:
+    return thief.call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+@attack
+def make_a_namespace(thief: Attacker, scene: Scene) -> int:
+    return thief.call("unshare", CLONE_NEWUSER)
+
+
+@attack
+def enter_a_namespace(thief: Attacker, scene: Scene) -> int:
+    return thief.call("setns", 0, 0)
+
+
+@attack
+def change_the_root(thief: Attacker, scene: Scene) -> int:
+    return thief.call("chroot", b"/")
+
+
+@attack
+def mount(thief: Attacker, scene: Scene) -> int:
+    return thief.call("mount", b"none", b"/", b"tmpfs", 0, 0)
+
+
+# What only widens the way into the kernel.
+for name_, arguments_ in {
+    "bpf": (0, 0, 0), "io_uring_setup": (1, 0), "io_setup": (1, 0), "userfaultfd": (0,), "perf_event_open": (0, 0, 0, 0, 0),
+    "keyctl": (0, 0), "add_key": (0, 0, 0, 0, 0), "open_by_handle_at": (0, 0, 0), "name_to_handle_at": (0, 0, 0, 0, 0),
+    "pidfd_getfd": (0, 0, 0), "memfd_secret": (0,), "kcmp": (0, 0, 0, 0, 0), "init_module": (0, 0, 0), "personality": (0,),
+    "finit_module": (0, 0, 0), "kexec_file_load": (0, 0, 0, 0, 0), "reboot": (0, 0, 0), "syslog": (0, 0, 0),
+    "pivot_root": (0, 0), "open_tree": (0, 0, 0), "fsopen": (0, 0), "process_madvise": (0, 0, 0, 0, 0),
+    "seccomp": (0, 0, 0), "landlock_create_ruleset": (0, 0, 0), "pkey_mprotect": (0, 0, 0, 0), "symlink": (0, 0),
+    "mknod": (0, 0, 0),
+}.items():  # fmt: skip
+    ATTACKS[f"call {name_}"] = lambda thief, scene, name=name_, arguments=arguments_: thief.call(name, *arguments)
+
+
+def describe(result: int) -> str:
+    return errno.errorcode.get(-result, str(result)) if result < 0 else f"it worked ({result})"
+
+
+@pytest.mark.parametrize("kind", LONG_LIVED)
+def test_a_taken_over_process_cannot(kind: str, processes: dict[str, int], glasscase: Installation) -> None:
+    """All attacks in one stop of the process, so that it misses no deadline; all that worked are named at once."""
+    scene = Scene(processes, glasscase, kind)
+    with Attacker(processes[kind]) as thief:
+        assert thief.call("getpid") == processes[kind], "the attacker is in control"
+        results = {name: act(thief, scene) for name, act in ATTACKS.items()}
+    worked = {name: describe(result) for name, result in results.items() if -result not in REFUSED}
+    assert not worked, f"a taken-over {kind} could: {worked}"
+
+
+@pytest.mark.parametrize("kind", ("public edge", "control edge", "host"))
+def test_only_the_custodian_reaches_the_data_directory(
+    kind: str, processes: dict[str, int], glasscase: Installation
+) -> None:
+    files = [path for path in glasscase.data.rglob("*") if path.is_file()]
+    assert files
+    with Attacker(processes[kind]) as thief:
+        for path in [glasscase.data, *files[:20]]:
+            assert -thief.call("openat", AT_FDCWD, os.fsencode(path), os.O_RDONLY) in REFUSED
+    for entry in os.listdir(f"/proc/{processes[kind]}/fd"):
+        target = os.readlink(f"/proc/{processes[kind]}/fd/{entry}")
+        assert not target.startswith(str(glasscase.data)), f"the {kind} holds {target}"
+    assert str(glasscase.data) not in Path(f"/proc/{processes[kind]}/maps").read_text()
+
+
+def test_custodian_stays_in_the_data_directory(processes: dict[str, int], glasscase: Installation) -> None:
+    with Attacker(processes["custodian"]) as thief:
+        fd = thief.call("openat", AT_FDCWD, b".", os.O_RDONLY | os.O_DIRECTORY)
+        assert fd >= 0
+        assert os.readlink(f"/proc/{thief.pid}/fd/{fd}") == str(glasscase.data.resolve())
+        for way in (b"..", b"../..", b"/..", b"/proc/self/root/etc"):
+            out = thief.call("openat", fd, way, os.O_RDONLY | os.O_DIRECTORY)
+            if out >= 0:  # ".." of the root is the root
+                assert os.readlink(f"/proc/{thief.pid}/fd/{out}") == str(glasscase.data.resolve())
+                thief.call("close", out)
+        thief.call("close", fd)
+
+
+@pytest.mark.parametrize("kind", LONG_LIVED)
+def test_rights_are_given_up(kind: str, processes: dict[str, int]) -> None:
+    pid = processes[kind]
+    status = status_of(pid)
+    assert status["NoNewPrivs"] == "1"
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        of_thread = status_of(int(thread))
+        assert of_thread["Seccomp"] == "2", f"thread {thread} of the {kind} has no filter"
+        assert {of_thread[key] for key in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    assert status["CapBnd"] == "0" * 16
+    assert os.stat(f"/proc/{pid}/mem").st_uid == 0, "it is not dumpable, so its files in /proc are root's"
+    for namespace in ("net", "ipc", "uts"):
+        assert os.readlink(f"/proc/{pid}/ns/{namespace}") != os.readlink(f"/proc/self/ns/{namespace}")
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    assert re.search(r"Max core file size\s+0\s+0", limits)
+
+
+def test_processes_run_as_different_users(processes: dict[str, int]) -> None:
+    users = {kind: int(status_of(processes[kind])["Uid"].split()[1]) for kind in LONG_LIVED}
+    assert len(set(users.values())) == len(users), f"shared users: {users}"
+    for kind in ("public edge", "control edge", "host"):
+        assert users[kind] >= FIRST_USER, f"{kind}: {users[kind]}"
+        assert not status_of(processes[kind])["Groups"]
+
+
+def test_descriptors_are_few_and_known(processes: dict[str, int]) -> None:
+    """Sockets, memory, eventfds, epoll, and the terminal: nothing that leads to a file."""
+    known = re.compile(r"(socket|pipe):\[\d+\]|anon_inode:.*|/memfd:.*|/dev/(null|pts/\d+|tty)|.*serve\.log")
+    for kind in ("public edge", "control edge", "host"):
+        for entry in os.listdir(f"/proc/{processes[kind]}/fd"):
+            target = os.readlink(f"/proc/{processes[kind]}/fd/{entry}")
+            assert known.fullmatch(target), f"the {kind} holds {target}"
+
+
+def test_attacked_processes_go_on(processes: dict[str, int], glasscase: Installation, digits: str, models: Models) -> None:
+    answer = glasscase.infer(digits, models.digit_body(1), glasscase.learner("witness", digits))
+    assert answer.status_code == 200
+    now = {kind_of(pid): pid for pid in descendants(glasscase.pid)}
+    assert {kind: now[kind] for kind in LONG_LIVED} == {kind: processes[kind] for kind in LONG_LIVED}
+
+
+def test_inspector_reaches_nothing_but_its_file(
+    processes: dict[str, int], glasscase: Installation, models: Models, unique: Callable[[str], str]
+) -> None:
+    """It lives for one file and some tens of milliseconds, so it takes a few tries to catch one."""
+    for _ in range(10):
+        words = [str(glasscase.programs / "glasscase"), "publish", str(models.digits), "--name", unique("inspected")]
+        with subprocess.Popen(words, env=glasscase.environment(), stdout=subprocess.DEVNULL) as publishing:
+            caught = catch_inspector(glasscase, publishing)
+            if caught is None:
+                continue
+            try:
+                with Attacker(caught) as thief:
+                    scene = Scene(processes, glasscase, "inspector")
+                    results = {name: act(thief, scene) for name, act in ATTACKS.items()}
+            except (ProcessLookupError, FileNotFoundError):
+                continue
+        worked = {name: describe(result) for name, result in results.items() if -result not in REFUSED}
+        assert not worked, f"a taken-over inspector could: {worked}"
+        return
+    pytest.fail("no inspector was caught alive")
+
+
+def catch_inspector(glasscase: Installation, publishing: subprocess.Popen[bytes]) -> int | None:
+    deadline = time.monotonic() + 20
+    while publishing.poll() is None and time.monotonic() < deadline:
+        for pid in descendants(glasscase.pid):
+            if kind_of(pid) == "inspector" and is_confined(pid):
+                return pid
+    return None
