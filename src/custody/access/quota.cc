@@ -127,7 +127,10 @@ Result<QuotaLedger> QuotaLedger::Open(int memory_fd) {
   static_assert(sizeof(Header) == 64 && sizeof(Entry) == 32 && std::atomic<uint64_t>::is_always_lock_free);
   struct stat info {};
   if (::fstat(memory_fd, &info) != 0) return Fail(Error::FromErrno(errno, "cannot look at the quota memory"));
-  if (static_cast<uint64_t>(info.st_size) != kMemoryBytes) {
+  if (info.st_size == 0 && ::ftruncate(memory_fd, kMemoryBytes) != 0) {
+    return Fail(Error::FromErrno(errno, "cannot size the quota memory"));
+  }
+  if (info.st_size != 0 && static_cast<uint64_t>(info.st_size) != kMemoryBytes) {
     return Fail(Error::InvalidArgument("quota memory has the wrong size: bytes=" + std::to_string(info.st_size) +
                                        ", wanted=" + std::to_string(kMemoryBytes)));
   }

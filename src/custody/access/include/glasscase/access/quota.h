@@ -43,7 +43,7 @@ class QuotaLedger {
   static constexpr size_t kEntriesMax = size_t{1} << 20;
   static constexpr size_t kMemoryBytes = 64 + kEntriesMax * 32;  // size of the memfd; sparse until used
 
-  // `memory_fd`: a memfd of kMemoryBytes (all zero when new). Keeps a mapping, not the descriptor.
+  // `memory_fd`: a memory file, empty when new (it is given kMemoryBytes then). Keeps a mapping, not the descriptor.
   static Result<QuotaLedger> Open(int memory_fd);
   QuotaLedger(QuotaLedger&&) noexcept;
   QuotaLedger& operator=(QuotaLedger&&) noexcept;
