@@ -107,6 +107,17 @@ TEST_F(CustodianTest, TheDataDirectoryIsItsUsersAlone) {
   }
 }
 
+// They are the supervisor's: the confined custodian cannot read the key of the edges' certificate.
+TEST_F(CustodianTest, CertificateAndSettingsStayWithWhoeverMadeThem) {
+  ASSERT_TRUE(Init({}));
+  fs::create_directory(fs::path(data) / "tls");
+  std::ofstream(fs::path(data) / "tls" / "key.pem") << "key";
+  ASSERT_TRUE(Init({}));
+  struct stat facts {};
+  ASSERT_EQ(::stat((fs::path(data) / "tls" / "key.pem").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_uid, ::geteuid());
+}
+
 TEST_F(CustodianTest, DirectoriesWithOtherThingsAreRefused) {
   fs::create_directories(data);
   std::ofstream(fs::path(data) / "thesis.tex") << "x";

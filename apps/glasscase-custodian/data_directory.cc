@@ -1,12 +1,13 @@
 #include "data_directory.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 
 #include <glasscase/process/confine.h>
@@ -17,6 +18,32 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint32_t kCustodianUser = process::kUserBase + 1;
+
+// Not tls/, glasscase.conf and serve.lock: those are the supervisor's, and the custodian has no business with them.
+constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm", "blobs", "staging",
+                                          kAuditFolder};
+
+struct Owner {
+  uid_t user;
+  gid_t group;
+};
+
+// By descriptor and without following links: whoever owns the directory may rename things in it meanwhile.
+Status Give(int directory, const std::string& name, const Owner& owner) {
+  if (::fchownat(directory, name.c_str(), owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return Ok();
+    return Fail(Error::FromErrno(errno, "cannot give " + name + " to user " + std::to_string(owner.user)));
+  }
+  const int folder = ::openat(directory, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (folder < 0) return Ok();  // a file
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(folder), ::closedir);
+  if (!stream) return Fail(Error::FromErrno(errno, "cannot read the folder " + name));
+  while (const dirent* entry = ::readdir(stream.get())) {
+    const std::string below = entry->d_name;
+    if (below != "." && below != "..") GC_TRY_VOID(Give(::dirfd(stream.get()), below, owner));
+  }
+  return Ok();
+}
 
 Error FromCode(const std::error_code& code, const std::string& what) {
   return Error::FromErrno(code.value(), what);
@@ -50,31 +77,14 @@ Result<bool> MakeDirectory(const std::string& path) {
 
 Status GiveToCustodian(const std::string& path) {
   if (::geteuid() != 0) return Ok();
+  GC_TRY(const Fd directory, OpenFolder(path));
   struct stat facts {};
-  if (::stat(path.c_str(), &facts) != 0) return Fail(Error::FromErrno(errno, "cannot look at " + path));
-  const uid_t user = facts.st_uid != 0 ? facts.st_uid : kCustodianUser;
-  const gid_t group = facts.st_uid != 0 ? facts.st_gid : kCustodianUser;
-  const auto give = [&](const fs::path& item) -> Status {
-    if (::lchown(item.c_str(), user, group) == 0 || errno == ENOENT) return Ok();
-    return Fail(Error::FromErrno(errno, "cannot give " + item.string() + " to user " + std::to_string(user)));
-  };
-  GC_TRY_VOID(give(path));
-  std::error_code code;
-  for (auto entry = fs::recursive_directory_iterator(path, code); !code && entry != fs::end(entry);
-       entry.increment(code))
-    GC_TRY_VOID(give(entry->path()));
-  if (code && code != std::errc::no_such_file_or_directory) return Fail(FromCode(code, "cannot read " + path));
+  if (::fstat(directory.get(), &facts) != 0) return Fail(Error::FromErrno(errno, "cannot look at " + path));
+  const Owner owner = facts.st_uid != 0 ? Owner{facts.st_uid, facts.st_gid} : Owner{kCustodianUser, kCustodianUser};
+  if (::fchown(directory.get(), owner.user, owner.group) != 0)
+    return Fail(Error::FromErrno(errno, "cannot give " + path + " to user " + std::to_string(owner.user)));
+  for (const char* name : kCustodiansOwn) GC_TRY_VOID(Give(directory.get(), name, owner));
   return Ok();
-}
-
-Result<std::vector<std::string>> FilesIn(const std::string& path) {
-  std::vector<std::string> names;
-  std::error_code code;
-  for (auto entry = fs::directory_iterator(path, code); !code && entry != fs::end(entry); entry.increment(code))
-    if (entry->is_regular_file()) names.push_back(entry->path().filename());
-  if (code && code != std::errc::no_such_file_or_directory) return Fail(FromCode(code, "cannot read " + path));
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 }  // namespace glasscase::custodian

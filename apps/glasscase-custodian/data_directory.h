@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include <glasscase/core/error.h>
 #include <glasscase/process/fd.h>
@@ -19,11 +18,8 @@ Status MakeFolderAt(int directory, const std::string& name);
 // Makes the directory and its parents; true when it is new or empty.
 Result<bool> MakeDirectory(const std::string& path);
 
-// As root: gives the directory and all below it to the user that the confined custodian runs as, or, when the
-// directory belongs to somebody else already, to that user. As anybody else: nothing.
+// As root: gives the directory and what the custodian keeps in it to the user that the confined custodian runs as,
+// or, when the directory belongs to somebody else already, to that user. As anybody else: nothing.
 Status GiveToCustodian(const std::string& path);
-
-// Names below a folder's `subfolder`, without folders.
-Result<std::vector<std::string>> FilesIn(const std::string& path);
 
 }  // namespace glasscase::custodian

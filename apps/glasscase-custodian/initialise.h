@@ -10,7 +10,7 @@
 namespace glasscase::custodian {
 
 struct InitialiseOptions {
-  std::string directory;
+  std::string directory{};
   std::string owner = "owner";
   bool new_token = false;  // when the installation exists: a further token for its first subject
 };

@@ -151,6 +151,8 @@ class Digits:
     def __init__(self, folder: Path) -> None:
         import warnings
 
+        # So small a network is trained faster by one thread than by several that wait for each other.
+        os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         import numpy
         import skl2onnx
         from sklearn.datasets import load_digits

@@ -323,8 +323,12 @@ def mount(thief: Attacker, scene: Scene) -> int:
     return thief.call("mount", b"none", b"/", b"tmpfs", 0, 0)
 
 
+def bare_call(name: str, *arguments: int) -> Attack:
+    return lambda thief, scene: thief.call(name, *arguments)
+
+
 # What only widens the way into the kernel.
-for name_, arguments_ in {
+for call_name, call_arguments in {
     "bpf": (0, 0, 0), "io_uring_setup": (1, 0), "io_setup": (1, 0), "userfaultfd": (0,), "perf_event_open": (0, 0, 0, 0, 0),
     "keyctl": (0, 0), "add_key": (0, 0, 0, 0, 0), "open_by_handle_at": (0, 0, 0), "name_to_handle_at": (0, 0, 0, 0, 0),
     "pidfd_getfd": (0, 0, 0), "memfd_secret": (0,), "kcmp": (0, 0, 0, 0, 0), "init_module": (0, 0, 0), "personality": (0,),
@@ -333,7 +337,7 @@ for name_, arguments_ in {
     "seccomp": (0, 0, 0), "landlock_create_ruleset": (0, 0, 0), "pkey_mprotect": (0, 0, 0, 0), "symlink": (0, 0),
     "mknod": (0, 0, 0),
 }.items():  # fmt: skip
-    ATTACKS[f"call {name_}"] = lambda thief, scene, name=name_, arguments=arguments_: thief.call(name, *arguments)
+    ATTACKS[f"call {call_name}"] = bare_call(call_name, *call_arguments)
 
 
 def describe(result: int) -> str:

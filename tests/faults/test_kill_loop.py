@@ -157,7 +157,7 @@ def victims(installation: Installation) -> dict[str, psutil.Process]:
         name = process.name()
         if name == "glasscase-host":
             found["host"] = process
-        elif name.startswith("glasscase-custo"):
+        elif name == "glasscase-custodian":
             found["custodian"] = process
         elif name == "glasscase-edge":
             words = " ".join(process.cmdline())

@@ -149,7 +149,7 @@ class Installation:
         found = []
         for process in family:
             try:
-                if process.status() != psutil.STATUS_ZOMBIE and (not name or process.name() == name[:15]):
+                if process.status() != psutil.STATUS_ZOMBIE and (not name or process.name() == name):
                     found.append(process)
             except psutil.NoSuchProcess:
                 pass

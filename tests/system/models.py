@@ -125,6 +125,7 @@ def make_spin(path: Path, turns: int | None = None) -> Path:
 def train_digits(folder: Path) -> None:
     import onnxruntime
     import skl2onnx
+    import threadpoolctl  # type: ignore[import-untyped]
     from skl2onnx.common.data_types import FloatTensorType
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -134,7 +135,8 @@ def train_digits(folder: Path) -> None:
     images = (images / 16).astype(numpy.float32)
     train_x, test_x, train_y, _ = train_test_split(images, labels, test_size=0.25, random_state=7)
     classifier = MLPClassifier((96, 48), max_iter=25, random_state=7)
-    with warnings.catch_warnings():
+    # So small a network is trained faster by one thread than by several that wait for each other.
+    with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
         warnings.simplefilter("ignore")
         classifier.fit(train_x, train_y)
     model = skl2onnx.convert_sklearn(

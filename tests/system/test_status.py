@@ -7,7 +7,7 @@ from pathlib import Path
 from system.installation import Installation
 from system.models import Models
 
-KINDS = {"custodian": "glasscase-custo", "public edge": "glasscase-edge", "control edge": "glasscase-edge"}
+KINDS = {"custodian": "glasscase-custodian", "public edge": "glasscase-edge", "control edge": "glasscase-edge"}
 
 
 def status_field(pid: int, name: str) -> str:

@@ -45,6 +45,7 @@ def test_self_signed_and_pinned(fresh_glasscase: Callable[..., Installation], mo
     model = glasscase.publish(models.scale, "scale")["model"]["name"]
     certificate = str(glasscase.data / "tls" / "cert.pem")
     with requests.Session() as session:
+        session.trust_env = False
         session.verify = certificate
         assert session.get(f"{glasscase.url}/v2/health/live").json() == {"live": True}
         assert session.get(f"{glasscase.control_url}/v2/health/live").json() == {"live": True}

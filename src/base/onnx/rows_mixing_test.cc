@@ -25,8 +25,8 @@ std::string With(const std::string& type, const Names& inputs, Change change, in
   change(node);
   return Rows(model);
 }
-std::string With(const std::string& type, const Names& inputs, int64_t opset = 17) {
-  return With(type, inputs, [](TestNode&) {}, opset);
+std::string With(const std::string& type, const Names& inputs) {
+  return With(type, inputs, [](TestNode&) {});
 }
 auto Axis(int64_t axis) {
   return [axis](TestNode& node) { node.Int("axis", axis); };
@@ -388,7 +388,7 @@ TEST(RowsMixingTest, ALyingIntermediateShapeIsNotBelieved) {
 }
 
 TEST(RowsMixingTest, OpsetsBeforeBroadcasting) {
-  EXPECT_EQ(With("Relu", {"x"}, 6), "opset 6 is older than 7");
+  EXPECT_EQ(With("Relu", {"x"}, [](TestNode&) {}, 6), "opset 6 is older than 7");
 }
 
 }  // namespace

@@ -53,16 +53,16 @@ Result<std::vector<int64_t>> ReadShape(const TensorShapeProto& shape) {
   return dims;
 }
 
-// "sequence of maps" for what ZipMap makes.
+// "a sequence of maps" for what ZipMap makes.
 std::string KindText(const TypeProto& type) {
   switch (type.value_case()) {
     case TypeProto::kSequenceType:
-      return type.sequence_type().elem_type().value_case() == TypeProto::kMapType ? "sequence of maps" : "sequence";
-    case TypeProto::kMapType: return "map";
-    case TypeProto::kOptionalType: return "optional";
-    case TypeProto::kSparseTensorType: return "sparse tensor";
-    case TypeProto::kOpaqueType: return "opaque value";
-    default: return "value without a type";
+      return type.sequence_type().elem_type().value_case() == TypeProto::kMapType ? "a sequence of maps" : "a sequence";
+    case TypeProto::kMapType: return "a map";
+    case TypeProto::kOptionalType: return "an optional";
+    case TypeProto::kSparseTensorType: return "a sparse tensor";
+    case TypeProto::kOpaqueType: return "an opaque value";
+    default: return "a value without a type";
   }
 }
 
@@ -100,7 +100,7 @@ Result<TensorSpec> ReadSpec(Direction direction, const ValueInfoProto& info) {
   }
   const TypeProto& type = info.type();
   if (type.value_case() != TypeProto::kTensorType) {
-    return Refuse(label + ": is a " + KindText(type) + ", not a tensor; " + HowToAvoid(type));
+    return Refuse(label + ": is " + KindText(type) + ", not a tensor; " + HowToAvoid(type));
   }
   auto element_type = ReadElementType(type.tensor_type().elem_type());
   if (!element_type) return Within(label, element_type.error());

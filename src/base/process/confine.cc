@@ -1,6 +1,5 @@
 #include <glasscase/process/confine.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -22,6 +21,7 @@
 
 #include <glasscase/process/fd.h>
 
+#include "every_thread.h"
 #include "landlock.h"
 #include "sanitizers.h"
 #include "seccomp_profiles.h"
@@ -61,20 +61,11 @@ Status EnterUserNamespace() {
   return WriteFile("/proc/self/gid_map", gid + " " + gid + " 1");
 }
 
-int ThreadCount() {
-  DIR* const tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return 1;
-  int count = 0;
-  while (const dirent* const entry = readdir(tasks)) count += entry->d_name[0] != '.' ? 1 : 0;
-  closedir(tasks);
-  return count;
-}
-
 // One by one, so that what is missing has its own reason. No mount namespace: a process without capabilities
 // mounts nothing anyway, and a copy of the mounts would keep disks busy that the operator unmounts.
-void EnterNamespaces(const Policy& policy, Confinement& confinement) {
-  if (const int threads = ThreadCount(); threads > 1) {
-    confinement.missing.push_back("namespaces and Landlock for " + std::to_string(threads - 1) +
+void EnterNamespacesOneByOne(const Policy& policy, Confinement& confinement) {
+  if (const int threads = EveryThread().Count(); threads > 1) {
+    confinement.missing.push_back("namespaces for " + std::to_string(threads - 1) +
                                   " threads that were made before");
   }
   if (geteuid() != 0) Record(confinement, "user namespace", EnterUserNamespace());
@@ -86,11 +77,19 @@ void EnterNamespaces(const Policy& policy, Confinement& confinement) {
 }
 
 Status Limit(__rlimit_resource resource, uint64_t value) {
-  rlimit limit{};
-  if (getrlimit(resource, &limit) != 0) return Fail(Error::FromErrno(errno, "getrlimit"));
-  if (geteuid() != 0) value = std::min<uint64_t>(value, limit.rlim_max);
-  limit = {value, value};
+  rlimit limit{value, value};
   return Check(setrlimit(resource, &limit) == 0, "setrlimit");
+}
+
+// Raised where it must be and may be, else what the system gives: the number tells.
+void LimitOpenFiles(uint64_t value, Confinement& confinement) {
+  rlimit limit{};
+  if (!Limit(RLIMIT_NOFILE, value) && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    value = limit.rlim_max;
+    Record(confinement, "open files limit", Limit(RLIMIT_NOFILE, value));
+    return;
+  }
+  confinement.in_force.push_back("open files limit");
 }
 
 // SIGXCPU ends the process at the limit, SIGKILL a second later one that blocks it: so the supervisor sees
@@ -103,7 +102,7 @@ Status LimitCpuTime(uint64_t seconds) {
 void LimitResources(const Policy& policy, Confinement& confinement) {
   Record(confinement, "no core dumps", Limit(RLIMIT_CORE, 0));
   if (policy.open_files_max > 0) {
-    Record(confinement, "open files limit", Limit(RLIMIT_NOFILE, policy.open_files_max));
+    LimitOpenFiles(policy.open_files_max, confinement);
   }
   if (policy.cpu_seconds_max > 0) {
     Record(confinement, "cpu time limit", LimitCpuTime(policy.cpu_seconds_max));
@@ -159,11 +158,25 @@ Status BecomeUser(const Identity& identity) {
   return Check(setresuid(identity.user, identity.user, identity.user) == 0, "setresuid");
 }
 
-Status DropCapabilities() {
+int DropCapabilitiesOfThread() {
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   const std::array<__user_cap_data_struct, 2> none{};
-  return Check(syscall(SYS_capset, &header, none.data()) == 0, "capset");
+  if (syscall(SYS_capset, &header, none.data()) != 0) return errno;
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
+}
+
+int landlock_ruleset = -1;  // for the threads; a handler takes no argument
+int ApplyLandlockToThread() {
+  return syscall(SYS_landlock_restrict_self, landlock_ruleset, 0) == 0 ? 0 : errno;
+}
+
+Status ApplyLandlock(const Policy& policy, const EveryThread& threads) {
+  GC_TRY(const Fd ruleset, MakeLandlockRuleset({policy.files_below_root, policy.network}));
+  landlock_ruleset = ruleset.get();
+  const Status applied = threads.Run(ApplyLandlockToThread);
+  landlock_ruleset = -1;
+  return applied;
 }
 
 // Needs CAP_SETPCAP, so before the user changes; where it fails there was nothing to gain.
@@ -172,19 +185,18 @@ void EmptyBoundingSet() {
   }
 }
 
-Status DropPrivileges(const Policy& policy, Confinement& confinement) {
-  const bool root = geteuid() == 0;
+Status DropPrivileges(const Policy& policy, const EveryThread& threads, Confinement& confinement) {
   EmptyBoundingSet();
-  if (root) {
+  if (geteuid() == 0) {
     const Identity identity = ChooseIdentity(policy);
     const std::string what = "user " + std::to_string(identity.user);
     Status became = BecomeUser(identity);
     if (became && identity.user == 0) became = Fail(Error::FailedPrecondition("the data belongs to root"));
     Record(confinement, what, became);
   }
-  GC_TRY_VOID(DropCapabilities());
+  const Status dropped = threads.Run(DropCapabilitiesOfThread);
+  if (!dropped) return Fail(dropped.error().WithContext("drop capabilities"));
   confinement.in_force.emplace_back("no capabilities");
-  GC_TRY_VOID(Check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs"));
   confinement.in_force.emplace_back("no new privileges");
   // Same-user processes may neither trace it nor read its memory or descriptors.
   GC_TRY_VOID(Check(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "PR_SET_DUMPABLE"));
@@ -209,20 +221,28 @@ class ParentDeathSignal {
 
 }  // namespace
 
-Result<Confinement> Confine(const Policy& policy) {
+Confinement EnterNamespaces(const Policy& policy) {
   Confinement confinement;
   const ParentDeathSignal parent_death_signal;
-  EnterNamespaces(policy, confinement);
+  EnterNamespacesOneByOne(policy, confinement);
+  parent_death_signal.Restore();
+  return confinement;
+}
+
+Result<Confinement> Confine(const Policy& policy) { return Confine(policy, EnterNamespaces(policy)); }
+
+Result<Confinement> Confine(const Policy& policy, Confinement confinement) {
+  const ParentDeathSignal parent_death_signal;
+  const EveryThread threads;
   LimitResources(policy, confinement);
   if (policy.root_directory_fd >= 0) {
     GC_TRY_VOID(Check(fchdir(policy.root_directory_fd) == 0, "enter the root directory"));
   }
   Record(confinement, policy.root_directory_fd >= 0 ? "own root directory" : "empty root directory",
          ChangeRoot(policy));
-  GC_TRY_VOID(DropPrivileges(policy, confinement));
+  GC_TRY_VOID(DropPrivileges(policy, threads, confinement));
   parent_death_signal.Restore();
-  const LandlockRules rules{policy.files_below_root, policy.network};
-  Record(confinement, "landlock", ApplyLandlock(rules));
+  Record(confinement, "landlock", ApplyLandlock(policy, threads));
   const Status filtered = kSanitized ? Status(Fail(Error::Unimplemented("not applied in a sanitizer build")))
                                      : ApplySyscallProfile(policy.syscalls, policy.network);
   Record(confinement, "seccomp", filtered);

@@ -460,5 +460,40 @@ TEST_P(ConfineTest, ThreadsThatCameTooEarlyAreReported) {
             }));
 }
 
+void TryInEarlyThread(const Fd& go) {
+  char byte = 0;
+  MUST(read(go.get(), &byte, 1) == 1);
+  MUST_BE_REFUSED(open("/etc/passwd", O_RDONLY));
+  MUST_BE_REFUSED(open("/proc/self/status", O_RDONLY));
+  MUST_BE_REFUSED(sethostname("x", 1));
+  MUST_BE_REFUSED(chroot("."));
+  MUST(geteuid() != 0);
+}
+
+TEST_P(ConfineTest, ThreadsMadeBetweenTheTwoHalvesAreCovered) {
+  // As the host: namespaces, then libraries with threads that read files, then the rest.
+  EXPECT_EQ(0, InChild([] {
+              int ends[2];
+              MUST(pipe2(ends, O_CLOEXEC) == 0);
+              const Fd go(ends[0]);
+              Confinement entered = EnterNamespaces({});
+              MUST(entered.missing.empty());
+              bool opened_before = false;
+              std::thread early([&] {
+                opened_before = open("/etc/passwd", O_RDONLY) >= 0;
+                TryInEarlyThread(go);
+              });
+              const auto confinement = Confine({.syscalls = SyscallProfile::kCustodian}, std::move(entered));
+              MUST(confinement.has_value());
+              for (const std::string& missing : confinement->missing) {
+                if (!kSanitized) dprintf(2, "missing: %s\n", missing.c_str());
+                MUST(kSanitized);
+              }
+              MUST(write(ends[1], "x", 1) == 1);
+              early.join();
+              MUST(opened_before);
+            }));
+}
+
 }  // namespace
 }  // namespace glasscase::process

@@ -77,21 +77,17 @@ int LandlockVersion() {
   return version > 0 ? static_cast<int>(version) : 0;
 }
 
-Status ApplyLandlock(const LandlockRules& rules) {
+Result<Fd> MakeLandlockRuleset(const LandlockRules& rules) {
   const int version = LandlockVersion();
   if (version == 0) return Fail(Error::Unimplemented("not offered by this kernel"));
   RulesetAttributes attributes{HandledFileAccess(version), 0, 0};
   if (version >= 4) attributes.handled_access_net = rules.network ? kBindTcp : kBindTcp | kConnectTcp;
   if (version >= 6) attributes.scoped = kScopeAbstractSockets | kScopeSignals;
-  const Fd ruleset(
-      static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, AttributeBytes(version), 0)));
+  Fd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, AttributeBytes(version), 0)));
   if (!ruleset.valid()) return Fail(Error::FromErrno(errno, "landlock_create_ruleset"));
   if (rules.files_below_working_directory)
     GC_TRY_VOID(AllowBelowWorkingDirectory(ruleset.get(), attributes.handled_access_fs));
-  if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
-    return Fail(Error::FromErrno(errno, "landlock_restrict_self"));
-  }
-  return Ok();
+  return ruleset;
 }
 
 }  // namespace glasscase::process

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glasscase/core/error.h>
+#include <glasscase/process/fd.h>
 
 namespace glasscase::process {
 
@@ -13,7 +14,8 @@ struct LandlockRules {
 // The version of Landlock that this kernel offers; 0 when none.
 int LandlockVersion();
 
-// Restricts the calling thread and those it makes later. Needs no_new_privs.
-Status ApplyLandlock(const LandlockRules& rules);
+// The rules as the kernel keeps them; Unimplemented when it offers no Landlock. A thread applies them to
+// itself, and to those it makes later, with landlock_restrict_self; that needs no_new_privs.
+Result<Fd> MakeLandlockRuleset(const LandlockRules& rules);
 
 }  // namespace glasscase::process

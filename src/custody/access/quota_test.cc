@@ -192,8 +192,16 @@ TEST_F(QuotaLedgerTest, ForgottenGrantsGiveTheirPlacesBack) {
   EXPECT_EQ(again.Debit(c, quota_, kNow)->remaining, 1U);
 }
 
+TEST_F(QuotaLedgerTest, GivesNewMemoryItsSize) {
+  ASSERT_EQ(::ftruncate(fd_, 0), 0);
+  const Uuid a = Uuid::Random();
+  EXPECT_EQ(Open().Debit(a, quota_, kNow)->remaining, 2U);
+  EXPECT_EQ(Open().Debit(a, quota_, kNow)->remaining, 1U);
+}
+
 TEST_F(QuotaLedgerTest, RefusesMemoryThatIsNotItsOwn) {
   const int small = ::memfd_create("small", MFD_CLOEXEC);
+  ASSERT_EQ(::ftruncate(small, 4096), 0);
   EXPECT_EQ(QuotaLedger::Open(small).error().code(), Code::kInvalidArgument);
   ::close(small);
   const uint64_t wrong[2] = {42, 0};

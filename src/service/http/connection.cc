@@ -400,7 +400,8 @@ void Connection::Reply(unsigned status, std::string_view content_type, std::stri
     }
   }
   std::string compressed;
-  const bool compress = body.size() >= kCompressFrom && (head_.accepts_gzip || head_.accepts_deflate);
+  const bool worth_it = status < 300 && body.size() >= kCompressFrom;  // refusals keep their size whatever they quote
+  const bool compress = worth_it && (head_.accepts_gzip || head_.accepts_deflate);
   if (compress) {
     compressed = Compress(head_.accepts_gzip ? Coding::kGzip : Coding::kDeflate, body);
     body = compressed;

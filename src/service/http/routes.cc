@@ -176,6 +176,27 @@ bool Matches(std::string_view pattern, std::string_view path, std::array<std::st
   return path.empty();
 }
 
+// Joins "/models/owner/name" to "/models/owner%2Fname"; other paths stay as they are.
+std::string_view JoinOwnerAndName(std::string_view path, std::string& joined) {
+  static constexpr std::string_view kAfterName[] = {"versions", "infer", "ready", "config", "stats", "trace", "default"};
+  static constexpr std::string_view kPrefixes[] = {"/v2/models/", "/glasscase/v1/models/"};
+  for (const std::string_view prefix : kPrefixes) {
+    if (!path.starts_with(prefix)) continue;
+    std::string_view rest = path.substr(prefix.size());
+    const size_t slash = rest.find('/');
+    if (slash == std::string_view::npos) return path;
+    std::string_view second = rest.substr(slash + 1);
+    second = second.substr(0, second.find('/'));
+    if (second.empty() || std::find(std::begin(kAfterName), std::end(kAfterName), second) != std::end(kAfterName)) {
+      return path;
+    }
+    joined = path;
+    joined.replace(prefix.size() + slash, 1, "%2F");
+    return joined;
+  }
+  return path;
+}
+
 // Literal segments win over braces: "/v2/models/stats" is not a model called stats.
 bool MoreLiteral(const Route& a, const Route* b) {
   if (b == nullptr) return true;
@@ -228,6 +249,7 @@ void FindRoute(Method method, std::string_view path, RouteMatch& out) {
   out.allow.clear();
   out.bad_encoding = false;
   if (path.empty() || path.front() != '/') return;
+  path = JoinOwnerAndName(path, out.joined);
   std::array<std::string_view, 3> segments, best;
   for (const Route& route : kRoutes) {
     segments = {};

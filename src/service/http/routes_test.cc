@@ -67,7 +67,7 @@ TEST(RoutesTest, LiteralSegmentsWinOverNames) {
 }
 
 TEST(RoutesTest, NothingElseMatches) {
-  for (const char* path : {"", "v2", "//", "/v2/", "/v2/models", "/v2/models/", "/v2/models//infer", "/v2/models/a/b/infer",
+  for (const char* path : {"", "v2", "//", "/v2/", "/v2/models", "/v2/models/", "/v2/models//infer", "/v2/models/a/b/c/infer",
                            "/v2/models/a/infer/", "/V2/models/a/infer", "/v2/models/a/versions//infer", "/v1/models",
                            "/v2/../", "/glasscase/v1/grants/a/b"}) {
     EXPECT_EQ(Find(Method::kPost, path), nullptr) << path;
@@ -85,6 +85,20 @@ TEST(RoutesTest, NamesAreDecodedAfterSplitting) {
   EXPECT_TRUE(match.bad_encoding);
   FindRoute(Method::kPost, "/v2/models/a%00b/infer", match);
   EXPECT_TRUE(match.bad_encoding);
+}
+
+TEST(RoutesTest, OwnerAndNameMayBeTwoSegments) {
+  RouteMatch match;
+  FindRoute(Method::kPost, "/v2/models/anna/digits/versions/1/infer", match);
+  ASSERT_NE(match.route, nullptr);
+  EXPECT_EQ(match.parameters[0], "anna/digits");
+  EXPECT_EQ(match.parameters[1], "1");
+  FindRoute(Method::kGet, "/v2/models/anna/digits", match);
+  ASSERT_NE(match.route, nullptr);
+  EXPECT_EQ(match.parameters[0], "anna/digits");
+  FindRoute(Method::kGet, "/v2/models/digits/ready", match);
+  ASSERT_NE(match.route, nullptr);
+  EXPECT_EQ(match.parameters[0], "digits");
 }
 
 TEST(RoutesTest, AWrongMethodSaysWhichOnesWouldDo) {

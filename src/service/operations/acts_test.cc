@@ -1,4 +1,6 @@
 // Subjects, tokens, invitations, grants: what they do, and that doing it again is safe.
+#include <sys/mount.h>
+
 #include <gmock/gmock.h>
 
 #include "test_bench.h"
@@ -211,6 +213,38 @@ TEST_F(ActsTest, LastUsesSurviveTheEnd) {
   rpc::Request list;
   list.mutable_list_tokens()->set_subject("ada");
   EXPECT_FALSE(Do(root, list).tokens().tokens(0).last_used_at().empty());
+}
+
+bool MountSmallDisk(const std::filesystem::path& at) {
+  return ::mount("tmpfs", at.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=2m") == 0;
+}
+
+// Needs the right to mount.
+class FullDiskTest : public OperationsTest {
+ protected:
+  FullDiskTest() : OperationsTest([](const auto& at) { mounted = MountSmallDisk(at); }) {}
+  void FillDisk() {
+    std::ofstream filler(folder / "filler");
+    const std::string block(512, 'x');
+    while (filler << block << std::flush) {
+    }
+  }
+  static inline bool mounted = false;  // set while the base is made
+};
+
+TEST_F(FullDiskTest, ActsFailClearlyCallsGoOnAndRoomHeals) {
+  if (!mounted) GTEST_SKIP() << "no right to mount a small disk here";
+  ASSERT_EQ(Publish(root, "iris", "weights").code(), 0u);
+  FillDisk();
+  const auto refused = Ask(root, AddSubject("ada"));
+  EXPECT_EQ(CodeOf(refused), Code::kResourceExhausted);
+  EXPECT_EQ(refused.message(), "the disk of the data directory is full");
+  EXPECT_FALSE(catalog->FindSubjectCalled("ada").value().has_value());
+  const int64_t lease = public_edge->lease_until_ns;
+  EXPECT_TRUE(RunUntil([&] { return public_edge->lease_until_ns > lease; }));
+  EXPECT_TRUE(Decide(*public_edge, root, "teacher/iris").allowed);
+  std::filesystem::remove(folder / "filler");
+  EXPECT_EQ(Do(root, AddSubject("ada")).subject().name(), "ada");
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ namespace {
 
 constexpr size_t kNameBytesMax = 63;
 constexpr size_t kPathBytesMax = 512;
-constexpr std::array<std::string_view, 5> kReservedWords = {"versions", "infer", "ready", "config", "stats"};
+constexpr std::array<std::string_view, 7> kReservedWords = {"versions", "infer",  "ready",  "config",
+                                                        "stats",    "trace", "default"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }

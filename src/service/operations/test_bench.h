@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 
 #include <filesystem>
 #include <fstream>
@@ -148,7 +149,9 @@ class OperationsTest : public ::testing::Test {
   static constexpr PeerId kPublic{ProcessKind::kPublicEdge, 0};
   static constexpr PeerId kControl{ProcessKind::kControlEdge, 0};
 
-  OperationsTest() {
+  explicit OperationsTest(const std::function<void(const std::filesystem::path&)>& prepare = {}) {
+    std::filesystem::create_directories(folder);
+    if (prepare) prepare(folder);
     std::filesystem::create_directories(folder / "audit");
     OpenStores();
     FirstSubject first = EnsureFirstSubject(*catalog, clock, random, "teacher", false).value();
@@ -169,6 +172,7 @@ class OperationsTest : public ::testing::Test {
     operations.reset();
     blobs.reset();
     catalog.reset();
+    if (::umount2(folder.c_str(), MNT_DETACH) != 0) errno = 0;  // where a test mounted a small disk
     std::filesystem::remove_all(folder);
   }
 

@@ -147,7 +147,7 @@ std::vector<std::string> Supervisor::State::ArgumentsOf(const ChildId& id) const
   if (id.kind == Kind::kHost) {
     append({"--slot", std::to_string(id.slot)});
     if (options_.host_memory_bytes > 0) {
-      append({"--memory-bytes-max", std::to_string(options_.host_memory_bytes)});
+      append({"--memory", std::to_string(options_.host_memory_bytes)});
     }
     append(options_.host_arguments);
   }

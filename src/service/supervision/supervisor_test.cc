@@ -205,7 +205,7 @@ TEST_F(SupervisorTest, HostsRunWhenTheCustodianNeedsThem) {
   Order("need 3");
   const pid_t host = PidOf("glasscase-host");
   EXPECT_THAT(Lines("glasscase-host \\d+ start.*").back().str(),
-              HasSubstr("start --slot 3 --memory-bytes-max 1073741824"));
+              HasSubstr("start --slot 3 --memory 1073741824"));
   Order("need 3");
   EXPECT_EQ(Ask("host 3", "hello"), "glasscase-host " + std::to_string(host));
   EXPECT_EQ(Ask("public 0", "call 3"), "glasscase-edge-public " +

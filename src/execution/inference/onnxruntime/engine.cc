@@ -183,6 +183,15 @@ class OnnxModel final : public LoadedModel {
   uint64_t memory_bytes_ = 0;
 };
 
+// What ONNX Runtime takes from the environment, before it looks. Not thread-safe: at the start of the process.
+void SetEnvironment() {
+  // Builds for Linux have a telemetry client since 1.31 or earlier: it starts a thread with the first environment, before
+  // DisableTelemetryEvents can be called, and sends to Microsoft.
+  ::setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+  // A model could otherwise bring session options of its own along.
+  ::unsetenv("ORT_LOAD_CONFIG_FROM_MODEL");
+}
+
 uint64_t HeapBytes() {
   const struct mallinfo2 info = ::mallinfo2();
   return static_cast<uint64_t>(info.uordblks) + static_cast<uint64_t>(info.hblkhd);
@@ -246,8 +255,7 @@ class OnnxEngine final : public Engine {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> MakeOnnxRuntimeEngine(const OnnxRuntimeOptions& options) {
-  // A model could otherwise bring session options of its own along.
-  ::unsetenv("ORT_LOAD_CONFIG_FROM_MODEL");
+  SetEnvironment();
   return Guarded(During::kRun, [&]() -> Result<std::unique_ptr<Engine>> {
     Ort::ThreadingOptions threading;
     threading.SetGlobalIntraOpNumThreads(static_cast<int>(std::max(options.threads, 1U)));

@@ -45,9 +45,15 @@ struct Confinement {
   std::vector<std::string> missing;   // "landlock: not offered by this kernel", ...
 };
 
-// Call from the main thread, before others are made: seccomp and the change of user cover threads made
-// before, namespaces, Landlock and (as an ordinary user) everything else do not, and `missing` says so. Fails
-// only when a step that every kernel offers fails; the caller then exits. Needs /proc.
+// Call from the main thread, before others are made. Threads made before are covered by everything but the
+// namespaces, and `missing` says so; as an ordinary user the kernel then refuses the namespaces altogether.
+// Fails only when a step that every kernel offers fails; the caller then exits. Needs /proc.
 Result<Confinement> Confine(const Policy& policy);
+
+// The same in two halves, for programs whose libraries make threads while they read their files (ONNX Runtime
+// does): EnterNamespaces first thing in main, while files stay readable; Confine when the libraries are
+// warm.
+Confinement EnterNamespaces(const Policy& policy);
+Result<Confinement> Confine(const Policy& policy, Confinement entered);
 
 }  // namespace glasscase::process

@@ -57,9 +57,11 @@ struct RouteMatch {
   std::array<std::string, 3> parameters;  // percent-decoded, in the order of the braces
   std::string allow;                      // when only the method differs: the methods that would do
   bool bad_encoding = false;
+  std::string joined;                     // the path with owner and name as one segment
 };
 
-// `path` is the target without its query.
+// `path` is the target without its query. A model's name is one segment (a short name, a UUID or owner%2Fname) or two,
+// owner/name: what follows a name is one of the words that no model may be called by.
 void FindRoute(Method method, std::string_view path, RouteMatch& out);
 
 // Percent-decodes; nullopt when an escape is broken or stands for a control character.

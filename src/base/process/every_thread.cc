@@ -1,0 +1,89 @@
+#include "every_thread.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <set>
+#include <string>
+
+namespace glasscase::process {
+namespace {
+
+constexpr int kWaitMillis = 2000;
+
+// What the handler works with; one Run at a time, in the main thread, before the process does anything else.
+std::atomic<int (*)()> current_act = nullptr;
+std::atomic<int> answers = 0;
+std::atomic<int> first_error = 0;
+
+void ActInThisThread(int) {
+  const int saved = errno;
+  if (const int error = current_act.load()(); error != 0) first_error = error;
+  ++answers;
+  errno = saved;
+}
+
+std::set<pid_t> List(const Fd& tasks) {
+  std::set<pid_t> threads;
+  const int copy = tasks.valid() ? fcntl(tasks.get(), F_DUPFD_CLOEXEC, 0) : -1;
+  DIR* const directory = copy >= 0 ? fdopendir(copy) : nullptr;
+  if (directory == nullptr) return {static_cast<pid_t>(syscall(SYS_gettid))};
+  rewinddir(directory);
+  while (const dirent* const entry = readdir(directory)) {
+    if (entry->d_name[0] != '.') threads.insert(std::atoi(entry->d_name));
+  }
+  closedir(directory);
+  return threads;
+}
+
+bool WaitForAnswers(int wanted) {
+  for (int waited = 0; answers < wanted; ++waited) {
+    if (waited == kWaitMillis) return false;
+    const timespec millisecond{0, 1'000'000};
+    nanosleep(&millisecond, nullptr);
+  }
+  return true;
+}
+
+}  // namespace
+
+EveryThread::EveryThread() : tasks_(open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+
+int EveryThread::Count() const { return static_cast<int>(List(tasks_).size()); }
+
+Status EveryThread::Run(int (*act)()) const {
+  const auto self = static_cast<pid_t>(syscall(SYS_gettid));
+  if (const int error = act(); error != 0) return Fail(Error::FromErrno(error, "this thread"));
+  // The handler stays: a thread that blocks the signal must not die of it later.
+  struct sigaction action {};
+  action.sa_handler = ActInThisThread;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGRTMAX, &action, nullptr);
+  current_act = act;
+  answers = 0;
+  first_error = 0;
+  std::set<pid_t> asked = {self};
+  int asked_count = 0;
+  for (bool any_new = true; any_new;) {  // a thread not yet asked may make another meanwhile
+    any_new = false;
+    for (const pid_t thread : List(tasks_)) {
+      if (!asked.insert(thread).second) continue;
+      if (syscall(SYS_tgkill, getpid(), thread, SIGRTMAX) != 0) continue;  // it ended
+      ++asked_count;
+      any_new = true;
+    }
+    if (!WaitForAnswers(asked_count))
+      return Fail(Error::DeadlineExceeded("a thread made before does not answer"));
+  }
+  if (first_error != 0) return Fail(Error::FromErrno(first_error, "a thread made before"));
+  return Ok();
+}
+
+}  // namespace glasscase::process
