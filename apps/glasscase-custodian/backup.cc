@@ -170,7 +170,8 @@ Status WriteIndex(const fs::path& folder, const Index& index, const Clock& clock
 
 // A backup may have been altered: no path leads out of it.
 Status CheckIndexPath(const std::string& path) {
-  const bool setting = std::any_of(std::begin(kSettings), std::end(kSettings), [&](const char* name) { return path == name; });
+  const bool setting =
+      std::any_of(std::begin(kSettings), std::end(kSettings), [&](const char* name) { return path == name; });
   if (setting || path == kCatalogFile) return Ok();
   const std::string hex = path.substr(path.rfind('/') + 1);
   if (DigestFromHex(hex) && path == BlobPath(hex)) return Ok();
@@ -182,7 +183,8 @@ Result<Index> ReadIndex(const fs::path& folder) {
   std::error_code code;
   const uintmax_t bytes = fs::file_size(path, code);
   if (code) return Fail(Error::FromErrno(code.value(), "no backup in " + folder.string()));
-  if (bytes > kIndexBytesMax) return Fail(Error::DataLoss("the backup's index is too large: " + path.string()));
+  if (bytes > kIndexBytesMax)
+    return Fail(Error::DataLoss("the backup's index is too large: " + path.string()));
   std::ifstream stream(path);
   std::stringstream text;
   text << stream.rdbuf();
@@ -201,7 +203,8 @@ Result<Index> ReadIndex(const fs::path& folder) {
     if (!hex.is_string()) return Fail(Error::DataLoss("the backup's index is damaged: " + path.string()));
     index[name] = std::string(hex.get_string());
   }
-  if (!index.contains(kCatalogFile)) return Fail(Error::DataLoss("the backup holds no catalog: " + path.string()));
+  if (!index.contains(kCatalogFile))
+    return Fail(Error::DataLoss("the backup holds no catalog: " + path.string()));
   return index;
 }
 
@@ -241,7 +244,8 @@ Status BackUpInto(const fs::path& from, const fs::path& to, const Clock& clock) 
 
 Status BackUp(const std::string& directory, const std::string& out, const Clock& clock) try {
   const fs::path target = fs::absolute(out).lexically_normal();
-  if (fs::exists(target)) return Fail(Error::AlreadyExists("there is already something at " + target.string()));
+  if (fs::exists(target))
+    return Fail(Error::AlreadyExists("there is already something at " + target.string()));
   if (!fs::exists(fs::path(directory) / kCatalogFile))
     return Fail(Error::NotFound("no installation in " + directory));
   const fs::path unfinished = target.string() + ".unfinished";

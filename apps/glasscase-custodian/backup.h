@@ -1,5 +1,5 @@
-// Backups: a folder with one catalog file, the blobs it names, the settings and certificate, and backup.json with the
-// digest of each (api/formats/data-directory.md).
+// Backups: a folder with one catalog file, the blobs it names, the settings and certificate, and backup.json
+// with the digest of each (api/formats/data-directory.md).
 #pragma once
 
 #include <string>

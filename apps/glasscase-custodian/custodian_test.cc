@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <glasscase/blobs_filesystem/filesystem_blob_store.h>
-#include <glasscase/catalog/testing/catalog_contract.h>
+#include <glasscase/catalog/testing/rows.h>
 #include <glasscase/catalog_sqlite/sqlite_catalog.h>
 #include <glasscase/core/ids.h>
 #include <glasscase/crypto/sha256.h>

@@ -19,9 +19,10 @@ namespace fs = std::filesystem;
 
 constexpr uint32_t kCustodianUser = process::kUserBase + 1;
 
-// Not tls/, glasscase.conf and serve.lock: those are the supervisor's, and the custodian has no business with them.
-constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm", "blobs", "staging",
-                                          kAuditFolder};
+// Not tls/, glasscase.conf and serve.lock: those are the supervisor's, and the custodian has no business with
+// them.
+constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm",
+                                          "blobs",      "staging",        kAuditFolder};
 
 struct Owner {
   uid_t user;
@@ -80,7 +81,8 @@ Status GiveToCustodian(const std::string& path) {
   GC_TRY(const Fd directory, OpenFolder(path));
   struct stat facts {};
   if (::fstat(directory.get(), &facts) != 0) return Fail(Error::FromErrno(errno, "cannot look at " + path));
-  const Owner owner = facts.st_uid != 0 ? Owner{facts.st_uid, facts.st_gid} : Owner{kCustodianUser, kCustodianUser};
+  const Owner owner =
+      facts.st_uid != 0 ? Owner{facts.st_uid, facts.st_gid} : Owner{kCustodianUser, kCustodianUser};
   if (::fchown(directory.get(), owner.user, owner.group) != 0)
     return Fail(Error::FromErrno(errno, "cannot give " + path + " to user " + std::to_string(owner.user)));
   for (const char* name : kCustodiansOwn) GC_TRY_VOID(Give(directory.get(), name, owner));

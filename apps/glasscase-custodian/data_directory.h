@@ -18,8 +18,8 @@ Status MakeFolderAt(int directory, const std::string& name);
 // Makes the directory and its parents; true when it is new or empty.
 Result<bool> MakeDirectory(const std::string& path);
 
-// As root: gives the directory and what the custodian keeps in it to the user that the confined custodian runs as,
-// or, when the directory belongs to somebody else already, to that user. As anybody else: nothing.
+// As root: gives the directory and what the custodian keeps in it to the user that the confined custodian
+// runs as, or, when the directory belongs to somebody else already, to that user. As anybody else: nothing.
 Status GiveToCustodian(const std::string& path);
 
 }  // namespace glasscase::custodian

@@ -21,8 +21,8 @@ Status CheckUsable(const std::string& directory, bool fresh) {
   if (fresh || fs::exists(path / kCatalogFile, code)) return Ok();
   for (const auto& entry : fs::directory_iterator(path, code)) {
     const std::string name = entry.path().filename();
-    if (name != "tls" && name != "glasscase.conf" && name != "serve.lock" && name != "blobs" && name != "staging" &&
-        name != kAuditFolder)
+    if (name != "tls" && name != "glasscase.conf" && name != "serve.lock" && name != "blobs" &&
+        name != "staging" && name != kAuditFolder)
       return Fail(Error::FailedPrecondition("the directory " + directory +
                                             " holds other files and no installation; choose an empty one"));
   }

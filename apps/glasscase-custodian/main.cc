@@ -1,5 +1,5 @@
-// glasscase-custodian: keeps catalog, blobs and keys. Without arguments a child of glasscased; with one of the modes
-// below, what `glasscase init`, `backup` and `restore` run.
+// glasscase-custodian: keeps catalog, blobs and keys. Without arguments a child of glasscased; with one of
+// the modes below, what `glasscase init`, `backup` and `restore` run.
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -36,8 +36,8 @@ int RunInitialise(const custodian::InitialiseOptions& options) {
 int RunServe() {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
-  // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends the
-  // custodian last.
+  // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends
+  // the custodian last.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
   const Status served = custodian::Serve();
@@ -48,13 +48,15 @@ int RunServe() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Keeps the data of a Glasscase installation. Started by glasscased; by hand:", "glasscase-custodian");
+  CLI::App app("Keeps the data of a Glasscase installation. Started by glasscased; by hand:",
+               "glasscase-custodian");
   app.set_version_flag("--version", GLASSCASE_VERSION);
   custodian::InitialiseOptions initialise;
   std::string backup, restore, target;
   auto* mode_initialise = app.add_option("--initialise", initialise.directory, "Make an installation in DIR");
   app.add_option("--owner", initialise.owner, "Name of the first subject")->needs(mode_initialise);
-  app.add_flag("--new-token", initialise.new_token, "A further token for the first subject")->needs(mode_initialise);
+  app.add_flag("--new-token", initialise.new_token, "A further token for the first subject")
+      ->needs(mode_initialise);
   auto* mode_backup = app.add_option("--backup", backup, "Back DIR up, also while it is served");
   auto* mode_restore = app.add_option("--restore", restore, "Make a data directory from BACKUP");
   app.add_option("target,--to", target, "Where to");

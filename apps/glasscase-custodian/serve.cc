@@ -15,11 +15,11 @@
 #include <glasscase/core/log.h>
 #include <glasscase/crypto/random.h>
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/http/routes.h>
 #include <glasscase/operations/operations.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/lifeline.h>
-#include <glasscase/http/routes.h>
 
 #include "data_directory.h"
 
@@ -58,7 +58,8 @@ Result<Fd> ReceiveDataDirectory() {
     ::poll(&lifeline, 1, -1);
     GC_TRY(auto received, process::ReceiveLifeline(kLifelineFd));
     if (!received) continue;
-    if (received->message.type == Type::kShutDown) return Fail(Error::Unavailable("told to end before the start"));
+    if (received->message.type == Type::kShutDown)
+      return Fail(Error::Unavailable("told to end before the start"));
     if (received->message.type == Type::kDataDirectory && received->fds.size() == 1)
       return std::move(received->fds[0]);
     LogWarning("a message came before the data directory and is passed over");
@@ -69,7 +70,8 @@ Result<process::Confinement> ConfineToDirectory(int directory) {
   // Algorithms are looked up in files that are out of reach afterwards.
   (void)Sha256(AsBytes("warm-up"));
   struct stat facts {};
-  if (::fstat(directory, &facts) != 0) return Fail(Error::FromErrno(errno, "cannot look at the data directory"));
+  if (::fstat(directory, &facts) != 0)
+    return Fail(Error::FromErrno(errno, "cannot look at the data directory"));
   process::Policy policy;
   policy.syscalls = process::SyscallProfile::kCustodian;
   policy.root_directory_fd = directory;
@@ -79,12 +81,13 @@ Result<process::Confinement> ConfineToDirectory(int directory) {
   return process::Confine(policy);
 }
 
-// SQLite wants a path. Below a changed root it is short; where the kernel did not let us change it, the directory is
-// found by its descriptor.
+// SQLite wants a path. Below a changed root it is short; where the kernel did not let us change it, the
+// directory is found by its descriptor.
 std::string PathOfCatalog(int directory) {
-  struct stat root {}, data {};
-  const bool changed = ::stat("/", &root) == 0 && ::fstat(directory, &data) == 0 && root.st_dev == data.st_dev &&
-                       root.st_ino == data.st_ino;
+  struct stat root {
+  }, data{};
+  const bool changed = ::stat("/", &root) == 0 && ::fstat(directory, &data) == 0 &&
+                       root.st_dev == data.st_dev && root.st_ino == data.st_ino;
   return (changed ? std::string() : "/proc/self/fd/" + std::to_string(directory)) + "/" + kCatalogFile;
 }
 

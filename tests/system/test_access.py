@@ -352,7 +352,7 @@ def test_a_model_without_a_grant_answers_as_one_that_does_not_exist(
                     status, headers, content = answer_of(glasscase, control, token, method, path.format(name.replace("/", "%2F")), body)
                     # The name that was asked for, which has the same length, is the only difference.
                     answers.append((status, headers, content.replace(name.encode(), b"NAME")))
-                assert answers[0][0] in (404, 405)
+                assert answers[0][0] in (403, 404, 405)
                 assert answers[0] == answers[1], (method, path, control)
     index = glasscase.request("POST", "/v2/repository/index", token, json={}).json()
     assert [(m["name"], m["version"]) for m in index] == [(scale, "1")]

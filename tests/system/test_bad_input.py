@@ -118,10 +118,10 @@ def test_numbers_out_of_range_are_named(glasscase: Installation, models: Models,
 def test_missing_repeated_and_unknown_tensors(glasscase: Installation, models: Models, wire: Wire, path: str) -> None:
     model = glasscase.publish(models.add, "add", "--version", "1")["model"]["id"]
     a, b = ({"name": n, "shape": [1, 16], "datatype": "INT32", "data": [0] * 16} for n in ("a", "b"))
-    for inputs, named in (([a], "b"), ([a, b, a], "a"), ([a, b, dict(a, name="c")], "c"), ([], "a")):
+    for inputs, named in (([a], "b"), ([a, b, a], "a"), ([a, dict(a, name="c")], "c"), ([a, a], "a"), ([], "a")):
         answer = wire.post(f"/v2/models/{model}/infer", json.dumps({"inputs": inputs}).encode())
         assert answer.status == 400
-        assert f'"{named}"' in answer.sentence or named in answer.sentence
+        assert f'"{named}"' in answer.sentence
     wrong: list[Any] = [[{"name": "y"}, {"name": "y"}], [{"name": "z"}], [{}], [1], {"name": "y"}, "y"]
     for outputs in wrong:
         answer = wire.post(path, json.dumps(GOOD | {"outputs": outputs}).encode())

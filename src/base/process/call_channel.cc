@@ -252,8 +252,10 @@ bool CallChannel::PrepareToSleep() {
 }
 
 void CallChannel::Awake() {
-  // A flag that still stands was not taken by the peer, so nothing was written.
-  if (ReceiveRing().sleeping.exchange(0, std::memory_order_acq_rel) == 0) ClearEventfd(wake_self_.get());
+  ReceiveRing().sleeping.exchange(0, std::memory_order_acq_rel);
+  ClearEventfd(wake_self_.get());
 }
+
+void CallChannel::StayAwake() { ReceiveRing().sleeping.exchange(0, std::memory_order_acq_rel); }
 
 }  // namespace glasscase::process

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -478,11 +479,13 @@ TEST_P(ConfineTest, ThreadsMadeBetweenTheTwoHalvesAreCovered) {
               const Fd go(ends[0]);
               Confinement entered = EnterNamespaces({});
               MUST(entered.missing.empty());
-              bool opened_before = false;
+              std::atomic<bool> opened = false;
               std::thread early([&] {
-                opened_before = open("/etc/passwd", O_RDONLY) >= 0;
+                MUST(open("/etc/passwd", O_RDONLY) >= 0);
+                opened = true;
                 TryInEarlyThread(go);
               });
+              while (!opened) std::this_thread::yield();
               const auto confinement = Confine({.syscalls = SyscallProfile::kCustodian}, std::move(entered));
               MUST(confinement.has_value());
               for (const std::string& missing : confinement->missing) {
@@ -491,7 +494,6 @@ TEST_P(ConfineTest, ThreadsMadeBetweenTheTwoHalvesAreCovered) {
               }
               MUST(write(ends[1], "x", 1) == 1);
               early.join();
-              MUST(opened_before);
             }));
 }
 

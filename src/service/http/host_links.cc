@@ -36,11 +36,13 @@ void HostLinks::Disconnect(uint32_t slot) {
 
 bool HostLinks::Connected(uint32_t slot) const { return hosts_.contains(slot); }
 
-// Waking is all that the eventfd is for: the loop drains the rings in every round.
+// Waking is all that the eventfd is for: the loop drains the rings in every round. It is cleared here and nowhere else;
+// left readable it would keep the loop from sleeping.
 void HostLinks::WaitForWake(const std::shared_ptr<Host>& host) {
   host->wake.async_wait(Descriptor::wait_read, [this, waiting = std::weak_ptr<Host>(host)](const auto& error) {
     const std::shared_ptr<Host> woken = waiting.lock();
     if (error || !woken) return;
+    woken->channel.Awake();
     WaitForWake(woken);
   });
 }
@@ -153,7 +155,7 @@ bool HostLinks::PrepareToSleep() {
 }
 
 void HostLinks::Awake() {
-  for (const auto& [slot, host] : hosts_) host->channel.Awake();
+  for (const auto& [slot, host] : hosts_) host->channel.StayAwake();
 }
 
 void HostLinks::FailCallsOf(uint32_t slot, const Error& error) {

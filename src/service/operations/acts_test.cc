@@ -18,7 +18,8 @@ class ActsTest : public OperationsTest {
     request.mutable_redeem_invitation();
     return Ask(*public_edge, invitation, request);
   }
-  rpc::NewInvitation Invite(std::string_view subject, std::string_view expires = "", std::string_view token = "") {
+  rpc::NewInvitation Invite(std::string_view subject, std::string_view expires = "",
+                            std::string_view token = "") {
     rpc::Request request;
     request.mutable_create_invitation()->set_subject(std::string(subject));
     request.mutable_create_invitation()->set_expires(std::string(expires));
@@ -216,7 +217,7 @@ TEST_F(ActsTest, LastUsesSurviveTheEnd) {
 }
 
 bool MountSmallDisk(const std::filesystem::path& at) {
-  return ::mount("tmpfs", at.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=2m") == 0;
+  return ::mount("tmpfs", at.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=80m") == 0;
 }
 
 // Needs the right to mount.
@@ -224,9 +225,11 @@ class FullDiskTest : public OperationsTest {
  protected:
   FullDiskTest() : OperationsTest([](const auto& at) { mounted = MountSmallDisk(at); }) {}
   void FillDisk() {
-    std::ofstream filler(folder / "filler");
-    const std::string block(512, 'x');
-    while (filler << block << std::flush) {
+    for (const size_t bytes : {size_t{1} << 20, size_t{4096}, size_t{1}}) {
+      std::ofstream filler(folder / "filler", std::ios::app);
+      const std::string block(bytes, 'x');
+      while (filler << block << std::flush) {
+      }
     }
   }
   static inline bool mounted = false;  // set while the base is made

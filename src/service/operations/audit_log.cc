@@ -75,7 +75,8 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(Fd directory, const Clock& cloc
 }
 
 Status AuditLog::OpenFile() {
-  file_ = Fd(::openat(directory_.get(), kFileName, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
+  file_ =
+      Fd(::openat(directory_.get(), kFileName, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
   struct stat facts {};
   if (!file_.valid() || ::fstat(file_.get(), &facts) != 0) return Fail(WriteError(errno));
   file_bytes_ = static_cast<uint64_t>(facts.st_size);
@@ -114,8 +115,9 @@ Status AuditLog::Flush() {
     file_bytes_ += static_cast<uint64_t>(written);
     unsynced_ = true;
     if (buffer_.empty() && lost_lines_ > 0) {
-      buffer_ = "{\"time\":\"" + TimeText(clock_.WallMicros()) + "\",\"stage\":\"custodian\",\"lost\":" +
-                std::to_string(std::exchange(lost_lines_, 0)) + "}\n";
+      buffer_ = "{\"time\":\"" + TimeText(clock_.WallMicros()) +
+                "\",\"stage\":\"custodian\",\"lost\":" + std::to_string(std::exchange(lost_lines_, 0)) +
+                "}\n";
     }
   }
   return file_bytes_ < file_bytes_max_ ? Ok() : Rotate();
@@ -131,7 +133,8 @@ Status AuditLog::Rotate() {
   std::string stamp = TimeText(clock_.WallMicros());
   std::erase_if(stamp, [](char c) { return c == ':' || c == '-' || c == '.'; });
   const std::string name = "audit-" + stamp + ".jsonl";
-  if (::renameat(directory_.get(), kFileName, directory_.get(), name.c_str()) != 0) return Fail(WriteError(errno));
+  if (::renameat(directory_.get(), kFileName, directory_.get(), name.c_str()) != 0)
+    return Fail(WriteError(errno));
   file_ = Fd();
   return OpenFile();
 }

@@ -18,10 +18,10 @@ struct AuditLine {
   int64_t time_micros = 0;
   access::Stage stage = access::Stage::kCustodian;
   std::string_view route;
-  Uuid subject;               // nil: unknown
+  Uuid subject;  // nil: unknown
   std::string_view subject_name;
-  Uuid token;                 // nil: unknown
-  std::string_view object;    // as asked for; may hold anything
+  Uuid token;               // nil: unknown
+  std::string_view object;  // as asked for; may hold anything
   bool allowed = false;
   access::Reason reason = access::Reason::kNoToken;
   uint32_t count = 1;
@@ -30,8 +30,8 @@ struct AuditLine {
 // One thread.
 class AuditLog {
  public:
-  static constexpr uint64_t kFileBytesMax = uint64_t{64} << 20;    // then the file is renamed
-  static constexpr size_t kBufferBytesMax = size_t{4} << 20;       // while the disk is full; then lines are lost
+  static constexpr uint64_t kFileBytesMax = uint64_t{64} << 20;  // then the file is renamed
+  static constexpr size_t kBufferBytesMax = size_t{4} << 20;  // while the disk is full; then lines are lost
 
   // `clock` outlives the log.
   static Result<std::unique_ptr<AuditLog>> Open(Fd directory, const Clock& clock,

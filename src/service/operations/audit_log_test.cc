@@ -22,7 +22,8 @@ class AuditLogTest : public ::testing::Test {
   ~AuditLogTest() override { std::filesystem::remove_all(folder); }
 
   std::unique_ptr<AuditLog> Open(uint64_t file_bytes_max = AuditLog::kFileBytesMax) {
-    return AuditLog::Open(Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), clock, file_bytes_max)
+    return AuditLog::Open(Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), clock,
+                          file_bytes_max)
         .value();
   }
   AuditLine Line(std::string_view object) {
@@ -56,7 +57,8 @@ TEST_F(AuditLogTest, LinesHaveTheMembersOfTheFormat) {
   EXPECT_EQ(Read(), "");
   ASSERT_TRUE(log->Flush());
   EXPECT_EQ(Read(), "{\"time\":\"" + FormatTime(clock.WallMicros()).substr(0, 19) +
-                        ".000042Z\",\"stage\":\"host\",\"route\":\"infer\",\"subject\":\"" + line.subject.ToString() +
+                        ".000042Z\",\"stage\":\"host\",\"route\":\"infer\",\"subject\":\"" +
+                        line.subject.ToString() +
                         "\",\"subject_name\":\"ada\",\"object\":\"teacher/iris\",\"verdict\":\"allowed\","
                         "\"reason\":\"allowed_by_grant\",\"count\":3}\n");
 }

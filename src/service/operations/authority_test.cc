@@ -12,7 +12,8 @@ namespace {
 using ::testing::HasSubstr;
 using Op = rpc::Request::OpCase;
 
-// A request of each kind that fails on its content, not for want of authority, so that asking changes nothing.
+// A request of each kind that fails on its content, not for want of authority, so that asking changes
+// nothing.
 rpc::Request Harmless(Op op) {
   rpc::Request request;
   switch (op) {
@@ -52,29 +53,18 @@ struct Row {
 };
 constexpr Row kMatrix[] = {
     // act                     operator owner  learner public
-    {Op::kAddSubject,          true,    true,  false,  false},
-    {Op::kListSubjects,        true,    true,  false,  false},
-    {Op::kRevokeSubject,       true,    false, false,  false},
-    {Op::kCreateToken,         true,    true,  false,  false},
-    {Op::kListTokens,          true,    true,  true,   false},
-    {Op::kRevokeToken,         true,    true,  true,   false},
-    {Op::kRotateToken,         true,    true,  true,   true},
-    {Op::kCreateInvitation,    true,    true,  false,  false},
-    {Op::kCreateGrant,         false,   true,  false,  false},
-    {Op::kListGrants,          true,    true,  true,   false},
-    {Op::kRevokeGrant,         true,    true,  false,  false},
-    {Op::kListModels,          true,    true,  true,   true},
-    {Op::kShowModel,           true,    true,  true,   true},
-    {Op::kSetDefault,          false,   true,  false,  false},
-    {Op::kRetire,              false,   true,  false,  false},
-    {Op::kErase,               false,   true,  false,  false},
-    {Op::kBeginUpload,         false,   true,  false,  false},
-    {Op::kUploadPiece,         false,   true,  false,  false},
-    {Op::kAbandonUpload,       false,   true,  false,  false},
-    {Op::kPublish,             false,   true,  false,  false},
-    {Op::kWhoAmI,              true,    true,  true,   true},
-    {Op::kStatus,              true,    false, false,  false},
-    {Op::kStop,                true,    false, false,  false},
+    {Op::kAddSubject, true, true, false, false},     {Op::kListSubjects, true, true, false, false},
+    {Op::kRevokeSubject, true, false, false, false}, {Op::kCreateToken, true, true, false, false},
+    {Op::kListTokens, true, true, true, false},      {Op::kRevokeToken, true, true, true, false},
+    {Op::kRotateToken, true, true, true, true},      {Op::kCreateInvitation, true, true, false, false},
+    {Op::kCreateGrant, false, true, false, false},   {Op::kListGrants, true, true, true, false},
+    {Op::kRevokeGrant, true, true, false, false},    {Op::kListModels, true, true, true, true},
+    {Op::kShowModel, true, true, true, true},        {Op::kSetDefault, false, true, false, false},
+    {Op::kRetire, false, true, false, false},        {Op::kErase, false, true, false, false},
+    {Op::kBeginUpload, false, true, false, false},   {Op::kUploadPiece, false, true, false, false},
+    {Op::kAbandonUpload, false, true, false, false}, {Op::kPublish, false, true, false, false},
+    {Op::kWhoAmI, true, true, true, true},           {Op::kStatus, true, false, false, false},
+    {Op::kStop, true, false, false, false},
 };
 
 class AuthorityTest : public OperationsTest {
@@ -118,8 +108,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {
-  const std::string stranger(
-      access::NewToken(access::TokenKind::kAccess, random).Reveal(RevealToken()));
+  const std::string stranger(access::NewToken(access::TokenKind::kAccess, random).Reveal(RevealToken()));
   const std::string expired = Do(root, CreateToken("teacher", "30s")).new_token().token();
   const auto revoked = Do(root, CreateToken("teacher")).new_token();
   Do(root, RevokeToken(revoked.id()));
@@ -142,8 +131,10 @@ TEST_F(AuthorityTest, OwnersHaveNoPowerOverOthersThings) {
 
   // Somebody else's model that one may see, and one that one may not.
   EXPECT_EQ(CodeOf(Ask(prof, CreateGrant("ada", "teacher/iris"))), Code::kPermissionDenied);
-  EXPECT_EQ(CodeOf(Ask(prof, OnVersion(&rpc::Request::mutable_retire, "teacher/iris", "1"))), Code::kPermissionDenied);
-  EXPECT_EQ(CodeOf(Ask(prof, OnVersion(&rpc::Request::mutable_erase, "teacher/iris", "1"))), Code::kPermissionDenied);
+  EXPECT_EQ(CodeOf(Ask(prof, OnVersion(&rpc::Request::mutable_retire, "teacher/iris", "1"))),
+            Code::kPermissionDenied);
+  EXPECT_EQ(CodeOf(Ask(prof, OnVersion(&rpc::Request::mutable_erase, "teacher/iris", "1"))),
+            Code::kPermissionDenied);
   EXPECT_EQ(CodeOf(Ask(prof, OnVersion(&rpc::Request::mutable_set_default, "teacher/iris", "1"))),
             Code::kPermissionDenied);
   EXPECT_EQ(CodeOf(Ask(ada, ShowModel("teacher/iris"))), Code::kNotFound);
@@ -180,9 +171,15 @@ TEST_F(AuthorityTest, ListsShowWhatIsOnesOwn) {
   ASSERT_EQ(Publish(prof, "mnist", "digits").code(), 0u);
   Do(root, CreateGrant("ada", "iris"));
   Do(prof, CreateGrant("bob", "mnist"));
-  const auto models = [&](const std::string& token) { return Do(token, Harmless(Op::kListModels)).models().models_size(); };
-  const auto grants = [&](const std::string& token) { return Do(token, Harmless(Op::kListGrants)).grants().grants_size(); };
-  const auto tokens = [&](const std::string& token) { return Do(token, Harmless(Op::kListTokens)).tokens().tokens_size(); };
+  const auto models = [&](const std::string& token) {
+    return Do(token, Harmless(Op::kListModels)).models().models_size();
+  };
+  const auto grants = [&](const std::string& token) {
+    return Do(token, Harmless(Op::kListGrants)).grants().grants_size();
+  };
+  const auto tokens = [&](const std::string& token) {
+    return Do(token, Harmless(Op::kListTokens)).tokens().tokens_size();
+  };
   const auto subjects = [&](const std::string& token) {
     return Do(token, Harmless(Op::kListSubjects)).subjects().subjects_size();
   };
@@ -210,13 +207,15 @@ TEST_F(AuthorityTest, ATokenForOneselfDoesNotOutliveTheOneInHand) {
 TEST_F(AuthorityTest, RefusalsAndPermissionsAreInTheAuditLogBeforeTheAnswer) {
   const std::string ada = Enrol(root, "ada");
   Ask(*public_edge, ada, Harmless(Op::kStop));
-  EXPECT_THAT(AuditText(), HasSubstr("\"route\":\"stop\",\"verdict\":\"refused\",\"reason\":\"wrong_listener\""));
+  EXPECT_THAT(AuditText(),
+              HasSubstr("\"route\":\"stop\",\"verdict\":\"refused\",\"reason\":\"wrong_listener\""));
   Ask(ada, Harmless(Op::kStop));
   EXPECT_THAT(AuditText(), HasSubstr("\"reason\":\"role_missing\""));
   Ask("", Harmless(Op::kStop));
   EXPECT_THAT(AuditText(), HasSubstr("\"reason\":\"no_token\""));
   Do(root, AddSubject("bob"));
-  EXPECT_THAT(AuditText(), HasSubstr("\"object\":\"bob\",\"verdict\":\"allowed\",\"reason\":\"allowed_by_role\""));
+  EXPECT_THAT(AuditText(),
+              HasSubstr("\"object\":\"bob\",\"verdict\":\"allowed\",\"reason\":\"allowed_by_role\""));
   EXPECT_THAT(AuditText(), ::testing::Not(HasSubstr("gct_")));
 }
 

@@ -59,7 +59,8 @@ rpc::Model Describe(const catalog::Model& model, std::string_view owner_name,
   message.set_name(std::string(owner_name) + "/" + model.name);
   message.set_owner(std::string(owner_name));
   message.set_created_at(TimeText(model.created_micros));
-  if (const catalog::Version* version = DefaultVersion(model, versions)) message.set_default_version(version->label);
+  if (const catalog::Version* version = DefaultVersion(model, versions))
+    message.set_default_version(version->label);
   return message;
 }
 

@@ -14,7 +14,8 @@ constexpr size_t kNamesKept = 4096;
 constexpr size_t kTokenUsesKept = 65'536;
 
 Error NoSuchModel(std::string_view text) {
-  return Error::NotFound("no model \"" + Printable(text) + "\" that you may see; `glasscase list models` shows those");
+  return Error::NotFound("no model \"" + Printable(text) +
+                         "\" that you may see; `glasscase list models` shows those");
 }
 
 }  // namespace
@@ -69,7 +70,8 @@ void Desk::NoteTokenUse(const Uuid& token, int64_t when_micros) {
 
 int64_t Desk::LastUse(const catalog::Token& token) const {
   const auto noted = token_uses_.find(token.id);
-  return noted == token_uses_.end() ? token.last_used_micros : std::max(noted->second, token.last_used_micros);
+  return noted == token_uses_.end() ? token.last_used_micros
+                                    : std::max(noted->second, token.last_used_micros);
 }
 
 void Desk::WriteTokenUses() {
@@ -134,15 +136,17 @@ bool MaySee(Desk& desk, const Act& act, const catalog::Model& model) {
   if (act.Is(access::kOperator) || model.owner == act.caller->id) return true;
   bool granted = false;
   const int64_t now = desk.now();
-  const Status visited = desk.catalog.EachGrant(
-      {.subject = act.caller->id, .model = model.id, .with_revoked = false}, [&](const catalog::Grant& grant) {
-        granted = granted || grant.expires_micros == 0 || grant.expires_micros > now;
-        return Ok();
-      });
+  const Status visited =
+      desk.catalog.EachGrant({.subject = act.caller->id, .model = model.id, .with_revoked = false},
+                             [&](const catalog::Grant& grant) {
+                               granted = granted || grant.expires_micros == 0 || grant.expires_micros > now;
+                               return Ok();
+                             });
   return visited && granted;
 }
 
-Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model, std::string_view label_or_uuid) {
+Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model,
+                                                      std::string_view label_or_uuid) {
   const auto id = Uuid::Parse(label_or_uuid);
   GC_TRY(const auto versions, desk.catalog.VersionsOf(model));
   for (const catalog::Version& version : versions)
@@ -173,7 +177,8 @@ Result<std::optional<NamedModel>> FindById(Desk& desk, const Uuid& id) {
   return std::optional(std::move(named));
 }
 
-Result<std::optional<NamedModel>> FindByFullName(Desk& desk, std::string_view owner_name, std::string_view name) {
+Result<std::optional<NamedModel>> FindByFullName(Desk& desk, std::string_view owner_name,
+                                                 std::string_view name) {
   GC_TRY(const auto owner, desk.catalog.FindSubjectCalled(owner_name));
   if (!owner) return std::optional<NamedModel>();
   GC_TRY(auto model, desk.catalog.FindModelCalled(owner->id, name));
@@ -194,9 +199,10 @@ Result<std::optional<NamedModel>> FindByShortName(Desk& desk, Act& act, std::str
   if (seen.size() == 1) return std::optional(std::move(seen[0]));
   std::string names;
   for (const NamedModel& named : seen) names += (names.empty() ? "" : ", ") + named.FullName();
-  return act.Refuse(access::Reason::kAmbiguousName,
-                    Error::InvalidArgument("\"" + std::string(name) + "\" is the name of several models that you see; " +
-                                           "write one of " + Printable(names, 400)));
+  return act.Refuse(
+      access::Reason::kAmbiguousName,
+      Error::InvalidArgument("\"" + std::string(name) + "\" is the name of several models that you see; " +
+                             "write one of " + Printable(names, 400)));
 }
 
 }  // namespace
@@ -207,17 +213,19 @@ Result<NamedModel> FindModel(Desk& desk, Act& act, std::string_view text) {
   const std::string_view name = text.substr(0, at);
   const size_t slash = name.find('/');
   const auto id = Uuid::Parse(name);
-  GC_TRY(auto found, id                     ? FindById(desk, *id)
-                     : slash != name.npos ? FindByFullName(desk, name.substr(0, slash), name.substr(slash + 1))
-                                            : FindByShortName(desk, act, name));
+  GC_TRY(auto found, id ? FindById(desk, *id)
+                     : slash != name.npos
+                         ? FindByFullName(desk, name.substr(0, slash), name.substr(slash + 1))
+                         : FindByShortName(desk, act, name));
   if (!found || !MaySee(desk, act, found->model))
     return act.Refuse(found ? access::Reason::kNoGrant : access::Reason::kNoSuchModel, NoSuchModel(text));
   if (at == text.npos) return std::move(*found);
   GC_TRY(found->version, FindVersionOf(desk, found->model.id, text.substr(at + 1)));
   if (found->version) return std::move(*found);
-  return act.Refuse(access::Reason::kNoSuchVersion,
-                    Error::NotFound(found->FullName() + " has no version \"" + Printable(text.substr(at + 1)) +
-                                    "\"; `glasscase show " + found->FullName() + "` lists them"));
+  return act.Refuse(
+      access::Reason::kNoSuchVersion,
+      Error::NotFound(found->FullName() + " has no version \"" + Printable(text.substr(at + 1)) +
+                      "\"; `glasscase show " + found->FullName() + "` lists them"));
 }
 
 Result<NamedModel> FindOwnModel(Desk& desk, Act& act, std::string_view text) {

@@ -29,11 +29,11 @@ struct Act {
   rpc::Request request;
   uint16_t route = 0;
   bool audited = true;
-  std::optional<catalog::Subject> caller;   // set unless the route needs none
+  std::optional<catalog::Subject> caller;  // set unless the route needs none
   std::optional<catalog::Token> token;
-  std::string object;                       // what it is about, for the audit log
+  std::string object;  // what it is about, for the audit log
   access::Reason reason = access::Reason::kAllowedByRole;
-  bool permitted = false;                   // its audit line is on disk
+  bool permitted = false;  // its audit line is on disk
 
   bool Is(access::Roles roles) const { return caller && access::DecideRoute(caller->roles, roles); }
   access::Stage stage() const {
@@ -111,8 +111,8 @@ Result<Uuid> ParseId(std::string_view text, std::string_view what);
 // An owner administers the learners it has added and nobody else's; operators everybody.
 bool MayAdminister(const Act& act, const catalog::Subject& subject);
 
-// A model as callers name it: NAME, OWNER/NAME or a UUID (of the model or of a version), each with @VERSION if
-// wanted. Only what the caller may see is found.
+// A model as callers name it: NAME, OWNER/NAME or a UUID (of the model or of a version), each with @VERSION
+// if wanted. Only what the caller may see is found.
 struct NamedModel {
   catalog::Model model;
   catalog::Subject owner;
@@ -123,7 +123,8 @@ Result<NamedModel> FindModel(Desk& desk, Act& act, std::string_view text);
 // The same, for acts that only the model's owner may do.
 Result<NamedModel> FindOwnModel(Desk& desk, Act& act, std::string_view text);
 bool MaySee(Desk& desk, const Act& act, const catalog::Model& model);
-Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model, std::string_view label_or_uuid);
+Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model,
+                                                      std::string_view label_or_uuid);
 
 // A row and the secret that it is the digest of.
 struct MadeToken {

@@ -48,7 +48,8 @@ Result<Asked> Prepare(Desk& desk, Act& act) {
   const rpc::CreateGrantRequest& request = act.request.create_grant();
   act.object = request.model();
   if (!request.action().empty() && request.action() != "predict")
-    return Fail(Error::InvalidArgument("the action must be predict: \"" + Printable(request.action()) + "\""));
+    return Fail(
+        Error::InvalidArgument("the action must be predict: \"" + Printable(request.action()) + "\""));
   GC_TRY(const NamedModel named, FindOwnModel(desk, act, request.model()));
   GC_TRY(const catalog::Subject subject, FindSubject(desk, request.subject()));
   if (subject.id == act.caller->id)
@@ -66,15 +67,16 @@ Result<Asked> Prepare(Desk& desk, Act& act) {
   GC_TRY(const int64_t lifetime, ParseDuration(request.expires()));
   if (lifetime != 0) asked.grant.expires_micros = desk.now() + lifetime;
 
-  GC_TRY_VOID(desk.catalog.EachGrant(
-      {.subject = subject.id, .model = named.model.id, .with_revoked = false}, [&](const catalog::Grant& grant) {
-        if (asked.exists || grant.version != asked.grant.version) return Ok();
-        asked.exists = true;
-        asked.changed = grant.quota != asked.grant.quota || grant.expires_micros != asked.grant.expires_micros;
-        asked.grant.id = grant.id;
-        asked.grant.created_micros = grant.created_micros;
-        return Ok();
-      }));
+  GC_TRY_VOID(desk.catalog.EachGrant({.subject = subject.id, .model = named.model.id, .with_revoked = false},
+                                     [&](const catalog::Grant& grant) {
+                                       if (asked.exists || grant.version != asked.grant.version) return Ok();
+                                       asked.exists = true;
+                                       asked.changed = grant.quota != asked.grant.quota ||
+                                                       grant.expires_micros != asked.grant.expires_micros;
+                                       asked.grant.id = grant.id;
+                                       asked.grant.created_micros = grant.created_micros;
+                                       return Ok();
+                                     }));
   return asked;
 }
 
@@ -87,7 +89,8 @@ Result<Outcome> CreateGrant(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   if (asked.changed) {
     GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) {
-      return asked.exists ? t.SetGrantTerms(grant.id, grant.quota, grant.expires_micros) : t.InsertGrant(grant);
+      return asked.exists ? t.SetGrantTerms(grant.id, grant.quota, grant.expires_micros)
+                          : t.InsertGrant(grant);
     }));
   }
   Outcome outcome;
@@ -138,7 +141,8 @@ Result<Outcome> RevokeGrant(Workplace& place, Act& act) {
   const bool own = model && model->owner == act.caller->id;
   if (!model || (!own && !act.Is(access::kOperator)))
     return act.Refuse(access::Reason::kRoleMissing,
-                      Error::NotFound("no grant " + id.ToString() + " that you may withdraw; `glasscase list grants` "
+                      Error::NotFound("no grant " + id.ToString() +
+                                      " that you may withdraw; `glasscase list grants` "
                                       "shows those"));
   GC_TRY_VOID(desk.Permit(act));
   Outcome outcome;

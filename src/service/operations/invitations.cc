@@ -23,8 +23,8 @@ Result<Invited> FindOrPrepare(Desk& desk, Act& act, const std::string& name) {
   }
   if (MayAdminister(act, *existing)) return Invited{.subject = *existing};
   return act.Refuse(access::Reason::kRoleMissing,
-                    Error::PermissionDenied("only an operator, or the owner who added the learner " + existing->name +
-                                            ", invites it"));
+                    Error::PermissionDenied("only an operator, or the owner who added the learner " +
+                                            existing->name + ", invites it"));
 }
 
 }  // namespace
@@ -84,8 +84,8 @@ Result<Outcome> RedeemInvitation(Workplace& place, Act& act) {
                       Error::Unauthenticated("this invitation was used already; ask for a new one"));
   if (invitation->expires_micros <= desk.now())
     return act.Refuse(access::Reason::kExpiredToken,
-                      Error::Unauthenticated("this invitation expired at " + TimeText(invitation->expires_micros) +
-                                             "; ask for a new one"));
+                      Error::Unauthenticated("this invitation expired at " +
+                                             TimeText(invitation->expires_micros) + "; ask for a new one"));
   act.reason = access::Reason::kAllowedWithoutToken;
   act.object = invitation->id.ToString();
   GC_TRY_VOID(desk.Permit(act));

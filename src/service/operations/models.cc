@@ -9,24 +9,28 @@ namespace {
 
 using catalog::VersionState;
 
-// What the caller sees of a model's versions: its owner and operators all, others those that a grant of theirs covers.
+// What the caller sees of a model's versions: its owner and operators all, others those that a grant of
+// theirs covers.
 Result<std::vector<catalog::Version>> VisibleVersions(Desk& desk, const Act& act, const catalog::Model& model,
                                                       const std::vector<catalog::Version>& versions) {
   if (act.Is(access::kOperator) || model.owner == act.caller->id) return versions;
   std::vector<Uuid> granted;
   const catalog::Version* by_default = DefaultVersion(model, versions);
-  GC_TRY_VOID(desk.catalog.EachGrant(
-      {.subject = act.caller->id, .model = model.id, .with_revoked = false}, [&](const catalog::Grant& grant) {
-        if (grant.expires_micros != 0 && grant.expires_micros <= desk.now()) return Ok();
-        if (!grant.version.IsNil()) granted.push_back(grant.version);
-        if (grant.version.IsNil() && by_default != nullptr) granted.push_back(by_default->id);
-        return Ok();
-      }));
+  GC_TRY_VOID(desk.catalog.EachGrant({.subject = act.caller->id, .model = model.id, .with_revoked = false},
+                                     [&](const catalog::Grant& grant) {
+                                       if (grant.expires_micros != 0 && grant.expires_micros <= desk.now())
+                                         return Ok();
+                                       if (!grant.version.IsNil()) granted.push_back(grant.version);
+                                       if (grant.version.IsNil() && by_default != nullptr)
+                                         granted.push_back(by_default->id);
+                                       return Ok();
+                                     }));
   std::vector<catalog::Version> visible;
-  std::copy_if(versions.begin(), versions.end(), std::back_inserter(visible), [&](const catalog::Version& version) {
-    return version.state != VersionState::kErased &&
-           std::find(granted.begin(), granted.end(), version.id) != granted.end();
-  });
+  std::copy_if(versions.begin(), versions.end(), std::back_inserter(visible),
+               [&](const catalog::Version& version) {
+                 return version.state != VersionState::kErased &&
+                        std::find(granted.begin(), granted.end(), version.id) != granted.end();
+               });
   return visible;
 }
 
@@ -35,9 +39,9 @@ Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& nam
   GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
   rpc::Model message = Describe(named.model, named.owner.name, versions);
   const catalog::Version* by_default = DefaultVersion(named.model, versions);
-  const bool sees_default = by_default != nullptr && std::any_of(visible.begin(), visible.end(), [&](const auto& v) {
-    return v.id == by_default->id;
-  });
+  const bool sees_default =
+      by_default != nullptr &&
+      std::any_of(visible.begin(), visible.end(), [&](const auto& v) { return v.id == by_default->id; });
   if (!sees_default) message.clear_default_version();
   if (sees_default && with_card) message.set_card(by_default->card);
   for (const catalog::Version& version : visible)
@@ -48,18 +52,21 @@ Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& nam
 Error NameAVersion() { return Error::InvalidArgument("name the version, as in NAME@VERSION"); }
 
 // The caller's own model and one of its versions.
-Result<NamedModel> FindOwnVersion(Desk& desk, Act& act, const std::string& model, const std::string& version) {
+Result<NamedModel> FindOwnVersion(Desk& desk, Act& act, const std::string& model,
+                                  const std::string& version) {
   act.object = model + (version.empty() ? "" : "@" + version);
   GC_TRY(NamedModel named, FindOwnModel(desk, act, act.object));
   if (!named.version) return Fail(NameAVersion());
   return named;
 }
 
-// Takes a version out of use. When it was the default that the owner had set, the newest of the rest takes its place.
+// Takes a version out of use. When it was the default that the owner had set, the newest of the rest takes
+// its place.
 Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state, std::string_view note) {
   return desk.Change([&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.SetVersionState(named.version->id, state, note));
-    if (named.model.default_version == named.version->id) GC_TRY_VOID(t.SetDefaultVersion(named.model.id, Uuid{}));
+    if (named.model.default_version == named.version->id)
+      GC_TRY_VOID(t.SetDefaultVersion(named.model.id, Uuid{}));
     return Ok();
   });
 }
@@ -92,7 +99,8 @@ Result<Outcome> ListModels(Workplace& place, Act& act) {
     if (!MaySee(desk, act, model)) return Ok();
     GC_TRY(const auto owner, desk.catalog.FindSubject(model.owner));
     if (!owner) return Fail(Error::DataLoss("model without an owner: " + model.id.ToString()));
-    GC_TRY(*answer->add_models(), DescribeFor(desk, act, {.model = model, .owner = *owner, .version = {}}, false));
+    GC_TRY(*answer->add_models(),
+           DescribeFor(desk, act, {.model = model, .owner = *owner, .version = {}}, false));
     return Ok();
   }));
   return outcome;
@@ -104,9 +112,10 @@ Result<Outcome> ShowModel(Workplace& place, Act& act) {
   Outcome outcome;
   GC_TRY(*outcome.answer.mutable_model(), DescribeFor(desk, act, named, true));
   if (named.version && outcome.answer.model().versions().empty())
-    return act.Refuse(access::Reason::kVersionNotGranted,
-                      Error::NotFound(named.FullName() + " has no version \"" + named.version->label +
-                                      "\" that you may see; `glasscase show " + named.FullName() + "` lists those"));
+    return act.Refuse(
+        access::Reason::kVersionNotGranted,
+        Error::NotFound(named.FullName() + " has no version \"" + named.version->label +
+                        "\" that you may see; `glasscase show " + named.FullName() + "` lists those"));
   act.reason = named.owner.id == act.caller->id ? access::Reason::kAllowedToOwner
                : act.Is(access::kOperator)      ? access::Reason::kAllowedByRole
                                                 : access::Reason::kAllowedByGrant;
@@ -120,8 +129,9 @@ Result<Outcome> SetDefault(Workplace& place, Act& act) {
   GC_TRY(const NamedModel named, FindOwnVersion(desk, act, request.model(), request.version()));
   const catalog::Version& version = *named.version;
   if (version.state == VersionState::kRetired || version.state == VersionState::kErased)
-    return Fail(Error::FailedPrecondition(named.FullName() + "@" + version.label +
-                                          " cannot be called any more; publish its bytes under another --version"));
+    return Fail(
+        Error::FailedPrecondition(named.FullName() + "@" + version.label +
+                                  " cannot be called any more; publish its bytes under another --version"));
   GC_TRY_VOID(desk.Permit(act));
   const auto change = [&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.SetDefaultVersion(named.model.id, version.id));
@@ -141,7 +151,8 @@ Result<Outcome> Retire(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   const bool in_use =
       named.version->state != VersionState::kRetired && named.version->state != VersionState::kErased;
-  if (in_use) GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired, "retired at " + TimeText(desk.now())));
+  if (in_use)
+    GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired, "retired at " + TimeText(desk.now())));
   return ModelAnswer(desk, act, named.model.id);
 }
 

@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kNameBytesMax = 63;
 constexpr size_t kPathBytesMax = 512;
-constexpr std::array<std::string_view, 7> kReservedWords = {"versions", "infer",  "ready",  "config",
-                                                        "stats",    "trace", "default"};
+constexpr std::array<std::string_view, 7> kReservedWords = {"versions", "infer", "ready",  "config",
+                                                            "stats",    "trace", "default"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
@@ -29,9 +29,9 @@ bool IsName(std::string_view text, bool upper_allowed) {
 }
 
 Error BadName(std::string_view what, std::string_view name, std::string_view letters) {
-  return Error::InvalidArgument("not a " + std::string(what) + ": it must begin with one of " + std::string(letters) +
-                                ", go on with these and . _ -, and have at most 63 characters: \"" +
-                                Printable(name) + "\"");
+  return Error::InvalidArgument(
+      "not a " + std::string(what) + ": it must begin with one of " + std::string(letters) +
+      ", go on with these and . _ -, and have at most 63 characters: \"" + Printable(name) + "\"");
 }
 
 // UUIDs name things too, so a name in the form of one would be two things at once.
@@ -74,7 +74,8 @@ Result<int64_t> ParseDuration(std::string_view text) {
                                             : 0;
   if (error != std::errc() || unit_micros == 0 || number <= 0)
     return Fail(Error::InvalidArgument(
-        "not a duration: write a whole number and s, m, h, d or w, as in 30d or 12h: \"" + Printable(text) + "\""));
+        "not a duration: write a whole number and s, m, h, d or w, as in 30d or 12h: \"" + Printable(text) +
+        "\""));
   if (number > kMax / unit_micros)
     return Fail(Error::InvalidArgument("a duration is at most ten years: \"" + Printable(text) + "\""));
   return number * unit_micros;
@@ -82,7 +83,8 @@ Result<int64_t> ParseDuration(std::string_view text) {
 
 Status CheckFilePath(std::string_view path) {
   const auto refuse = [&](std::string_view why) {
-    return Fail(Error::InvalidArgument("path of a file " + std::string(why) + ": \"" + Printable(path) + "\""));
+    return Fail(
+        Error::InvalidArgument("path of a file " + std::string(why) + ": \"" + Printable(path) + "\""));
   };
   if (path.empty() || path.size() > kPathBytesMax) return refuse("must have 1 to 512 bytes");
   if (!IsUtf8(path)) return refuse("must be UTF-8");
@@ -93,7 +95,8 @@ Status CheckFilePath(std::string_view path) {
   while (true) {
     const size_t slash = path.find('/');
     const std::string_view part = path.substr(0, slash);
-    if (part.empty() || part == "." || part == "..") return refuse("must not contain \"\", \".\" or \"..\" as a part");
+    if (part.empty() || part == "." || part == "..")
+      return refuse("must not contain \"\", \".\" or \"..\" as a part");
     if (slash == path.npos) return Ok();
     path.remove_prefix(slash + 1);
   }

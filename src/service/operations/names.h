@@ -9,7 +9,7 @@
 namespace glasscase::operations {
 
 Status CheckSubjectName(std::string_view name);
-Status CheckModelName(std::string_view name);    // as subjects', without the words that routes use
+Status CheckModelName(std::string_view name);  // as subjects', without the words that routes use
 Status CheckVersionLabel(std::string_view label);
 
 // "30d", "12h", "90m", "45s", "2w"; at most ten years. Gives microseconds; 0 for empty text.

@@ -8,7 +8,8 @@ namespace glasscase::operations {
 namespace {
 
 TEST(NamesTest, NamesFollowTheRuleAndErrorsSayIt) {
-  for (const char* name : {"ada", "a", "0x", "iris.v2_final-3", "versions"}) EXPECT_TRUE(CheckSubjectName(name)) << name;
+  for (const char* name : {"ada", "a", "0x", "iris.v2_final-3", "versions"})
+    EXPECT_TRUE(CheckSubjectName(name)) << name;
   for (const char* name : {"", "Ada", "-a", ".a", "a b", "a/b", "a@b", "\xc3\xa9t\xc3\xa9", "a\n",
                            "f47ac10b-58cc-4372-a567-0e02b2c3d479"})
     EXPECT_FALSE(CheckSubjectName(name)) << name;
@@ -18,7 +19,8 @@ TEST(NamesTest, NamesFollowTheRuleAndErrorsSayIt) {
 }
 
 TEST(NamesTest, WordsOfRoutesAreNoModels) {
-  for (const char* name : {"versions", "infer", "ready", "config", "stats"}) EXPECT_FALSE(CheckModelName(name)) << name;
+  for (const char* name : {"versions", "infer", "ready", "config", "stats"})
+    EXPECT_FALSE(CheckModelName(name)) << name;
   EXPECT_TRUE(CheckModelName("infer2"));
 }
 
@@ -35,14 +37,16 @@ TEST(NamesTest, DurationsAreANumberAndAUnit) {
   EXPECT_EQ(ParseDuration("30d").value(), 2'592'000'000'000);
   EXPECT_EQ(ParseDuration("2w").value(), 1'209'600'000'000);
   EXPECT_TRUE(ParseDuration("3650d"));
-  for (const char* text : {"0d", "-1d", "d", "30", "30 d", "30D", "1y", "3654d", "99999999999999999999d", "9999999999w"})
+  for (const char* text :
+       {"0d", "-1d", "d", "30", "30 d", "30D", "1y", "3654d", "99999999999999999999d", "9999999999w"})
     EXPECT_FALSE(ParseDuration(text)) << text;
 }
 
 TEST(NamesTest, PathsStayBelowTheModelsFolder) {
   for (const char* path : {"m.onnx", "weights/0.bin", "...", "a..b", "r\xc3\xa9seau.onnx"})
     EXPECT_TRUE(CheckFilePath(path)) << path;
-  for (const char* path : {"", "/etc/passwd", "../m", "a/../m", "a/..", ".", "./a", "a//b", "a/", "a\\b", "a\nb", "\xff"})
+  for (const char* path :
+       {"", "/etc/passwd", "../m", "a/../m", "a/..", ".", "./a", "a//b", "a/", "a\\b", "a\nb", "\xff"})
     EXPECT_FALSE(CheckFilePath(path)) << path;
   EXPECT_FALSE(CheckFilePath(std::string(513, 'a')));
 }

@@ -45,7 +45,8 @@ Status Authenticate(Desk& desk, Act& act) {
                       Error::Unauthenticated("this token is not known here, or was withdrawn"));
   GC_TRY(auto subject, desk.catalog.FindSubject(token->subject));
   if (!subject)
-    return act.Refuse(access::Reason::kUnknownSubject, Error::Unauthenticated("this token belongs to nobody"));
+    return act.Refuse(access::Reason::kUnknownSubject,
+                      Error::Unauthenticated("this token belongs to nobody"));
   act.token = std::move(token);
   act.caller = std::move(subject);
   if (act.token->expires_micros != 0 && act.token->expires_micros <= desk.now())
@@ -57,14 +58,15 @@ Status Authenticate(Desk& desk, Act& act) {
 // Listener, token, role: what every act is checked for before its own rules.
 Status Admit(Desk& desk, Act& act, const Route& route) {
   if (act.from.peer.kind == process::ProcessKind::kPublicEdge && !route.on_public_edge)
-    return act.Refuse(access::Reason::kWrongListener,
-                      Error::PermissionDenied("this is done through the control address of the installation only"));
+    return act.Refuse(
+        access::Reason::kWrongListener,
+        Error::PermissionDenied("this is done through the control address of the installation only"));
   if (route.wanted == 0) return Ok();
   GC_TRY_VOID(Authenticate(desk, act));
   if (act.Is(route.wanted)) return Ok();
   return act.Refuse(access::Reason::kRoleMissing,
-                    Error::PermissionDenied("this takes the role " + access::RolesText(route.wanted) + "; you are " +
-                                            access::RolesText(act.caller->roles)));
+                    Error::PermissionDenied("this takes the role " + access::RolesText(route.wanted) +
+                                            "; you are " + access::RolesText(act.caller->roles)));
 }
 
 bool IsRefusal(const Act& act) { return act.reason >= access::Reason::kNoToken; }
@@ -97,8 +99,9 @@ class Operations::Core {
         publishing_(desk_, uploads_),
         faults_(desk_),
         place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); }} {
-    links_.SetListener({[this](const LinkId& from, rpc::ToCustodian message) { OnMessage(from, std::move(message)); },
-                        [this](const LinkId& link) { OnLost(link); }});
+    links_.SetListener(
+        {[this](const LinkId& from, rpc::ToCustodian message) { OnMessage(from, std::move(message)); },
+         [this](const LinkId& link) { OnLost(link); }});
     timers_ = {parts.loop.Every(kAuditFlushMs, [this] { FlushAudit(); }),
                parts.loop.Every(kEverySecondMs, [this] { EverySecond(); }),
                parts.loop.Every(kTokenUsesMs, [this] { desk_.WriteTokenUses(); }),
@@ -220,7 +223,8 @@ void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message) {
       if (host) return OnFault(from, message.model_fault());
       break;
     case Kind::kHostNote:
-      if (auto* profile = links_.ProfileOf(from.peer)) profile->note = Printable(message.host_note().text(), 500);
+      if (auto* profile = links_.ProfileOf(from.peer))
+        profile->note = Printable(message.host_note().text(), 500);
       return;
     case Kind::kInspectReport:
       if (kind == process::ProcessKind::kInspector)
@@ -236,7 +240,8 @@ void Operations::Core::OnRequest(const LinkId& from, rpc::Request request) {
   auto act = std::make_shared<Act>();
   act->from = from;
   act->request = std::move(request);
-  if (route == nullptr) return AnswerError(*act, Error::Unimplemented("this custodian does not know the request"));
+  if (route == nullptr)
+    return AnswerError(*act, Error::Unimplemented("this custodian does not know the request"));
   act->route = static_cast<uint16_t>(route->op);
   act->audited = route->audited;
   const Status admitted = Admit(desk_, *act, *route);
@@ -299,7 +304,8 @@ void Operations::Core::AnswerError(const Act& act, const Error& error) {
 void Operations::Core::SendAnswer(const Act& act, rpc::Response answer) {
   if (!links_.IsCurrent(act.from)) return;  // nobody waits for it any more
   if (answer.ByteSizeLong() > kAnswerBytesMax)
-    return AnswerError(act, Error::ResourceExhausted("the answer is too long; ask for less, for example for one name"));
+    return AnswerError(
+        act, Error::ResourceExhausted("the answer is too long; ask for less, for example for one name"));
   rpc::FromCustodian message;
   answer.set_id(act.request.id());
   *message.mutable_response() = std::move(answer);

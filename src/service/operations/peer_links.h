@@ -68,7 +68,8 @@ class PeerLinks {
   std::map<PeerId, std::unique_ptr<Link>> links_;
   uint64_t next_serial_ = 1;
   // Removed links live until the loop comes round: a frame of theirs may still be on the stack.
-  std::shared_ptr<std::vector<std::unique_ptr<Link>>> removed_ = std::make_shared<std::vector<std::unique_ptr<Link>>>();
+  std::shared_ptr<std::vector<std::unique_ptr<Link>>> removed_ =
+      std::make_shared<std::vector<std::unique_ptr<Link>>>();
 };
 
 }  // namespace glasscase::operations

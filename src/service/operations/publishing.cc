@@ -33,15 +33,16 @@ std::string Words(const std::string& text, size_t max) {
 std::vector<catalog::VersionFile> FilesOf(const Upload& upload) {
   std::vector<catalog::VersionFile> files;
   for (const UploadedFile& file : upload.files)
-    files.push_back({.path = file.path, .bytes = file.bytes, .sha256 = file.sha256, .is_graph = file.is_graph});
+    files.push_back(
+        {.path = file.path, .bytes = file.bytes, .sha256 = file.sha256, .is_graph = file.is_graph});
   return files;
 }
 
 // What shall be published, checked against the catalog as it is now.
 struct Plan {
   std::string name;
-  std::optional<catalog::Model> model;        // when there is one already
-  std::vector<catalog::Version> versions;     // of it
+  std::optional<catalog::Model> model;     // when there is one already
+  std::vector<catalog::Version> versions;  // of it
   std::string label;
   std::vector<catalog::VersionFile> files;
   Digest manifest{};
@@ -54,7 +55,8 @@ std::string NextNumber(const std::vector<catalog::Version>& versions) {
     uint64_t number = 0;
     const char* end = version.label.data() + version.label.size();
     const auto parsed = std::from_chars(version.label.data(), end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end && number < UINT32_MAX) highest = std::max(highest, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end && number < UINT32_MAX)
+      highest = std::max(highest, number);
   }
   return std::to_string(highest + 1);
 }
@@ -63,7 +65,8 @@ std::string NextNumber(const std::vector<catalog::Version>& versions) {
 Status FindPublished(Plan& plan, const std::string& label) {
   for (const catalog::Version& version : plan.versions) {
     const bool same_bytes = version.manifest_digest == plan.manifest;
-    const bool callable = version.state == VersionState::kPublished || version.state == VersionState::kDisabled;
+    const bool callable =
+        version.state == VersionState::kPublished || version.state == VersionState::kDisabled;
     if (label.empty()) {
       if (same_bytes && callable) plan.published = version;
       continue;
@@ -87,13 +90,15 @@ Result<Plan> MakePlan(Desk& desk, const Act& act, const Upload& upload) {
   const size_t slash = plan.name.find('/');
   if (slash != plan.name.npos) {
     if (plan.name.substr(0, slash) != act.caller->name)
-      return Fail(Error::PermissionDenied("you publish under your own name only: " + act.caller->name + "/NAME"));
+      return Fail(
+          Error::PermissionDenied("you publish under your own name only: " + act.caller->name + "/NAME"));
     plan.name.erase(0, slash + 1);
   }
   GC_TRY_VOID(CheckModelName(plan.name));
   if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
   if (request.card().size() > kCardBytesMax)
-    return Fail(Error::InvalidArgument("the card has more than 256 KiB: " + std::to_string(request.card().size())));
+    return Fail(
+        Error::InvalidArgument("the card has more than 256 KiB: " + std::to_string(request.card().size())));
   plan.files = FilesOf(upload);
   plan.manifest = ManifestDigest(plan.files);
   GC_TRY(plan.model, desk.catalog.FindModelCalled(act.caller->id, plan.name));
@@ -114,8 +119,8 @@ Result<catalog::Version> MakeVersion(Desk& desk, const Act& act, const Plan& pla
   version.manifest_digest = plan.manifest;
   version.sha256 = plan.files.size() == 1 ? plan.files[0].sha256 : plan.manifest;
   for (const catalog::VersionFile& file : plan.files) version.bytes += file.bytes;
-  for (const auto& [rows, specs] : {std::pair(&report.inputs(), &version.inputs),
-                                    std::pair(&report.outputs(), &version.outputs)}) {
+  for (const auto& [rows, specs] :
+       {std::pair(&report.inputs(), &version.inputs), std::pair(&report.outputs(), &version.outputs)}) {
     if (static_cast<size_t>(rows->size()) > kTensorsMax)
       return Fail(Error::InvalidArgument("the model has more than 256 inputs or outputs"));
     for (const rpc::TensorRow& row : *rows) {
@@ -163,7 +168,8 @@ Result<Outcome> AnswerPublished(Plan& plan, const Act& act) {
   return outcome;
 }
 
-// Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no version.
+// Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no
+// version.
 Status CommitBytesAndRows(Desk& desk, Upload& upload, const Plan& plan, const catalog::Model& model,
                           const catalog::Version& version) {
   const auto commit = [&]() -> Status {
@@ -176,7 +182,8 @@ Status CommitBytesAndRows(Desk& desk, Upload& upload, const Plan& plan, const ca
   const Status committed = commit();
   if (committed) return Ok();
   const Status removed = RemoveUnusedBlobs(desk, plan.files);
-  if (!removed) LogWarning("bytes of a failed publish stay until the next start: " + removed.error().message());
+  if (!removed)
+    LogWarning("bytes of a failed publish stay until the next start: " + removed.error().message());
   return committed;
 }
 
@@ -196,8 +203,9 @@ Result<Outcome> Commit(Desk& desk, const Act& act, Upload& upload, const rpc::In
   GC_TRY(const catalog::Version version, MakeVersion(desk, act, plan, model.id, report));
   plan.versions.push_back(version);
   if (RowBytes(ToRow(model, *act.caller, plan.versions)) > kModelRowBytesMax)
-    return Fail(Error::ResourceExhausted("the inputs and outputs of all versions of " + plan.name +
-                                         " take too much room; erase old versions or publish under another name"));
+    return Fail(
+        Error::ResourceExhausted("the inputs and outputs of all versions of " + plan.name +
+                                 " take too much room; erase old versions or publish under another name"));
   GC_TRY_VOID(CommitBytesAndRows(desk, upload, plan, model, version));
   if (act.caller->host_slot) desk.supervisor.NeedHost(*act.caller->host_slot);
   Outcome outcome;

@@ -259,7 +259,8 @@ TEST_F(PublishingTest, RetiredVersionsAreNotCalledAndTheDefaultMoves) {
   EXPECT_EQ(after.default_version(), "2");
   EXPECT_EQ(Decide(*public_edge, root, "teacher/iris", "1").reason, access::Reason::kRetired);
   EXPECT_TRUE(Decide(*public_edge, root, "teacher/iris").allowed);
-  EXPECT_EQ(CodeOf(Ask(root, OnVersion(&rpc::Request::mutable_set_default, "iris", "1"))), Code::kFailedPrecondition);
+  EXPECT_EQ(CodeOf(Ask(root, OnVersion(&rpc::Request::mutable_set_default, "iris", "1"))),
+            Code::kFailedPrecondition);
   EXPECT_EQ(CodeOf(Publish(root, "iris", "one", "1")), Code::kAlreadyExists);
   Do(root, OnVersion(&rpc::Request::mutable_retire, "iris", "1"));
   Do(root, OnVersion(&rpc::Request::mutable_retire, "iris", "2"));
@@ -303,7 +304,10 @@ TEST_F(PublishingTest, ManyPublishesAtOnceAllEnd) {
     loop.Post([&, number] { inspectors.push_back(Connect({ProcessKind::kInspector, number})); });
   };
   for (int i = 0; i < 5; ++i)
-    ids.push_back(Submit(*control, root, PublishRequest(Upload(root, {{"m.onnx", std::string(1, static_cast<char>('a' + i))}}), "m" + std::to_string(i))));
+    ids.push_back(
+        Submit(*control, root,
+               PublishRequest(Upload(root, {{"m.onnx", std::string(1, static_cast<char>('a' + i))}}),
+                              "m" + std::to_string(i))));
   RunFor(50);
   EXPECT_EQ(supervisor.inspections.size(), Publishing::kInspectorsMax);
   for (size_t i = 0; i < ids.size(); ++i) {

@@ -84,8 +84,8 @@ void TakeAuditRecords(Desk& desk, const PeerId& from, std::string_view records,
       desk.NoteTokenUse(record.token, record.time_micros);
   }
   if (refused > 0)
-    LogWarning("the " + std::string(process::ProcessKindName(from.kind)) + " sent " + std::to_string(refused) +
-               " audit records that cannot be true; they were dropped");
+    LogWarning("the " + std::string(process::ProcessKindName(from.kind)) + " sent " +
+               std::to_string(refused) + " audit records that cannot be true; they were dropped");
 }
 
 void ServeModel(Desk& desk, const PeerId& host, const rpc::NeedModel& wanted) {

@@ -1,5 +1,5 @@
-// What edges and hosts tell without being asked: decisions they made, models they need, models that cost them their
-// life. All of it is checked: the process that says it may be taken over.
+// What edges and hosts tell without being asked: decisions they made, models they need, models that cost them
+// their life. All of it is checked: the process that says it may be taken over.
 #pragma once
 
 #include <functional>

@@ -49,7 +49,8 @@ class ReportsTest : public OperationsTest {
     access::AuditRecord record;
     record.time_micros = clock.WallMicros();
     record.subject = catalog->FindSubjectCalled("teacher").value()->id;
-    record.token = catalog->FindTokenByDigest(access::CredentialDigest(access::CustodianCredential(root))).value()->id;
+    record.token =
+        catalog->FindTokenByDigest(access::CredentialDigest(access::CustodianCredential(root))).value()->id;
     record.stage = stage;
     record.reason = access::Reason::kAllowedToOwner;
     record.allowed = 1;

@@ -6,9 +6,9 @@
 namespace glasscase::operations {
 namespace {
 
-using rpc::Request;
 using access::kOperator;
 using access::kOwner;
+using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
@@ -42,7 +42,8 @@ constexpr std::array<Route, 24> kRoutes = {{
 }  // namespace
 
 const Route* FindRoute(Request::OpCase op) {
-  const auto found = std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& route) { return route.op == op; });
+  const auto found =
+      std::find_if(kRoutes.begin(), kRoutes.end(), [&](const Route& route) { return route.op == op; });
   return found == kRoutes.end() ? nullptr : &*found;
 }
 

@@ -26,8 +26,8 @@ struct Route {
   rpc::Request::OpCase op = rpc::Request::OP_NOT_SET;
   std::string_view name;
   bool on_public_edge = false;
-  access::Roles wanted = 0;       // one of these; 0: no token is asked for
-  bool audited = true;            // the pieces of an upload are not, only its beginning and its end
+  access::Roles wanted = 0;  // one of these; 0: no token is asked for
+  bool audited = true;       // the pieces of an upload are not, only its beginning and its end
   Result<Outcome> (*run)(Workplace&, Act&) = nullptr;  // null: answers later, by Publishing
 };
 

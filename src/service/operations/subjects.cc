@@ -9,7 +9,8 @@ namespace {
 
 // An owner sees itself, the learners it added, and whoever has a grant on its models.
 bool MaySeeSubject(Desk& desk, const Act& act, const catalog::Subject& subject) {
-  if (act.Is(access::kOperator) || subject.id == act.caller->id || subject.added_by == act.caller->id) return true;
+  if (act.Is(access::kOperator) || subject.id == act.caller->id || subject.added_by == act.caller->id)
+    return true;
   bool granted = false;
   const Status visited = desk.catalog.EachGrant(
       {.subject = subject.id, .owner = act.caller->id, .with_revoked = false}, [&](const catalog::Grant&) {
@@ -77,8 +78,9 @@ Result<Outcome> AddSubject(Workplace& place, Act& act) {
   GC_TRY_VOID(CheckSubjectName(request.name()));
   const bool as_owner = request.role() == "owner";
   if (!as_owner && !request.role().empty() && request.role() != "learner")
-    return Fail(Error::InvalidArgument("role must be learner or owner (only `glasscase init` makes an operator): \"" +
-                                       Printable(request.role()) + "\""));
+    return Fail(
+        Error::InvalidArgument("role must be learner or owner (only `glasscase init` makes an operator): \"" +
+                               Printable(request.role()) + "\""));
   if (as_owner && !act.Is(access::kOperator))
     return act.Refuse(access::Reason::kRoleMissing, Error::PermissionDenied("only an operator adds owners"));
 
@@ -126,12 +128,14 @@ Result<Outcome> RevokeSubject(Workplace& place, Act& act) {
     if (token.revoked_micros == 0) outcome.change.tokens.push_back(token.id);
     return Ok();
   }));
-  GC_TRY_VOID(desk.catalog.EachGrant({.subject = subject.id, .with_revoked = false}, [&](const catalog::Grant& grant) {
-    outcome.change.grants.push_back(grant.id);
-    return Ok();
-  }));
+  GC_TRY_VOID(desk.catalog.EachGrant({.subject = subject.id, .with_revoked = false},
+                                     [&](const catalog::Grant& grant) {
+                                       outcome.change.grants.push_back(grant.id);
+                                       return Ok();
+                                     }));
   GC_TRY_VOID(desk.catalog.EachInvitation(subject.id, [&](const catalog::Invitation& invitation) {
-    if (invitation.revoked_micros == 0 && invitation.redeemed_micros == 0) invitations.push_back(invitation.id);
+    if (invitation.revoked_micros == 0 && invitation.redeemed_micros == 0)
+      invitations.push_back(invitation.id);
     return Ok();
   }));
   const int64_t now = desk.now();

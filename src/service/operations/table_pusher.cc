@@ -13,8 +13,8 @@ std::optional<uint32_t> HostSlot(const PeerId& peer) {
   return peer.kind == process::ProcessKind::kHost ? std::optional<uint32_t>(peer.slot) : std::nullopt;
 }
 
-// The catalog has committed what cannot be told. Ending here is the safe side: leases lapse within seconds, and the
-// custodian that is started next tells everything anew.
+// The catalog has committed what cannot be told. Ending here is the safe side: leases lapse within seconds,
+// and the custodian that is started next tells everything anew.
 void InsistOnTelling(const Status& written) {
   if (written) return;
   LogError("cannot read the catalog to tell of a change: " + written.error().message());
@@ -73,7 +73,8 @@ void TablePusher::Push(const TableChange& change, Done done) {
     const uint64_t before = recipient.sent;
     if (!recipient.killed)
       InsistOnTelling(WriteChange(catalog_, change, HostSlot(peer), SinkFor(peer, recipient)));
-    // One that is being killed may act on the old table until it is dead. Without a lease nobody acts on any table.
+    // One that is being killed may act on the old table until it is dead. Without a lease nobody acts on any
+    // table.
     if (recipient.lease_until_ns == 0 || (recipient.sent == before && !recipient.killed)) continue;
     pending->waiting[peer] = recipient.killed ? std::numeric_limits<uint64_t>::max() : recipient.sent;
   }
@@ -102,8 +103,8 @@ void TablePusher::Acknowledge(const PeerId& peer, uint64_t sequence) {
 void TablePusher::Lost(const PeerId& peer) {
   const auto found = recipients_.find(peer);
   if (found == recipients_.end() || found->second.killed) return;
-  // Usually it is dead, and the supervisor is about to say so. A process that only closed its socket must not live on
-  // with its lease. Waiting a little keeps a late kill from hitting the process that comes next.
+  // Usually it is dead, and the supervisor is about to say so. A process that only closed its socket must not
+  // live on with its lease. Waiting a little keeps a late kill from hitting the process that comes next.
   loop_.Cancel(found->second.timer);
   found->second.timer = loop_.After(kAcknowledgeMs, [this, peer] { Kill(peer); });
 }

@@ -1,9 +1,9 @@
 // Keeps the access tables of edges and hosts equal to the catalog, and knows when they are.
 //
-// A process is told the whole table when it links and every change after that, each with a sequence number. It gets
-// its first lease when it has acknowledged all it was told; from then on every change waits for its acknowledgement,
-// and if that does not come it is killed, and the change waits until it is dead or its lease has lapsed: after
-// `done` nobody acts on what was withdrawn.
+// A process is told the whole table when it links and every change after that, each with a sequence number.
+// It gets its first lease when it has acknowledged all it was told; from then on every change waits for its
+// acknowledgement, and if that does not come it is killed, and the change waits until it is dead or its lease
+// has lapsed: after `done` nobody acts on what was withdrawn.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ namespace glasscase::operations {
 
 class TablePusher {
  public:
-  static constexpr int64_t kAcknowledgeMs = 250;       // then the process is killed
-  static constexpr int64_t kFirstTableMs = 10'000;     // the same for a process that is still starting
+  static constexpr int64_t kAcknowledgeMs = 250;    // then the process is killed
+  static constexpr int64_t kFirstTableMs = 10'000;  // the same for a process that is still starting
   static constexpr int64_t kLeaseNs = 5'000'000'000;
   static constexpr int64_t kLeasePeriodMs = 1'000;
 
@@ -48,9 +48,9 @@ class TablePusher {
 
  private:
   struct Recipient {
-    uint64_t sent = 0;            // sequence
+    uint64_t sent = 0;  // sequence
     uint64_t acknowledged = 0;
-    int64_t lease_until_ns = 0;   // 0: never had one
+    int64_t lease_until_ns = 0;  // 0: never had one
     bool killed = false;
     process::EventLoop::TimerId timer = 0;  // for its first table, or after its link broke
   };

@@ -70,7 +70,8 @@ TEST_F(TablePusherTest, HostsKnowOnlyWhoMayCallTheirOwnersModels) {
 TEST_F(TablePusherTest, RevocationIsAnsweredWhenEveryoneHasAcknowledged) {
   public_edge->acknowledges = false;
   const uint64_t id = Submit(*control, root, RevokeGrant(grant));
-  ASSERT_TRUE(RunUntil([&] { return public_edge->tables > 0 && !Decide(*public_edge, ada, "teacher/iris").allowed; }));
+  ASSERT_TRUE(RunUntil(
+      [&] { return public_edge->tables > 0 && !Decide(*public_edge, ada, "teacher/iris").allowed; }));
   RunFor(100);
   EXPECT_FALSE(control->responses.contains(id));
   EXPECT_FALSE(Decide(*host, ada, "teacher/iris").allowed);

@@ -77,7 +77,8 @@ Result<access::ModelRow> ReadModelRow(const Catalog& catalog, const catalog::Mod
   return operations::ToRow(model, *owner, versions);
 }
 
-Status WriteTokens(const Catalog& catalog, const std::optional<Uuid>& subject, bool for_host, PartWriter& writer) {
+Status WriteTokens(const Catalog& catalog, const std::optional<Uuid>& subject, bool for_host,
+                   PartWriter& writer) {
   return catalog.EachToken(subject, [&](const catalog::Token& token) {
     if (token.revoked_micros == 0) writer.Add(ToRow(token, for_host));
     return Ok();
@@ -96,11 +97,12 @@ Status WriteWholeForHost(const Catalog& catalog, uint32_t host_slot, PartWriter&
   GC_TRY(const auto owner, catalog.FindOwnerOfSlot(host_slot));
   if (!owner) return Ok();
   std::set<Uuid> callers = {owner->id};
-  GC_TRY_VOID(catalog.EachGrant({.owner = owner->id, .with_revoked = false}, [&](const catalog::Grant& grant) {
-    callers.insert(grant.subject);
-    writer.Add(ToRow(grant));
-    return Ok();
-  }));
+  GC_TRY_VOID(
+      catalog.EachGrant({.owner = owner->id, .with_revoked = false}, [&](const catalog::Grant& grant) {
+        callers.insert(grant.subject);
+        writer.Add(ToRow(grant));
+        return Ok();
+      }));
   for (const Uuid& id : callers) {
     GC_TRY(const auto subject, catalog.FindSubject(id));
     if (!subject) return Fail(Error::DataLoss("grant to nobody: " + id.ToString()));
@@ -162,12 +164,14 @@ Status WriteChangeForEdge(const Catalog& catalog, const TableChange& change, Par
 }
 
 // A subject with a grant on one of the owner's models, or the owner: all its tokens. Any other: none of them.
-Status WriteCallerForHost(const Catalog& catalog, const catalog::Subject& owner, const Uuid& id, PartWriter& writer) {
+Status WriteCallerForHost(const Catalog& catalog, const catalog::Subject& owner, const Uuid& id,
+                          PartWriter& writer) {
   bool may_call = id == owner.id;
-  GC_TRY_VOID(catalog.EachGrant({.subject = id, .owner = owner.id, .with_revoked = false}, [&](const catalog::Grant&) {
-    may_call = true;
-    return Ok();
-  }));
+  GC_TRY_VOID(catalog.EachGrant({.subject = id, .owner = owner.id, .with_revoked = false},
+                                [&](const catalog::Grant&) {
+                                  may_call = true;
+                                  return Ok();
+                                }));
   GC_TRY(const auto subject, catalog.FindSubject(id));
   if (!subject) return Ok();
   if (may_call) {
@@ -185,7 +189,8 @@ Status WriteCallerForHost(const Catalog& catalog, const catalog::Subject& owner,
   });
 }
 
-Status WriteChangeForHost(const Catalog& catalog, const TableChange& change, uint32_t host_slot, PartWriter& writer) {
+Status WriteChangeForHost(const Catalog& catalog, const TableChange& change, uint32_t host_slot,
+                          PartWriter& writer) {
   GC_TRY(const auto owner, catalog.FindOwnerOfSlot(host_slot));
   if (!owner) return Ok();
   std::set<Uuid> callers(change.subjects.begin(), change.subjects.end());
@@ -219,7 +224,8 @@ size_t SpecBytes(const std::vector<TensorSpec>& specs) {
 
 Status WriteWholeTable(const Catalog& catalog, std::optional<uint32_t> host_slot, const PartSink& sink) {
   PartWriter writer(sink, true);
-  GC_TRY_VOID(host_slot ? WriteWholeForHost(catalog, *host_slot, writer) : WriteWholeForEdge(catalog, writer));
+  GC_TRY_VOID(host_slot ? WriteWholeForHost(catalog, *host_slot, writer)
+                        : WriteWholeForEdge(catalog, writer));
   writer.Finish();
   return Ok();
 }
@@ -233,7 +239,8 @@ Status WriteChange(const Catalog& catalog, const TableChange& change, std::optio
   return Ok();
 }
 
-const catalog::Version* DefaultVersion(const catalog::Model& model, const std::vector<catalog::Version>& versions) {
+const catalog::Version* DefaultVersion(const catalog::Model& model,
+                                       const std::vector<catalog::Version>& versions) {
   const auto answers = [](const catalog::Version& version) {
     return version.state == VersionState::kPublished || version.state == VersionState::kDisabled;
   };

@@ -1,5 +1,5 @@
-// What of the catalog each process has in its access table: edges everything that counts, a host only its owner's
-// models and who may call them.
+// What of the catalog each process has in its access table: edges everything that counts, a host only its
+// owner's models and who may call them.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@
 
 namespace glasscase::operations {
 
-// Rows that were inserted, altered or withdrawn. The rows themselves are read from the catalog when the change is
-// told, so what is told is always what was committed.
+// Rows that were inserted, altered or withdrawn. The rows themselves are read from the catalog when the
+// change is told, so what is told is always what was committed.
 struct TableChange {
   std::vector<Uuid> subjects;
   std::vector<Uuid> tokens;
@@ -26,14 +26,17 @@ struct TableChange {
 using PartSink = std::function<void(const access::TableUpdate&, bool more)>;
 
 // `host_slot` empty: for an edge.
-Status WriteWholeTable(const catalog::Catalog& catalog, std::optional<uint32_t> host_slot, const PartSink& sink);
+Status WriteWholeTable(const catalog::Catalog& catalog, std::optional<uint32_t> host_slot,
+                       const PartSink& sink);
 // Gives no part when the change does not concern the process.
-Status WriteChange(const catalog::Catalog& catalog, const TableChange& change, std::optional<uint32_t> host_slot,
-                   const PartSink& sink);
+Status WriteChange(const catalog::Catalog& catalog, const TableChange& change,
+                   std::optional<uint32_t> host_slot, const PartSink& sink);
 
-// The version that answers when none is named: the one that was set, else the newest that is neither retired nor
-// erased (also when it is disabled: an older one must not take its place unasked). Null when there is none.
-const catalog::Version* DefaultVersion(const catalog::Model& model, const std::vector<catalog::Version>& versions);
+// The version that answers when none is named: the one that was set, else the newest that is neither retired
+// nor erased (also when it is disabled: an older one must not take its place unasked). Null when there is
+// none.
+const catalog::Version* DefaultVersion(const catalog::Model& model,
+                                       const std::vector<catalog::Version>& versions);
 
 access::ModelRow ToRow(const catalog::Model& model, const catalog::Subject& owner,
                        const std::vector<catalog::Version>& versions);

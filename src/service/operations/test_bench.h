@@ -1,5 +1,5 @@
-// For tests: Operations over a real SQLite file, a real folder of blobs and real sockets; the processes at the other
-// ends, and the supervisor, are fakes that tests steer.
+// For tests: Operations over a real SQLite file, a real folder of blobs and real sockets; the processes at
+// the other ends, and the supervisor, are fakes that tests steer.
 #pragma once
 
 #include <fcntl.h>
@@ -49,7 +49,8 @@ class ShiftedClock final : public Clock {
 // An edge, a host or an inspector: keeps its table as the real ones do.
 class FakePeer {
  public:
-  FakePeer(process::EventLoop& loop, PeerId peer, Fd socket) : id(peer), loop_(loop), socket_(std::move(socket), {}) {
+  FakePeer(process::EventLoop& loop, PeerId peer, Fd socket)
+      : id(peer), loop_(loop), socket_(std::move(socket), {}) {
     loop_.Add(socket_.fd(), EPOLLIN, [this](uint32_t) { OnReadable(); });
   }
   ~FakePeer() { loop_.Remove(socket_.fd()); }
@@ -156,12 +157,8 @@ class OperationsTest : public ::testing::Test {
     OpenStores();
     FirstSubject first = EnsureFirstSubject(*catalog, clock, random, "teacher", false).value();
     root = std::string(first.token.Reveal(RevealToken()));
-    supervisor.on_kill = [this](PeerId peer) {
-      loop.Post([this, peer] { operations->PeerGone(peer); });
-    };
-    supervisor.on_inspect = [this](uint32_t number) {
-      loop.Post([this, number] { RunInspector(number); });
-    };
+    supervisor.on_kill = [this](PeerId peer) { loop.Post([this, peer] { operations->PeerGone(peer); }); };
+    supervisor.on_inspect = [this](uint32_t number) { loop.Post([this, number] { RunInspector(number); }); };
     Start();
   }
   ~OperationsTest() override {
@@ -176,7 +173,9 @@ class OperationsTest : public ::testing::Test {
     std::filesystem::remove_all(folder);
   }
 
-  Fd Folder(const char* name) { return Fd(::open((folder / name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
+  Fd Folder(const char* name) {
+    return Fd(::open((folder / name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
   void OpenStores() {
     catalog = catalog::OpenSqliteCatalog(folder / "catalog.db", clock, {.create = true}).value();
     blobs = blobs::OpenFilesystemBlobStore(Folder("")).value();
@@ -255,7 +254,9 @@ class OperationsTest : public ::testing::Test {
     EXPECT_TRUE(RunUntil([&] { return edge.responses.contains(id); }));
     return edge.responses[id];
   }
-  rpc::Response Ask(std::string_view token, rpc::Request request) { return Ask(*control, token, std::move(request)); }
+  rpc::Response Ask(std::string_view token, rpc::Request request) {
+    return Ask(*control, token, std::move(request));
+  }
   rpc::Response Do(std::string_view token, rpc::Request request) {
     rpc::Response response = Ask(token, std::move(request));
     EXPECT_EQ(response.code(), 0u) << response.message();
@@ -276,8 +277,8 @@ class OperationsTest : public ::testing::Test {
     request.mutable_create_token()->set_expires(std::string(expires));
     return request;
   }
-  static rpc::Request CreateGrant(std::string_view subject, std::string_view model, std::string_view quota = "",
-                                  std::string_view expires = "") {
+  static rpc::Request CreateGrant(std::string_view subject, std::string_view model,
+                                  std::string_view quota = "", std::string_view expires = "") {
     rpc::Request request;
     auto* grant = request.mutable_create_grant();
     grant->set_subject(std::string(subject));
@@ -336,7 +337,8 @@ class OperationsTest : public ::testing::Test {
     }
     return id;
   }
-  static rpc::Request PublishRequest(std::string_view upload, std::string_view name, std::string_view version = "") {
+  static rpc::Request PublishRequest(std::string_view upload, std::string_view name,
+                                     std::string_view version = "") {
     rpc::Request request;
     request.mutable_publish()->set_upload(std::string(upload));
     request.mutable_publish()->set_name(std::string(name));
@@ -385,7 +387,8 @@ class OperationsTest : public ::testing::Test {
                               : access::EdgeDigest(token);
     const access::Caller caller = access::Identify(peer.table, digest, clock.WallMicros());
     if (!caller.known()) return {.allowed = false, .reason = caller.reason};
-    return access::DecideCall(peer.table, *caller.subject, peer.table.FindModel(model), version, clock.WallMicros());
+    return access::DecideCall(peer.table, *caller.subject, peer.table.FindModel(model), version,
+                              clock.WallMicros());
   }
 
   const std::filesystem::path folder =
@@ -399,7 +402,7 @@ class OperationsTest : public ::testing::Test {
   std::unique_ptr<Operations> operations;
   std::unique_ptr<FakePeer> public_edge, control, host, inspector;
   std::optional<rpc::InspectReport> report = GoodReport();  // of the next inspector; none: it stays silent
-  std::string root;  // the first subject's token: operator and owner
+  std::string root;                                         // the first subject's token: operator and owner
   uint64_t last_request = 0;
 };
 

@@ -1,4 +1,5 @@
-// Tokens: made, listed, withdrawn, exchanged. Their text leaves this process once, in the answer that makes them.
+// Tokens: made, listed, withdrawn, exchanged. Their text leaves this process once, in the answer that makes
+// them.
 #include <string>
 
 #include "names.h"
@@ -34,14 +35,16 @@ Result<Outcome> CreateToken(Workplace& place, Act& act) {
   const int64_t expires = lifetime == 0 ? 0 : desk.now() + lifetime;
   if (!MayHandleTokensOf(act, subject))
     return act.Refuse(access::Reason::kRoleMissing,
-                      Error::PermissionDenied("only an operator, or the owner who added the learner " + subject.name +
-                                              ", makes tokens for it"));
+                      Error::PermissionDenied("only an operator, or the owner who added the learner " +
+                                              subject.name + ", makes tokens for it"));
   // Otherwise a token that was lent for an hour could be made to last for ever.
   const int64_t presented = act.token->expires_micros;
   if (subject.id == act.caller->id && presented != 0 && (expires == 0 || expires > presented))
-    return act.Refuse(access::Reason::kRoleMissing,
-                      Error::PermissionDenied("a token that you make for yourself cannot outlive the one you use, "
-                                              "which expires at " + TimeText(presented)));
+    return act.Refuse(
+        access::Reason::kRoleMissing,
+        Error::PermissionDenied("a token that you make for yourself cannot outlive the one you use, "
+                                "which expires at " +
+                                TimeText(presented)));
   GC_TRY_VOID(desk.Permit(act));
   const MadeToken made = MakeToken(desk.clock, desk.random, subject.id, expires);
   GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) { return t.InsertToken(made.row); }));
@@ -91,7 +94,8 @@ Result<Outcome> RevokeToken(Workplace& place, Act& act) {
   }
   if (!subject || !MayHandleTokensOf(act, *subject))
     return act.Refuse(access::Reason::kRoleMissing,
-                      Error::NotFound("no token " + id.ToString() + " that you may withdraw; `glasscase list tokens` "
+                      Error::NotFound("no token " + id.ToString() +
+                                      " that you may withdraw; `glasscase list tokens` "
                                       "shows those"));
   GC_TRY_VOID(desk.Permit(act));
   Outcome outcome;

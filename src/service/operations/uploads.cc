@@ -43,8 +43,8 @@ Status ChooseGraph(std::vector<UploadedFile>& files) {
   };
   const auto graphs = std::count_if(files.begin(), files.end(), is_graph);
   if (files.size() > 1 && graphs != 1)
-    return Fail(Error::InvalidArgument("among several files exactly one .onnx file must be at the top: found " +
-                                       std::to_string(graphs)));
+    return Fail(Error::InvalidArgument(
+        "among several files exactly one .onnx file must be at the top: found " + std::to_string(graphs)));
   for (UploadedFile& file : files) file.is_graph = files.size() == 1 || is_graph(file);
   return Ok();
 }
@@ -69,8 +69,8 @@ Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequ
   const auto count = static_cast<size_t>(request.files_size());
   if (count == 0) return Fail(Error::InvalidArgument("no file was announced"));
   if (count > kUploadFilesMax)
-    return Fail(Error::InvalidArgument("at most " + std::to_string(kUploadFilesMax) + " files make a model, not " +
-                                       std::to_string(count) +
+    return Fail(Error::InvalidArgument("at most " + std::to_string(kUploadFilesMax) +
+                                       " files make a model, not " + std::to_string(count) +
                                        "; write its external data into one file (onnx.save_model with "
                                        "all_tensors_to_one_file=True)"));
   std::vector<UploadedFile> files(count);
@@ -80,7 +80,8 @@ Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequ
     GC_TRY_VOID(CheckFilePath(announced.path()));
     const auto bytes = static_cast<uint64_t>(announced.bytes());
     if (announced.bytes() < 0 || bytes > kUploadBytesMax || (total += bytes) > kUploadBytesMax)
-      return Fail(BadFile(announced.path(), "is too large: the files of a model have at most 16 GiB together"));
+      return Fail(
+          BadFile(announced.path(), "is too large: the files of a model have at most 16 GiB together"));
     files[i].path = announced.path();
     files[i].bytes = bytes;
     if (!announced.sha256().empty()) {
@@ -136,7 +137,8 @@ Status Uploads::Append(const Act& act, const rpc::UploadPieceRequest& piece) {
   UploadedFile& file = upload.files[piece.file()];
   if (piece.offset() < 0 || static_cast<uint64_t>(piece.offset()) != file.received())
     return Fail(Error::OutOfRange("piece of \"" + Printable(file.path) + "\" at offset " +
-                                  std::to_string(piece.offset()) + ", expected " + std::to_string(file.received())));
+                                  std::to_string(piece.offset()) + ", expected " +
+                                  std::to_string(file.received())));
   if (piece.data().size() > file.bytes - file.received())
     return Fail(BadFile(file.path, "is longer than announced: " + std::to_string(file.bytes)));
   if (!file.staged) {

@@ -20,11 +20,11 @@ inline constexpr uint64_t kUploadBytesMax = uint64_t{16} << 30;
 
 struct UploadedFile {
   std::string path;
-  uint64_t bytes = 0;                   // announced
+  uint64_t bytes = 0;  // announced
   std::optional<Digest> announced_sha256;
   bool is_graph = false;
   std::unique_ptr<blobs::StagedBlob> staged;  // null before the first piece
-  Digest sha256{};                      // once complete
+  Digest sha256{};                            // once complete
 
   uint64_t received() const { return staged ? staged->bytes() : 0; }
 };

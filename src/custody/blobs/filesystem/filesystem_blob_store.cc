@@ -57,7 +57,8 @@ Result<Fd> OpenForReading(int directory, const std::string& path) {
 }
 
 // Calls `visit` with each name in the folder, "." and ".." left out.
-Status EachName(int directory, const std::string& path, const std::function<Status(const std::string&)>& visit) {
+Status EachName(int directory, const std::string& path,
+                const std::function<Status(const std::string&)>& visit) {
   GC_TRY(Fd fd, OpenFolder(directory, path));
   DIR* opened = ::fdopendir(fd.get());
   if (opened == nullptr) return Fail(DiskError(errno, "cannot read the folder " + path));
@@ -164,12 +165,15 @@ class FilesystemBlobStore final : public BlobStore {
   Result<std::unique_ptr<StagedBlob>> Stage() override {
     std::string path = std::string(kStagingFolder) + "/" + Uuid::Random().ToString();
     // Readable by the owner alone and writable by nobody: descriptors given away cannot be reopened to write.
-    Fd file(::openat(directory_.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400));
+    Fd file(
+        ::openat(directory_.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400));
     if (!file.valid()) return Fail(DiskError(errno, "cannot make " + path));
     return std::make_unique<StagedFile>(directory_.get(), std::move(path), std::move(file));
   }
 
-  Result<Fd> Open(const Digest& sha256) const override { return OpenForReading(directory_.get(), PathOf(sha256)); }
+  Result<Fd> Open(const Digest& sha256) const override {
+    return OpenForReading(directory_.get(), PathOf(sha256));
+  }
 
   Result<uint64_t> Size(const Digest& sha256) const override {
     struct stat facts {};

@@ -13,21 +13,24 @@ namespace {
 
 class FilesystemFixture final : public StoreFixture {
  public:
-  FilesystemFixture() : folder(std::filesystem::temp_directory_path() / ("gc-blobs-" + Uuid::Random().ToString())) {
+  FilesystemFixture()
+      : folder(std::filesystem::temp_directory_path() / ("gc-blobs-" + Uuid::Random().ToString())) {
     std::filesystem::create_directory(folder);
   }
   ~FilesystemFixture() override { std::filesystem::remove_all(folder); }
 
   std::unique_ptr<BlobStore> Open() override { return OpenWith({}); }
   std::unique_ptr<BlobStore> OpenWith(FilesystemOptions options) {
-    return OpenFilesystemBlobStore(Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), options).value();
+    return OpenFilesystemBlobStore(Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), options)
+        .value();
   }
 
   const std::filesystem::path folder;
 };
 
-INSTANTIATE_TEST_SUITE_P(Filesystem, BlobStoreContract,
-                         ::testing::Values(MakeFixture([] { return std::make_unique<FilesystemFixture>(); })));
+INSTANTIATE_TEST_SUITE_P(Filesystem, BlobStoreContract, ::testing::Values(MakeFixture([] {
+                           return std::make_unique<FilesystemFixture>();
+                         })));
 
 TEST(FilesystemBlobStoreTest, BlobsLieWhereTheFormatSays) {
   FilesystemFixture fixture;
@@ -68,7 +71,8 @@ TEST(FilesystemBlobStoreTest, LinksAreNotFollowed) {
   const Digest digest = Sha256(AsBytes("weights"));
   const std::string hex = ToHex(digest);
   std::filesystem::create_directory(fixture.folder / "blobs" / "sha256" / hex.substr(0, 2));
-  std::filesystem::create_symlink("/etc/hostname", fixture.folder / "blobs" / "sha256" / hex.substr(0, 2) / hex);
+  std::filesystem::create_symlink("/etc/hostname",
+                                  fixture.folder / "blobs" / "sha256" / hex.substr(0, 2) / hex);
   EXPECT_FALSE(store->Open(digest));
 }
 

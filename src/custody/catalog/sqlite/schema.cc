@@ -128,13 +128,14 @@ uint32_t LatestSchemaVersion() { return static_cast<uint32_t>(std::size(kSteps))
 Status BringSchemaForward(sqlite3* database, const Clock& clock) {
   GC_TRY(const uint32_t have, VersionOf(database));
   if (have > LatestSchemaVersion())
-    return Fail(Error::FailedPrecondition(
-        "the catalog was written by a newer Glasscase: its schema is " + std::to_string(have) +
-        ", this program knows up to " + std::to_string(LatestSchemaVersion())));
+    return Fail(Error::FailedPrecondition("the catalog was written by a newer Glasscase: its schema is " +
+                                          std::to_string(have) + ", this program knows up to " +
+                                          std::to_string(LatestSchemaVersion())));
   for (uint32_t version = have + 1; version <= LatestSchemaVersion(); ++version) {
     const std::string step = std::string("BEGIN IMMEDIATE;") + kSteps[version - 1] +
-                             "INSERT INTO schema_versions (version, applied) VALUES (" + std::to_string(version) +
-                             ", " + std::to_string(clock.WallMicros()) + "); COMMIT;";
+                             "INSERT INTO schema_versions (version, applied) VALUES (" +
+                             std::to_string(version) + ", " + std::to_string(clock.WallMicros()) +
+                             "); COMMIT;";
     const Status applied = Execute(database, step.c_str());
     if (!applied) {
       (void)Execute(database, "ROLLBACK");

@@ -11,18 +11,21 @@ namespace {
 
 // The columns of each table in the order in which its reader takes them.
 #define SUBJECT_ROW "SELECT id, name, roles, host_slot, added_by, created FROM subjects "
-#define TOKEN_ROW                                                                                     \
+#define TOKEN_ROW                                                                                       \
   "SELECT id, subject, edge_digest, host_digest, custodian_digest, hint, created, expires, last_used, " \
   "revoked FROM tokens "
-#define INVITATION_ROW \
-  "SELECT id, subject, custodian_digest, token_lifetime, created, expires, redeemed, revoked FROM invitations "
-#define GRANT_ROW                                                                                           \
-  "SELECT grants.id, subject, model, version, action, quota_calls, quota_period_ns, grants.created, expires, " \
+#define INVITATION_ROW                                                                              \
+  "SELECT id, subject, custodian_digest, token_lifetime, created, expires, redeemed, revoked FROM " \
+  "invitations "
+#define GRANT_ROW                                                                                     \
+  "SELECT grants.id, subject, model, version, action, quota_calls, quota_period_ns, grants.created, " \
+  "expires, "                                                                                         \
   "revoked FROM grants "
 #define MODEL_ROW "SELECT id, owner, name, default_version, created FROM models "
-#define VERSION_ROW                                                                                          \
-  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "           \
-  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created FROM versions "
+#define VERSION_ROW                                                                                         \
+  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "         \
+  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created FROM " \
+  "versions "
 
 Error DamagedRow(std::string_view table) {
   return Error::DataLoss("the catalog holds a damaged row in " + std::string(table) +
@@ -36,7 +39,8 @@ Result<Subject> ReadSubject(Statement& row) {
   subject.added_by = row.IdOrNil(4);
   subject.created_micros = row.Integer(5);
   constexpr access::Roles kAll = access::kLearner | access::kOwner | access::kOperator;
-  if (row.damaged() || subject.roles == 0 || (subject.roles & ~kAll) != 0) return Fail(DamagedRow("subjects"));
+  if (row.damaged() || subject.roles == 0 || (subject.roles & ~kAll) != 0)
+    return Fail(DamagedRow("subjects"));
   return subject;
 }
 
@@ -71,7 +75,8 @@ Result<Grant> ReadGrant(Statement& row) {
   const auto calls = row.IntegerOrNull(5);
   const auto period = row.IntegerOrNull(6);
   if (calls && period)
-    grant.quota = access::Quota{.calls = static_cast<uint32_t>(*calls), .period_ns = static_cast<uint64_t>(*period)};
+    grant.quota =
+        access::Quota{.calls = static_cast<uint32_t>(*calls), .period_ns = static_cast<uint64_t>(*period)};
   grant.created_micros = row.Integer(7);
   grant.expires_micros = row.Integer(8);
   grant.revoked_micros = row.Integer(9);
@@ -174,7 +179,8 @@ class SqliteCatalog final : public Catalog {
     return One(find, ReadToken);
   }
   Status EachToken(const std::optional<Uuid>& subject, const Visitor<Token>& visit) const override {
-    GC_TRY(Statement list, Prepare(subject ? TOKEN_ROW "WHERE subject = ? ORDER BY rowid" : TOKEN_ROW "ORDER BY rowid"));
+    GC_TRY(Statement list,
+           Prepare(subject ? TOKEN_ROW "WHERE subject = ? ORDER BY rowid" : TOKEN_ROW "ORDER BY rowid"));
     if (subject) list.Bind(*subject);
     return Each(list, ReadToken, visit);
   }
@@ -222,7 +228,8 @@ class SqliteCatalog final : public Catalog {
     return One(find, ReadModel);
   }
   Status EachModel(const std::optional<Uuid>& owner, const Visitor<Model>& visit) const override {
-    GC_TRY(Statement list, Prepare(owner ? MODEL_ROW "WHERE owner = ? ORDER BY rowid" : MODEL_ROW "ORDER BY rowid"));
+    GC_TRY(Statement list,
+           Prepare(owner ? MODEL_ROW "WHERE owner = ? ORDER BY rowid" : MODEL_ROW "ORDER BY rowid"));
     if (owner) list.Bind(*owner);
     return Each(list, ReadModel, visit);
   }
@@ -243,8 +250,9 @@ class SqliteCatalog final : public Catalog {
     return versions;
   }
   Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const override {
-    GC_TRY(Statement list,
-           Prepare("SELECT path, bytes, sha256, is_graph FROM version_files WHERE version = ? ORDER BY path"));
+    GC_TRY(
+        Statement list,
+        Prepare("SELECT path, bytes, sha256, is_graph FROM version_files WHERE version = ? ORDER BY path"));
     list.Bind(version);
     std::vector<VersionFile> files;
     GC_TRY_VOID(Each<VersionFile>(list, ReadFile, [&](const VersionFile& file) {
@@ -255,8 +263,9 @@ class SqliteCatalog final : public Catalog {
   }
 
   Result<bool> BlobIsUsed(const Digest& sha256) const override {
-    GC_TRY(Statement find, Prepare("SELECT 1 FROM version_files JOIN versions ON versions.id = version_files.version "
-                                   "WHERE version_files.sha256 = ? AND state <> ? LIMIT 1"));
+    GC_TRY(Statement find,
+           Prepare("SELECT 1 FROM version_files JOIN versions ON versions.id = version_files.version "
+                   "WHERE version_files.sha256 = ? AND state <> ? LIMIT 1"));
     find.Bind(sha256).Bind(static_cast<int64_t>(VersionState::kErased));
     return find.Step();
   }
@@ -317,7 +326,8 @@ class SqliteCatalog final : public Catalog {
     GC_TRY(const bool row, ask.Step());
     if (!row || (!fine.empty() && ask.Text(0) == fine)) return Ok();
     return Fail(Error::DataLoss("the catalog is damaged: " + std::string(check) + " says " +
-                                Printable(ask.Text(0)) + "; restore a backup (glasscase-custodian --restore)"));
+                                Printable(ask.Text(0)) +
+                                "; restore a backup (glasscase-custodian --restore)"));
   }
 
   Connection connection_;
@@ -328,7 +338,8 @@ Result<Database> OpenDatabase(const std::string& path, int flags) {
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &opened, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(opened);
-  if (code != SQLITE_OK) return Fail(SqliteError(database.get(), "cannot open the catalog " + Printable(path)));
+  if (code != SQLITE_OK)
+    return Fail(SqliteError(database.get(), "cannot open the catalog " + Printable(path)));
   sqlite3_extended_result_codes(database.get(), 1);
   sqlite3_busy_timeout(database.get(), 2'000);
   return database;
@@ -362,8 +373,10 @@ Status CheckApplication(sqlite3* database) {
 
 }  // namespace
 
-Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, const Clock& clock, SqliteOptions options) {
-  GC_TRY(Database database, OpenDatabase(path, SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)));
+Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, const Clock& clock,
+                                                   SqliteOptions options) {
+  GC_TRY(Database database,
+         OpenDatabase(path, SQLITE_OPEN_READWRITE | (options.create ? SQLITE_OPEN_CREATE : 0)));
   GC_TRY_VOID(CheckApplication(database.get()));
   GC_TRY_VOID(Configure(database.get()));
   GC_TRY_VOID(BringSchemaForward(database.get(), clock));

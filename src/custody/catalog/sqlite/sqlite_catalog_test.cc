@@ -16,7 +16,8 @@ namespace {
 
 class SqliteFixture final : public CatalogFixture {
  public:
-  SqliteFixture() : folder(std::filesystem::temp_directory_path() / ("gc-catalog-" + Uuid::Random().ToString())) {
+  SqliteFixture()
+      : folder(std::filesystem::temp_directory_path() / ("gc-catalog-" + Uuid::Random().ToString())) {
     std::filesystem::create_directory(folder);
   }
   ~SqliteFixture() override { std::filesystem::remove_all(folder); }
@@ -30,7 +31,8 @@ class SqliteFixture final : public CatalogFixture {
     sqlite3* database = nullptr;
     ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
     char* error = nullptr;
-    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << (error ? error : "");
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK)
+        << (error ? error : "");
     sqlite3_free(error);
     sqlite3_close(database);
   }
@@ -67,7 +69,8 @@ TEST(SqliteCatalogTest, DamagedRowsStopTheStart) {
   const char* const damages[] = {
       "PRAGMA ignore_check_constraints=ON; UPDATE subjects SET roles = 64",
       "PRAGMA ignore_check_constraints=ON; UPDATE subjects SET id = x'00'",
-      "INSERT INTO tokens VALUES (zeroblob(16), zeroblob(16), zeroblob(32), zeroblob(32), zeroblob(32), '', 0, 0, 0, 0)",
+      "INSERT INTO tokens VALUES (zeroblob(16), zeroblob(16), zeroblob(32), zeroblob(32), zeroblob(32), '', "
+      "0, 0, 0, 0)",
   };
   for (const char* damage : damages) {
     SqliteFixture fixture;
@@ -132,8 +135,8 @@ TEST(SqliteCatalogTest, BackUpIsOneFileAsOfOneMoment) {
 
 TEST(RowTextTest, DamagedDescriptionsAreRefused) {
   EXPECT_TRUE(TensorsFromText("FP32 [] a b\n"));
-  for (const char* text : {"FP32 [] x", "FP33 [] x\n", "FP32 [1,] x\n", "FP32 [-2] x\n", "FP32 1 x\n", "FP32\n",
-                           "FP32 [] x\\\n", "FP32 [1;2] x\n"})
+  for (const char* text : {"FP32 [] x", "FP33 [] x\n", "FP32 [1,] x\n", "FP32 [-2] x\n", "FP32 1 x\n",
+                           "FP32\n", "FP32 [] x\\\n", "FP32 [1;2] x\n"})
     EXPECT_FALSE(TensorsFromText(text)) << text;
 }
 

@@ -12,18 +12,24 @@ std::optional<int64_t> AsInteger(const std::optional<uint32_t>& value) {
 
 class SqliteTransaction final : public Transaction {
  public:
-  explicit SqliteTransaction(Connection& connection) : connection_(connection) { connection_.in_transaction = true; }
+  explicit SqliteTransaction(Connection& connection) : connection_(connection) {
+    connection_.in_transaction = true;
+  }
   ~SqliteTransaction() override {
     if (committed_) return;
     // A full disk may have rolled it back already.
-    if (sqlite3_get_autocommit(connection_.database.get()) == 0) (void)Execute(connection_.database.get(), "ROLLBACK");
+    if (sqlite3_get_autocommit(connection_.database.get()) == 0)
+      (void)Execute(connection_.database.get(), "ROLLBACK");
     connection_.in_transaction = false;
   }
 
   Status InsertSubject(const Subject& subject) override {
     GC_TRY(Statement insert, Prepare("INSERT INTO subjects (id, name, roles, host_slot, added_by, created) "
                                      "VALUES (?, ?, ?, ?, ?, ?)"));
-    insert.Bind(subject.id).Bind(subject.name).Bind(int64_t{subject.roles}).Bind(AsInteger(subject.host_slot));
+    insert.Bind(subject.id)
+        .Bind(subject.name)
+        .Bind(int64_t{subject.roles})
+        .Bind(AsInteger(subject.host_slot));
     insert.BindIdOrNull(subject.added_by).Bind(subject.created_micros);
     return insert.Run();
   }
@@ -35,11 +41,15 @@ class SqliteTransaction final : public Transaction {
   }
 
   Status InsertToken(const Token& token) override {
-    GC_TRY(Statement insert,
-           Prepare("INSERT INTO tokens (id, subject, edge_digest, host_digest, custodian_digest, hint, created, "
-                   "expires, last_used, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    GC_TRY(
+        Statement insert,
+        Prepare("INSERT INTO tokens (id, subject, edge_digest, host_digest, custodian_digest, hint, created, "
+                "expires, last_used, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     insert.Bind(token.id).Bind(token.subject).Bind(token.edge_digest).Bind(token.host_digest);
-    insert.Bind(token.custodian_digest).Bind(token.hint).Bind(token.created_micros).Bind(token.expires_micros);
+    insert.Bind(token.custodian_digest)
+        .Bind(token.hint)
+        .Bind(token.created_micros)
+        .Bind(token.expires_micros);
     insert.Bind(token.last_used_micros).Bind(token.revoked_micros);
     return insert.Run();
   }
@@ -55,10 +65,13 @@ class SqliteTransaction final : public Transaction {
   }
 
   Status InsertInvitation(const Invitation& invitation) override {
-    GC_TRY(Statement insert, Prepare("INSERT INTO invitations (id, subject, custodian_digest, token_lifetime, "
-                                     "created, expires, redeemed, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
+    GC_TRY(Statement insert,
+           Prepare("INSERT INTO invitations (id, subject, custodian_digest, token_lifetime, "
+                   "created, expires, redeemed, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"));
     insert.Bind(invitation.id).Bind(invitation.subject).Bind(invitation.custodian_digest);
-    insert.Bind(invitation.token_lifetime_micros).Bind(invitation.created_micros).Bind(invitation.expires_micros);
+    insert.Bind(invitation.token_lifetime_micros)
+        .Bind(invitation.created_micros)
+        .Bind(invitation.expires_micros);
     insert.Bind(invitation.redeemed_micros).Bind(invitation.revoked_micros);
     return insert.Run();
   }
@@ -71,16 +84,23 @@ class SqliteTransaction final : public Transaction {
   }
 
   Status InsertGrant(const Grant& grant) override {
-    GC_TRY(Statement insert,
-           Prepare("INSERT INTO grants (id, subject, model, version, action, quota_calls, quota_period_ns, created, "
-                   "expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-    insert.Bind(grant.id).Bind(grant.subject).Bind(grant.model).BindIdOrNull(grant.version).Bind(grant.action);
+    GC_TRY(
+        Statement insert,
+        Prepare(
+            "INSERT INTO grants (id, subject, model, version, action, quota_calls, quota_period_ns, created, "
+            "expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    insert.Bind(grant.id)
+        .Bind(grant.subject)
+        .Bind(grant.model)
+        .BindIdOrNull(grant.version)
+        .Bind(grant.action);
     BindQuota(insert, grant.quota);
     insert.Bind(grant.created_micros).Bind(grant.expires_micros).Bind(grant.revoked_micros);
     return insert.Run();
   }
 
-  Status SetGrantTerms(const Uuid& id, const std::optional<access::Quota>& quota, int64_t expires_micros) override {
+  Status SetGrantTerms(const Uuid& id, const std::optional<access::Quota>& quota,
+                       int64_t expires_micros) override {
     GC_TRY(Statement update,
            Prepare("UPDATE grants SET quota_calls = ?, quota_period_ns = ?, expires = ? WHERE id = ?"));
     BindQuota(update, quota);
@@ -108,13 +128,19 @@ class SqliteTransaction final : public Transaction {
 
   Status InsertVersion(const Version& version, const std::vector<VersionFile>& files) override {
     GC_TRY(Statement insert,
-           Prepare("INSERT INTO versions (id, model, label, state, note, faults, sha256, manifest_digest, bytes, "
-                   "inputs, outputs, rows_independent, rows_reason, producer, runtime_version, parameters, card, "
-                   "published_by, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+           Prepare(
+               "INSERT INTO versions (id, model, label, state, note, faults, sha256, manifest_digest, bytes, "
+               "inputs, outputs, rows_independent, rows_reason, producer, runtime_version, parameters, card, "
+               "published_by, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     insert.Bind(version.id).Bind(version.model).Bind(version.label).Bind(static_cast<int64_t>(version.state));
-    insert.Bind(version.note).Bind(int64_t{version.faults}).Bind(version.sha256).Bind(version.manifest_digest);
+    insert.Bind(version.note)
+        .Bind(int64_t{version.faults})
+        .Bind(version.sha256)
+        .Bind(version.manifest_digest);
     insert.Bind(static_cast<int64_t>(version.bytes)).Bind(TensorsToText(version.inputs));
-    insert.Bind(TensorsToText(version.outputs)).Bind(int64_t{version.rows_independent}).Bind(version.rows_reason);
+    insert.Bind(TensorsToText(version.outputs))
+        .Bind(int64_t{version.rows_independent})
+        .Bind(version.rows_reason);
     insert.Bind(version.producer).Bind(version.runtime_version).Bind(version.parameters).Bind(version.card);
     insert.Bind(version.published_by).Bind(version.created_micros);
     GC_TRY_VOID(insert.Run());
@@ -168,8 +194,9 @@ class SqliteTransaction final : public Transaction {
   }
 
   Status InsertFile(const Uuid& version, const VersionFile& file) {
-    GC_TRY(Statement insert,
-           Prepare("INSERT INTO version_files (version, path, bytes, sha256, is_graph) VALUES (?, ?, ?, ?, ?)"));
+    GC_TRY(
+        Statement insert,
+        Prepare("INSERT INTO version_files (version, path, bytes, sha256, is_graph) VALUES (?, ?, ?, ?, ?)"));
     insert.Bind(version).Bind(file.path).Bind(static_cast<int64_t>(file.bytes)).Bind(file.sha256);
     insert.Bind(int64_t{file.is_graph});
     return insert.Run();

@@ -25,8 +25,8 @@ Status Execute(sqlite3* database, const char* sql);
 
 class StatementCache;
 
-// A prepared statement in use; goes back to its cache when destroyed. Bind in the order of the question marks,
-// then Step until it gives false.
+// A prepared statement in use; goes back to its cache when destroyed. Bind in the order of the question
+// marks, then Step until it gives false.
 class Statement {
  public:
   Statement(StatementCache* cache, const char* sql, sqlite3_stmt* statement)

@@ -72,6 +72,10 @@ class CallChannel {
   int wake_fd() const;
   bool PrepareToSleep();
   void Awake();
+  // Takes PrepareToSleep back without looking at the eventfd: for a loop that was woken by something else and
+  // calls Awake when the eventfd is readable. (The peer may take the flag and write a moment later, so the
+  // flag does not tell whether there is something to clear.)
+  void StayAwake();
 
  private:
   struct Ring;

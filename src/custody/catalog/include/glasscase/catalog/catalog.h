@@ -35,7 +35,8 @@ class Transaction {
   virtual Status RevokeInvitation(const Uuid& id, int64_t when_micros) = 0;
 
   virtual Status InsertGrant(const Grant& grant) = 0;
-  virtual Status SetGrantTerms(const Uuid& id, const std::optional<access::Quota>& quota, int64_t expires_micros) = 0;
+  virtual Status SetGrantTerms(const Uuid& id, const std::optional<access::Quota>& quota,
+                               int64_t expires_micros) = 0;
   virtual Status RevokeGrant(const Uuid& id, int64_t when_micros) = 0;
 
   virtual Status InsertModel(const Model& model) = 0;

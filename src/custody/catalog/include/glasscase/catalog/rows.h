@@ -16,7 +16,7 @@ namespace glasscase::catalog {
 
 struct Subject {
   Uuid id{};
-  std::string name{};                   // unique
+  std::string name{};  // unique
   access::Roles roles = access::kLearner;
   std::optional<uint32_t> host_slot{};  // which host runs this owner's models; unique, never reused
   Uuid added_by{};                      // nil: `glasscase init`
@@ -29,8 +29,8 @@ struct Token {
   Uuid subject{};
   Digest edge_digest{};
   Digest host_digest{};
-  Digest custodian_digest{};          // unique
-  std::string hint{};                   // the last four characters
+  Digest custodian_digest{};  // unique
+  std::string hint{};         // the last four characters
   int64_t created_micros = 0;
   int64_t expires_micros = 0;
   int64_t last_used_micros = 0;
@@ -52,7 +52,7 @@ struct Grant {
   Uuid id{};
   Uuid subject{};
   Uuid model{};
-  Uuid version{};                       // nil: the default version, now and later
+  Uuid version{};  // nil: the default version, now and later
   std::string action = "predict";
   std::optional<access::Quota> quota{};
   int64_t created_micros = 0;
@@ -63,8 +63,8 @@ struct Grant {
 struct Model {
   Uuid id{};
   Uuid owner{};
-  std::string name{};                   // unique for its owner
-  Uuid default_version{};               // nil: the newest that is published
+  std::string name{};      // unique for its owner
+  Uuid default_version{};  // nil: the newest that is published
   int64_t created_micros = 0;
 };
 
@@ -74,27 +74,27 @@ enum class VersionState : uint8_t { kPublished = 1, kRetired = 2, kErased = 3, k
 struct Version {
   Uuid id{};
   Uuid model{};
-  std::string label{};                  // unique in its model, and never used again
+  std::string label{};  // unique in its model, and never used again
   VersionState state = VersionState::kPublished;
-  std::string note{};                   // why disabled, or when retired or erased
-  uint32_t faults = 0;                // how often it cost its host the life
-  Digest sha256{};                    // what is shown: the only file's, or the manifest's
-  Digest manifest_digest{};           // api/formats/manifest.md
-  uint64_t bytes = 0;                 // of all files
+  std::string note{};        // why disabled, or when retired or erased
+  uint32_t faults = 0;       // how often it cost its host the life
+  Digest sha256{};           // what is shown: the only file's, or the manifest's
+  Digest manifest_digest{};  // api/formats/manifest.md
+  uint64_t bytes = 0;        // of all files
   std::vector<TensorSpec> inputs{};
   std::vector<TensorSpec> outputs{};
   bool rows_independent = false;
-  std::string rows_reason{};            // why not
+  std::string rows_reason{};  // why not
   std::string producer{};
-  std::string runtime_version{};        // of the inference runtime that loaded it at inspection
+  std::string runtime_version{};  // of the inference runtime that loaded it at inspection
   int64_t parameters = 0;
-  std::string card{};                   // Markdown
-  Uuid published_by{};                  // subject
+  std::string card{};   // Markdown
+  Uuid published_by{};  // subject
   int64_t created_micros = 0;
 };
 
 struct VersionFile {
-  std::string path{};                   // relative
+  std::string path{};  // relative
   uint64_t bytes = 0;
   Digest sha256{};
   bool is_graph = false;
@@ -104,8 +104,8 @@ struct VersionFile {
 
 struct Counts {
   uint32_t subjects = 0;
-  uint32_t tokens = 0;                // neither revoked nor expired
-  uint32_t grants = 0;                // neither revoked nor expired
+  uint32_t tokens = 0;  // neither revoked nor expired
+  uint32_t grants = 0;  // neither revoked nor expired
   uint32_t models = 0;
 };
 

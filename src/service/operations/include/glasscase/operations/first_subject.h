@@ -1,5 +1,5 @@
-// The first subject of an installation, and a new token for it: what `glasscase init` needs while no custodian
-// serves.
+// The first subject of an installation, and a new token for it: what `glasscase init` needs while no
+// custodian serves.
 #pragma once
 
 #include <string>

@@ -30,9 +30,9 @@ struct PeerId {
 class Supervisor {
  public:
   virtual ~Supervisor() = default;
-  virtual void NeedHost(uint32_t slot) = 0;     // asking again is fine
-  virtual void Kill(const PeerId& peer) = 0;    // the peer may be gone already
-  virtual void Inspect(uint32_t number) = 0;    // a link to inspector `number`, please
+  virtual void NeedHost(uint32_t slot) = 0;   // asking again is fine
+  virtual void Kill(const PeerId& peer) = 0;  // the peer may be gone already
+  virtual void Inspect(uint32_t number) = 0;  // a link to inspector `number`, please
   virtual void Stop() = 0;
 };
 
@@ -48,9 +48,9 @@ struct Parts {
 
 struct Settings {
   Fd audit_directory;
-  std::string version;                                    // of the program, for `glasscase status`
-  process::Confinement confinement;                       // the custodian's own
-  std::function<std::string_view(uint16_t)> route_name;   // of the routes of edges and hosts, from 1000 on
+  std::string version;                                   // of the program, for `glasscase status`
+  process::Confinement confinement;                      // the custodian's own
+  std::function<std::string_view(uint16_t)> route_name;  // of the routes of edges and hosts, from 1000 on
 };
 
 // One thread: the loop's.

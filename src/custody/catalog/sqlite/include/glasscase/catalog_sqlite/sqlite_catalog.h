@@ -11,13 +11,14 @@
 namespace glasscase::catalog {
 
 struct SqliteOptions {
-  bool create = false;       // make the file when it is missing; otherwise NotFound
-  bool read_whole = true;    // read and check every row (integrity, references, values) before the first use
+  bool create = false;     // make the file when it is missing; otherwise NotFound
+  bool read_whole = true;  // read and check every row (integrity, references, values) before the first use
 };
 
 // Brings an older schema forward. FailedPrecondition when the file was written by a newer Glasscase, DataLoss
 // when it is damaged. `clock` outlives the catalog.
-Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, const Clock& clock, SqliteOptions options = {});
+Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, const Clock& clock,
+                                                   SqliteOptions options = {});
 
 // Copies a catalog that may be in use into a new file, as of one moment.
 Status BackUpSqliteCatalog(const std::string& from, const std::string& to);
