@@ -20,7 +20,7 @@ namespace {
 
 using namespace glasscase;
 
-constexpr uint32_t kFirstHostUser = 10;      // user_offset of slot 0
+constexpr uint32_t kFirstHostUser = 10;  // user_offset of slot 0
 constexpr uint64_t kOpenFilesMax = 256;
 
 [[noreturn]] void Die(const std::string& what, const Error& error) {
@@ -37,13 +37,16 @@ int main(int argc, char** argv) {
   CLI::App app("Runs one owner's models. Started by glasscased, not by hand.");
   app.add_option("--slot", options.slot, "number of this host")->required();
   app.add_option("--memory", options.memory_bytes, "bytes that it may use");
-  app.add_option("--threads", options.threads, "threads for one run of a larger model")->check(CLI::Range(1, 1024));
-  app.add_option("--call-deadline-ms", options.call_deadline_ms, "longest time for one call")->check(CLI::Range(1, 3'600'000));
+  app.add_option("--threads", options.threads, "threads for one run of a larger model")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--call-deadline-ms", options.call_deadline_ms, "longest time for one call")
+      ->check(CLI::Range(1, 3'600'000));
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGINT, SIG_IGN);  // the terminal's Ctrl-C is the supervisor's to handle
 
   // Nothing foreign has been read yet, and no thread made.
-  if (const Status warm = inference::WarmUpOnnxRuntime(); !warm) Die("ONNX Runtime does not start", warm.error());
+  if (const Status warm = inference::WarmUpOnnxRuntime(); !warm)
+    Die("ONNX Runtime does not start", warm.error());
   auto confinement = process::Confine({.syscalls = process::SyscallProfile::kHost,
                                        .user_offset = kFirstHostUser + options.slot,
                                        .memory_bytes_max = options.memory_bytes,
@@ -54,7 +57,8 @@ int main(int argc, char** argv) {
   auto engine = inference::MakeOnnxRuntimeEngine({.threads = options.threads});
   if (!engine) Die("ONNX Runtime does not start", engine.error());
   const SystemClock clock;
-  hosting::Host host(std::move(options), **engine, clock, Fd(process::kLifelineFd), [](int status) { ::_exit(status); });
+  hosting::Host host(std::move(options), **engine, clock, Fd(process::kLifelineFd),
+                     [](int status) { ::_exit(status); });
   host.Run();
   ::_exit(0);  // a run under way would hold up the destructors
 }

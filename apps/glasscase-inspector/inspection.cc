@@ -20,7 +20,8 @@ bool MayBeSame(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
   return true;
 }
 
-Status Compare(std::string_view what, const std::vector<TensorSpec>& ours, const std::vector<TensorSpec>& engines) {
+Status Compare(std::string_view what, const std::vector<TensorSpec>& ours,
+               const std::vector<TensorSpec>& engines) {
   const std::string kind(what);
   if (ours.size() != engines.size()) {
     return Fail(Error::InvalidArgument("the file declares " + std::to_string(ours.size()) + " " + kind +
@@ -38,13 +39,14 @@ Status Compare(std::string_view what, const std::vector<TensorSpec>& ours, const
   return Ok();
 }
 
-Status Inspect(const rpc::InspectJob& job, std::span<const Fd> fds, inference::Engine& engine, uint64_t bytes_max,
-               rpc::InspectReport& report) {
+Status Inspect(const rpc::InspectJob& job, std::span<const Fd> fds, inference::Engine& engine,
+               uint64_t bytes_max, rpc::InspectReport& report) {
   GC_TRY(const std::vector<hosting::FileClaim> claims, hosting::ReadClaims(job.files()));
   GC_TRY(const hosting::ModelFiles files, hosting::ModelFiles::Copy(claims, fds, std::nullopt, bytes_max));
   const std::vector<inference::ExternalFile> external = files.external();
   std::vector<onnx::ExternalFile> onnx_files;
-  for (const inference::ExternalFile& file : external) onnx_files.push_back({.path = file.path, .bytes = file.bytes});
+  for (const inference::ExternalFile& file : external)
+    onnx_files.push_back({.path = file.path, .bytes = file.bytes});
   GC_TRY(const onnx::Description description, onnx::Inspect(files.graph(), onnx_files, onnx::Limits{}));
   {
     auto model = engine.Load(files.graph(), external);
@@ -63,8 +65,8 @@ Status Inspect(const rpc::InspectJob& job, std::span<const Fd> fds, inference::E
 
 }  // namespace
 
-rpc::InspectReport InspectFiles(const rpc::InspectJob& job, std::span<const Fd> fds, inference::Engine& engine,
-                                uint64_t bytes_max) {
+rpc::InspectReport InspectFiles(const rpc::InspectJob& job, std::span<const Fd> fds,
+                                inference::Engine& engine, uint64_t bytes_max) {
   rpc::InspectReport report;
   report.set_runtime_version(engine.version());
   const Status status = Inspect(job, fds, engine, bytes_max, report);

@@ -57,7 +57,8 @@ TEST_F(InspectionTest, ExternalDataAreReadWithIt) {
   const float weights[2] = {2, 3};
   Add("weights/w.bin", {reinterpret_cast<const char*>(weights), sizeof weights}, false);
   const rpc::InspectReport report =
-      Inspect(Model(Graph({Node("scale", "Mul", {"x", "w"}, {"y"})}, {ExternalInitializer("w", kFloat, {2}, "weights/w.bin", 0, 8)},
+      Inspect(Model(Graph({Node("scale", "Mul", {"x", "w"}, {"y"})},
+                          {ExternalInitializer("w", kFloat, {2}, "weights/w.bin", 0, 8)},
                           {ValueInfo("x", kFloat, {-1, 2})}, {ValueInfo("y", kFloat, {-1, 2})})));
   EXPECT_EQ(report.code(), 0U) << report.message();
 }
@@ -66,7 +67,8 @@ TEST_F(InspectionTest, WhatOnlyTheEngineNoticesIsRefusedInOneLine) {
   using namespace inference::testing;
   // Each dimension is plausible alone; together they cannot be multiplied.
   const rpc::InspectReport report =
-      Inspect(Model(Graph({Node("product", "MatMul", {"x", "w"}, {"y"})}, {Initializer<float>("w", kFloat, {3, 2}, {1, 2, 3, 4, 5, 6})},
+      Inspect(Model(Graph({Node("product", "MatMul", {"x", "w"}, {"y"})},
+                          {Initializer<float>("w", kFloat, {3, 2}, {1, 2, 3, 4, 5, 6})},
                           {ValueInfo("x", kFloat, {-1, 4})}, {ValueInfo("y", kFloat, {-1, 2})})));
   EXPECT_EQ(report.code(), static_cast<uint32_t>(Code::kInvalidArgument));
   EXPECT_THAT(report.message(), HasSubstr("product"));
@@ -78,7 +80,8 @@ TEST_F(InspectionTest, GarbageIsInvalidArgument) {
 }
 
 TEST_F(InspectionTest, FilesBeyondTheLimitAreRefused) {
-  EXPECT_EQ(Inspect(inference::testing::MlpModel({64, 96, 10}), 100).code(), static_cast<uint32_t>(Code::kResourceExhausted));
+  EXPECT_EQ(Inspect(inference::testing::MlpModel({64, 96, 10}), 100).code(),
+            static_cast<uint32_t>(Code::kResourceExhausted));
 }
 
 }  // namespace

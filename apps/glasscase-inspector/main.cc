@@ -1,5 +1,5 @@
-// glasscase-inspector: opens the files of one model that is not published yet, says what they are, and ends. Whatever
-// they do to this process, it holds nothing and reaches nobody. Started by glasscased.
+// glasscase-inspector: opens the files of one model that is not published yet, says what they are, and ends.
+// Whatever they do to this process, it holds nothing and reaches nobody. Started by glasscased.
 #include <poll.h>
 #include <unistd.h>
 
@@ -59,7 +59,8 @@ void Serve(process::FrameSocket& custodian, inference::Engine& engine) {
       rpc::FromCustodian message;
       if (report || !message.ParseFromString(frame.payload) || !message.has_inspect()) return;
       rpc::ToCustodian answer;
-      *answer.mutable_inspect_report() = inspector::InspectFiles(message.inspect(), frame.fds, engine, kMemoryBytes);
+      *answer.mutable_inspect_report() =
+          inspector::InspectFiles(message.inspect(), frame.fds, engine, kMemoryBytes);
       report = answer.SerializeAsString();
     });
     if (!report && !received) Die("the custodian is gone", received.error());
@@ -76,7 +77,8 @@ void Serve(process::FrameSocket& custodian, inference::Engine& engine) {
 int main() {
   InitLog("glasscase-inspector");
   std::signal(SIGINT, SIG_IGN);
-  if (const Status warm = inference::WarmUpOnnxRuntime(); !warm) Die("ONNX Runtime does not start", warm.error());
+  if (const Status warm = inference::WarmUpOnnxRuntime(); !warm)
+    Die("ONNX Runtime does not start", warm.error());
   auto engine = inference::MakeOnnxRuntimeEngine({.threads = 1});
   if (!engine) Die("ONNX Runtime does not start", engine.error());
   const auto confinement = process::Confine({.syscalls = process::SyscallProfile::kInspector,
@@ -85,7 +87,9 @@ int main() {
                                              .open_files_max = kOpenFilesMax,
                                              .cpu_seconds_max = kCpuSeconds});
   if (!confinement) Die("cannot give up rights", confinement.error());
-  if (const Status ready = process::SendLifeline(process::kLifelineFd, {.type = process::LifelineMessage::Type::kReady}); !ready) {
+  if (const Status ready =
+          process::SendLifeline(process::kLifelineFd, {.type = process::LifelineMessage::Type::kReady});
+      !ready) {
     Die("the supervisor is gone", ready.error());
   }
   process::FrameSocket custodian(ReceiveLink(), {});

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import requests
@@ -20,12 +21,17 @@ session = requests.Session()
 session.headers["Authorization"] = f"Bearer {os.environ['GLASSCASE_TOKEN']}"
 address = f"{server}/v2/models/{quote(model, safe='')}"
 
-metadata = session.get(address, timeout=10).json()
-wanted = metadata["inputs"][0]
+
+def read(response: requests.Response) -> Any:
+    """Gives the answer's JSON, or ends with the sentence of the refusal."""
+    if response.status_code != 200:
+        sys.exit(f"refused: {response.json()['error']}")
+    return response.json()
+
+
+wanted = read(session.get(address, timeout=10))["inputs"][0]
 body = {"inputs": [{"name": wanted["name"], "datatype": wanted["datatype"], "shape": [1, len(row)], "data": row}]}
 
-answer = session.post(f"{address}/infer", json=body, timeout=10)
-if answer.status_code != 200:
-    sys.exit(f"refused: {answer.json()['error']}")
-for output in answer.json()["outputs"]:
+answer = read(session.post(f"{address}/infer", json=body, timeout=10))
+for output in answer["outputs"]:
     print(output["name"], output["data"])

@@ -1,4 +1,5 @@
-// A small vocabulary for tests that make models: TestModel().Input("x", {"n", 4}).Node("Relu", {"x"}, {"y"})...
+// A small vocabulary for tests that make models: TestModel().Input("x", {"n", 4}).Node("Relu", {"x"},
+// {"y"})...
 #pragma once
 
 #include <cstring>
@@ -20,7 +21,8 @@ using Names = std::vector<std::string>;
 // A number, a name, or "" for a dimension without either.
 using TestDim = std::variant<int, const char*>;
 
-inline void SetType(ValueInfoProto& info, const std::string& name, const std::vector<TestDim>& dims, int type) {
+inline void SetType(ValueInfoProto& info, const std::string& name, const std::vector<TestDim>& dims,
+                    int type) {
   info.set_name(name);
   auto* tensor = info.mutable_type()->mutable_tensor_type();
   tensor->set_elem_type(type);
@@ -62,7 +64,8 @@ class TestNode {
     *Add(name, AttributeProto::GRAPH).mutable_g() = graph;
     return *this;
   }
-  TestNode& Reference(const std::string& name, const std::string& of_function, AttributeProto::AttributeType type) {
+  TestNode& Reference(const std::string& name, const std::string& of_function,
+                      AttributeProto::AttributeType type) {
     Add(name, type).set_ref_attr_name(of_function);
     return *this;
   }
@@ -112,7 +115,8 @@ class TestModel {
     SetType(*graph().add_input(), name, dims, type);
     return *this;
   }
-  TestModel& Output(const std::string& name, const std::vector<TestDim>& dims, int type = TensorProto::FLOAT) {
+  TestModel& Output(const std::string& name, const std::vector<TestDim>& dims,
+                    int type = TensorProto::FLOAT) {
     SetType(*graph().add_output(), name, dims, type);
     return *this;
   }
@@ -167,7 +171,9 @@ class TestModel {
 };
 
 // "ok", or the refusal.
-inline std::string Verdict(const Result<Description>& result) { return result ? "ok" : result.error().message(); }
+inline std::string Verdict(const Result<Description>& result) {
+  return result ? "ok" : result.error().message();
+}
 inline std::string Verdict(const TestModel& model) { return Verdict(model.Inspect()); }
 
 // "apart", why not, or that the file was refused.

@@ -19,7 +19,8 @@ bool IsReserved(std::string_view domain) {
 
 class CallWalk {
  public:
-  CallWalk(const ContentsOfFunctions& functions, const Limits& limits) : functions_(functions), limits_(limits) {}
+  CallWalk(const ContentsOfFunctions& functions, const Limits& limits)
+      : functions_(functions), limits_(limits) {}
 
   // The nodes of `contents` with all calls replaced.
   Result<uint64_t> Expand(const Contents& contents, uint32_t depth) {
@@ -43,7 +44,8 @@ class CallWalk {
   Result<uint64_t> ExpandFunction(const FunctionProto& function, uint32_t depth) {
     if (depth > limits_.nesting_max) return TooDeep(function);
     const auto [found, is_new] = visits_.try_emplace(&function);
-    if (found->second.open) return Refuse(FunctionLabel(function) + ": calls itself; recursive functions are not allowed");
+    if (found->second.open)
+      return Refuse(FunctionLabel(function) + ": calls itself; recursive functions are not allowed");
     if (!is_new) {
       if (depth + found->second.height > limits_.nesting_max) return TooDeep(function);
       return found->second.size;
@@ -61,7 +63,8 @@ class CallWalk {
   }
 
   tl::unexpected<Error> TooMany() const {
-    return Refuse("graph: with all functions expanded it has more than " + std::to_string(limits_.nodes_max) + " nodes");
+    return Refuse("graph: with all functions expanded it has more than " + std::to_string(limits_.nodes_max) +
+                  " nodes");
   }
   tl::unexpected<Error> TooDeep(const FunctionProto& function) const {
     return Refuse(FunctionLabel(function) + ": functions call each other more than " +
@@ -85,7 +88,8 @@ Result<Functions> Functions::Of(const ModelProto& model) {
     const std::string label = FunctionLabel(function);
     if (function.name().empty()) return Refuse(label + ": has no name");
     if (IsReserved(DomainOf(function.domain()))) {
-      return Refuse(label + ": functions of a model need a domain of their own, not one of ONNX or ONNX Runtime");
+      return Refuse(label +
+                    ": functions of a model need a domain of their own, not one of ONNX or ONNX Runtime");
     }
     const std::string key = KeyOf(function.domain(), function.name(), function.overload());
     if (!functions.by_key_.emplace(key, &function).second) return Refuse(label + ": is defined twice");

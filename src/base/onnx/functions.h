@@ -17,8 +17,8 @@ std::string FunctionLabel(const FunctionProto& function);
 // The functions of one model by domain, name and overload. The model outlives it.
 class Functions {
  public:
-  // Refuses functions without a name or domain, two of one name, and functions in the domains of ONNX and ONNX
-  // Runtime, where they would replace an operator.
+  // Refuses functions without a name or domain, two of one name, and functions in the domains of ONNX and
+  // ONNX Runtime, where they would replace an operator.
   static Result<Functions> Of(const ModelProto& model);
 
   // The function that `node` calls, or null when it is an operator.
@@ -40,8 +40,8 @@ struct Contents {
 using ContentsOfFunctions = std::unordered_map<const FunctionProto*, Contents>;
 
 // Refuses functions that call themselves, directly or through others, calls nested deeper than
-// `limits.nesting_max`, and a model that has more than `limits.nodes_max` nodes once every call is replaced by
-// the function's body.
+// `limits.nesting_max`, and a model that has more than `limits.nodes_max` nodes once every call is replaced
+// by the function's body.
 Status CheckCalls(const Contents& graph, const ContentsOfFunctions& functions, const Limits& limits);
 
 }  // namespace glasscase::onnx

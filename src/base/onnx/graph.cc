@@ -47,7 +47,7 @@ std::string TensorLabel(const TensorProto& tensor) { return "tensor " + Quoted(t
 
 // The nodes of one graph or function and the names that are known in it.
 struct GraphChecker::Body {
-  std::string label;                                 // "graph", "subgraph", function "f"
+  std::string label;  // "graph", "subgraph", function "f"
   const Nodes* nodes = nullptr;
   std::unordered_map<std::string_view, int> makers;  // name to the node that makes it, or kGiven
   std::vector<std::string_view> results;
@@ -101,7 +101,8 @@ struct GraphChecker::Body {
       }
     }
     if (ordered == waiting_for.size()) return Ok();
-    const auto stuck = std::find_if(waiting_for.begin(), waiting_for.end(), [](int count) { return count != 0; });
+    const auto stuck =
+        std::find_if(waiting_for.begin(), waiting_for.end(), [](int count) { return count != 0; });
     const int index = static_cast<int>(stuck - waiting_for.begin());
     return Refuse(NodeLabel((*nodes)[index], index) + ": the nodes of this " + label +
                   " wait for each other in a cycle; this one is on it or behind it");
@@ -123,8 +124,13 @@ Result<Contents> GraphChecker::CheckModelGraph(const GraphProto& graph, const Op
 Result<Contents> GraphChecker::CheckFunction(const FunctionProto& function) {
   contents_ = {};
   in_function_ = true;
-  Body body{.label = FunctionLabel(function), .nodes = &function.node(), .makers = {}, .results = {},
-            .takes_outer_names = false, .readers = {}, .waiting_for = {}};
+  Body body{.label = FunctionLabel(function),
+            .nodes = &function.node(),
+            .makers = {},
+            .results = {},
+            .takes_outer_names = false,
+            .readers = {},
+            .waiting_for = {}};
   auto opsets = ReadOpsets(function.opset_import());
   if (!opsets) return Within(body.label, opsets.error());
   for (const std::string& input : function.input()) GC_TRY_VOID(body.Give(input, "input"));
@@ -149,8 +155,13 @@ Status GraphChecker::CheckGraph(const GraphProto& graph, const Opsets& opsets, u
   if (depth > limits_.nesting_max) {
     return Refuse("subgraph: nested more than " + std::to_string(limits_.nesting_max) + " deep");
   }
-  Body body{.label = depth == 0 && !in_function_ ? "graph" : "subgraph", .nodes = &graph.node(), .makers = {},
-            .results = {}, .takes_outer_names = depth > 0, .readers = {}, .waiting_for = {}};
+  Body body{.label = depth == 0 && !in_function_ ? "graph" : "subgraph",
+            .nodes = &graph.node(),
+            .makers = {},
+            .results = {},
+            .takes_outer_names = depth > 0,
+            .readers = {},
+            .waiting_for = {}};
   GC_TRY_VOID(CheckInitializers(graph, body));
   std::unordered_map<std::string_view, int> inputs;
   for (const ValueInfoProto& input : graph.input()) {
@@ -172,13 +183,15 @@ Status GraphChecker::CheckInitializers(const GraphProto& graph, Body& body) {
   }
   for (const SparseTensorProto& tensor : graph.sparse_initializer()) {
     GC_TRY_VOID(body.Give(tensor.values().name(), "initializer"));
-    if (auto status = tensors_.Check(tensor); !status) return Within(TensorLabel(tensor.values()), status.error());
+    if (auto status = tensors_.Check(tensor); !status)
+      return Within(TensorLabel(tensor.values()), status.error());
     parameters_ += CountElements(tensor.values().dims()).value_or(0);
   }
   return Ok();
 }
 
-Status GraphChecker::CheckBody(Body& body, const Opsets& opsets, uint32_t depth, std::vector<FreeName>& free) {
+Status GraphChecker::CheckBody(Body& body, const Opsets& opsets, uint32_t depth,
+                               std::vector<FreeName>& free) {
   GC_TRY_VOID(body.AddOutputs());
   std::unordered_map<std::string_view, int> freed;  // each name is passed outwards once
   const auto read = [&](std::string_view name, const NodeProto& node, int index, int reader) {
@@ -192,7 +205,8 @@ Status GraphChecker::CheckBody(Body& body, const Opsets& opsets, uint32_t depth,
       if (!input.empty()) read(input, node, i, i);
     }
     std::vector<FreeName> taken;
-    if (auto status = CheckSubgraphs(node, opsets, depth, taken); !status) return Within(NodeLabel(node, i), status.error());
+    if (auto status = CheckSubgraphs(node, opsets, depth, taken); !status)
+      return Within(NodeLabel(node, i), status.error());
     for (const FreeName& name : taken) read(name.name, *name.node, name.index, i);
   }
   for (const std::string_view result : body.results) {
@@ -224,19 +238,23 @@ Status GraphChecker::CheckNode(const NodeProto& node, const Opsets& opsets) {
 
 Status GraphChecker::CheckOperator(const NodeProto& node, const Opsets& opsets) {
   const std::string_view domain = DomainOf(node.domain());
-  if (functions_.HasDomain(domain)) return Refuse("domain " + Quoted(domain) + ": the model has no such function");
+  if (functions_.HasDomain(domain))
+    return Refuse("domain " + Quoted(domain) + ": the model has no such function");
   if (domain.starts_with("ai.onnx.training") || domain.starts_with("ai.onnx.preview")) {
-    return Refuse("domain " + Quoted(domain) + ": operators for training are not supported; export for inference");
+    return Refuse("domain " + Quoted(domain) +
+                  ": operators for training are not supported; export for inference");
   }
   if (NewestVersion(domain) == 0) {
-    return Refuse("domain " + Quoted(domain) + " is not known; export with operators of ai.onnx, ai.onnx.ml or " +
-                  "com.microsoft");
+    return Refuse("domain " + Quoted(domain) +
+                  " is not known; export with operators of ai.onnx, ai.onnx.ml or " + "com.microsoft");
   }
   if (domain == kMicrosoftDomain && node.op_type() == "EPContext") {
-    return Refuse("precompiled blobs for one device are not supported; publish the model they were made from");
+    return Refuse(
+        "precompiled blobs for one device are not supported; publish the model they were made from");
   }
   if (opsets.contains(domain)) return Ok();
-  return Refuse("opset_import: the model imports no version of domain " + Quoted(domain.empty() ? "ai.onnx" : domain));
+  return Refuse("opset_import: the model imports no version of domain " +
+                Quoted(domain.empty() ? "ai.onnx" : domain));
 }
 
 Status GraphChecker::CheckAttribute(const AttributeProto& attribute) {
@@ -257,7 +275,8 @@ Status GraphChecker::CheckAttribute(const AttributeProto& attribute) {
     if (auto status = tensors_.Check(tensor); !status) return Within("tensors", status.error());
   }
   if (attribute.has_sparse_tensor()) {
-    if (auto status = tensors_.Check(attribute.sparse_tensor()); !status) return Within("sparse_tensor", status.error());
+    if (auto status = tensors_.Check(attribute.sparse_tensor()); !status)
+      return Within("sparse_tensor", status.error());
   }
   for (const SparseTensorProto& tensor : attribute.sparse_tensors()) {
     if (auto status = tensors_.Check(tensor); !status) return Within("sparse_tensors", status.error());
@@ -269,7 +288,8 @@ Status GraphChecker::CheckSubgraphs(const NodeProto& node, const Opsets& opsets,
                                     std::vector<FreeName>& free) {
   for (const AttributeProto& attribute : node.attribute()) {
     if (attribute.has_g()) GC_TRY_VOID(CheckGraph(attribute.g(), opsets, depth + 1, free));
-    for (const GraphProto& graph : attribute.graphs()) GC_TRY_VOID(CheckGraph(graph, opsets, depth + 1, free));
+    for (const GraphProto& graph : attribute.graphs())
+      GC_TRY_VOID(CheckGraph(graph, opsets, depth + 1, free));
   }
   return Ok();
 }
@@ -280,7 +300,8 @@ Result<Opsets> ReadOpsets(const ::google::protobuf::RepeatedPtrField<::onnx::Ope
     const std::string_view domain = DomainOf(import.domain());
     const std::string label = "opset_import " + Quoted(domain.empty() ? "ai.onnx" : domain) + ": ";
     const int64_t newest = NewestVersion(domain);
-    if (import.version() < 1) return Refuse(label + "version " + std::to_string(import.version()) + " does not exist");
+    if (import.version() < 1)
+      return Refuse(label + "version " + std::to_string(import.version()) + " does not exist");
     if (newest != 0 && import.version() > newest) {
       return Refuse(label + "version " + std::to_string(import.version()) + " is newer than version " +
                     std::to_string(newest) + ", the newest that the runtime knows; export with that one");

@@ -36,13 +36,15 @@ class GraphChecker {
   };
   struct Body;
 
-  Status CheckGraph(const GraphProto& graph, const Opsets& opsets, uint32_t depth, std::vector<FreeName>& free);
+  Status CheckGraph(const GraphProto& graph, const Opsets& opsets, uint32_t depth,
+                    std::vector<FreeName>& free);
   Status CheckInitializers(const GraphProto& graph, Body& body);
   Status CheckBody(Body& body, const Opsets& opsets, uint32_t depth, std::vector<FreeName>& free);
   Status CheckNode(const NodeProto& node, const Opsets& opsets);
   Status CheckOperator(const NodeProto& node, const Opsets& opsets);
   Status CheckAttribute(const AttributeProto& attribute);
-  Status CheckSubgraphs(const NodeProto& node, const Opsets& opsets, uint32_t depth, std::vector<FreeName>& free);
+  Status CheckSubgraphs(const NodeProto& node, const Opsets& opsets, uint32_t depth,
+                        std::vector<FreeName>& free);
 
   const Functions& functions_;
   TensorChecker& tensors_;
@@ -52,8 +54,8 @@ class GraphChecker {
   uint64_t parameters_ = 0;
 };
 
-// The opset imports by domain; an error when a domain is given twice with different versions, or in a version that
-// ONNX Runtime 1.31 does not have.
+// The opset imports by domain; an error when a domain is given twice with different versions, or in a version
+// that ONNX Runtime 1.31 does not have.
 Result<Opsets> ReadOpsets(const ::google::protobuf::RepeatedPtrField<::onnx::OperatorSetIdProto>& imports);
 
 }  // namespace glasscase::onnx

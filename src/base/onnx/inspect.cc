@@ -30,7 +30,8 @@ Status CheckSizes(ByteSpan model, std::span<const ExternalFile> files, const Lim
   for (const ExternalFile& file : files) {
     total += file.bytes.size();
     if (file.bytes.size() > limits.total_bytes_max || total > limits.total_bytes_max) {
-      return Refuse("model: with its external data more than " + std::to_string(limits.total_bytes_max) + " bytes");
+      return Refuse("model: with its external data more than " + std::to_string(limits.total_bytes_max) +
+                    " bytes");
     }
   }
   return Ok();
@@ -59,7 +60,8 @@ Status CheckHeader(const ModelProto& model) {
 Status ReadPorts(const GraphProto& graph, const Limits& limits, Description& description) {
   std::unordered_set<std::string_view> initializers;
   for (const TensorProto& tensor : graph.initializer()) initializers.insert(tensor.name());
-  for (const SparseTensorProto& tensor : graph.sparse_initializer()) initializers.insert(tensor.values().name());
+  for (const SparseTensorProto& tensor : graph.sparse_initializer())
+    initializers.insert(tensor.values().name());
   for (const ValueInfoProto& info : graph.input()) {
     if (initializers.contains(info.name())) continue;
     if (description.inputs.size() == limits.inputs_max) {
@@ -72,7 +74,8 @@ Status ReadPorts(const GraphProto& graph, const Limits& limits, Description& des
     if (description.outputs.size() == limits.outputs_max) {
       return Refuse("graph: more than " + std::to_string(limits.outputs_max) + " outputs");
     }
-    if (!outputs.insert(info.name()).second) return Refuse(PortLabel(Direction::kOutput, info) + ": is defined twice");
+    if (!outputs.insert(info.name()).second)
+      return Refuse(PortLabel(Direction::kOutput, info) + ": is defined twice");
     GC_TRY(description.outputs.emplace_back(), ReadSpec(Direction::kOutput, info));
   }
   if (description.outputs.empty()) return Refuse("graph: has no outputs");
@@ -97,7 +100,9 @@ Result<Description> Inspect(ByteSpan bytes, std::span<const ExternalFile> files,
   Description description;
   description.ir_version = model.ir_version();
   description.producer = Printable(model.producer_name() + (model.producer_version().empty() ? "" : " ") +
-                                       model.producer_version(), 110).substr(0, 120);
+                                       model.producer_version(),
+                                   110)
+                             .substr(0, 120);
   GC_TRY(const Opsets opsets, ReadOpsets(model.opset_import()));
   description.opsets = Sorted(opsets);
   GC_TRY(const Functions functions, Functions::Of(model));
@@ -115,8 +120,11 @@ Result<Description> Inspect(ByteSpan bytes, std::span<const ExternalFile> files,
   description.parameters = checker.parameters();
   description.external_paths = tensors.ReferredPaths();
 
-  description.rows_reason = WhyRowsAreNotIndependent({.model = model, .opsets = opsets, .functions = functions,
-                                                      .tensors = tensors, .inputs = description.inputs,
+  description.rows_reason = WhyRowsAreNotIndependent({.model = model,
+                                                      .opsets = opsets,
+                                                      .functions = functions,
+                                                      .tensors = tensors,
+                                                      .inputs = description.inputs,
                                                       .outputs = description.outputs});
   description.rows_independent = description.rows_reason.empty();
   return description;

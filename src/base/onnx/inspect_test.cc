@@ -75,7 +75,8 @@ TEST(InspectTest, EveryTruncationIsRefused) {
 }
 
 TEST(InspectTest, TextIsNotAModel) {
-  EXPECT_THAT(Verdict(Inspect(AsBytes("#!/bin/sh\necho no model\n"), {}, {})), HasSubstr("not an ONNX model"));
+  EXPECT_THAT(Verdict(Inspect(AsBytes("#!/bin/sh\necho no model\n"), {}, {})),
+              HasSubstr("not an ONNX model"));
 }
 
 TEST(InspectTest, AFileOverTheLimitIsRefused) {
@@ -143,9 +144,11 @@ TEST(InspectTest, DeepTypesAreRefused) {
 
 TEST(InspectTest, OpsetsNewerThanTheRuntimeAreRefusedByNumber) {
   EXPECT_EQ(Verdict(TestModel(27)),
-            "opset_import \"ai.onnx\": version 27 is newer than version 26, the newest that the runtime knows; export "
+            "opset_import \"ai.onnx\": version 27 is newer than version 26, the newest that the runtime "
+            "knows; export "
             "with that one");
-  EXPECT_THAT(Verdict(SmallModel().Import("com.microsoft", 2)), HasSubstr("version 2 is newer than version 1"));
+  EXPECT_THAT(Verdict(SmallModel().Import("com.microsoft", 2)),
+              HasSubstr("version 2 is newer than version 1"));
 }
 
 TEST(InspectTest, ContradictingOpsetsAreRefused) {
@@ -158,7 +161,9 @@ TEST(InspectTest, UnknownDomainsAreRefusedWithTheNode) {
   EXPECT_THAT(Verdict(model), StartsWith("node \"trick\" (Magic): domain \"com.example\" is not known"));
 }
 
-TEST(InspectTest, AnImportThatNoNodeUsesIsAccepted) { EXPECT_EQ(Verdict(SmallModel().Import("com.example", 1)), "ok"); }
+TEST(InspectTest, AnImportThatNoNodeUsesIsAccepted) {
+  EXPECT_EQ(Verdict(SmallModel().Import("com.example", 1)), "ok");
+}
 
 TEST(InspectTest, TrainingOperatorsAreRefused) {
   TestModel model = SmallModel().Import("ai.onnx.preview.training", 1);
@@ -204,7 +209,8 @@ TEST(InspectTest, CyclesAreRefused) {
   TestModel model = SmallModel();
   model.Node("Add", {"x", "b"}, {"a"}).Named("chicken");
   model.Node("Relu", {"a"}, {"b"}).Named("egg");
-  EXPECT_THAT(Verdict(model), StartsWith("node \"chicken\" (Add): the nodes of this graph wait for each other"));
+  EXPECT_THAT(Verdict(model),
+              StartsWith("node \"chicken\" (Add): the nodes of this graph wait for each other"));
 }
 
 TEST(InspectTest, NodesInAnotherOrderAreAcceptedButNotFollowed) {
@@ -271,8 +277,10 @@ TEST(InspectTest, AZipMapOutputIsRefusedWithTheOptionThatAvoidsIt) {
   TestModel model = SmallModel();
   ValueInfoProto& output = *model.graph().add_output();
   output.set_name("output_probability");
-  output.mutable_type()->mutable_sequence_type()->mutable_elem_type()->mutable_map_type()->set_key_type(TensorProto::INT64);
-  EXPECT_THAT(Verdict(model), StartsWith("output \"output_probability\": is a sequence of maps, not a tensor"));
+  output.mutable_type()->mutable_sequence_type()->mutable_elem_type()->mutable_map_type()->set_key_type(
+      TensorProto::INT64);
+  EXPECT_THAT(Verdict(model),
+              StartsWith("output \"output_probability\": is a sequence of maps, not a tensor"));
   EXPECT_THAT(Verdict(model), HasSubstr("options={id(model): {'zipmap': False}}"));
 }
 
@@ -290,7 +298,8 @@ TEST(InspectTest, MapsOptionalsAndUntypedValuesAreRefused) {
 
 TEST(InspectTest, ElementTypesThatCallersCannotSendAreRefusedByName) {
   TestModel model = SmallModel();
-  model.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(TensorProto::FLOAT8E4M3FN);
+  model.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      TensorProto::FLOAT8E4M3FN);
   EXPECT_THAT(Verdict(model), StartsWith("input \"x\": elements of type FLOAT8E4M3FN are not supported"));
 }
 
@@ -310,7 +319,8 @@ TEST(InspectTest, AValueWithoutAShapeIsRefused) {
 }
 
 TEST(InspectTest, NamesMustBeShortPrintableText) {
-  for (const std::string& name : {std::string(), std::string(256, 'a'), std::string("a\nb"), std::string("\xFF")}) {
+  for (const std::string& name :
+       {std::string(), std::string(256, 'a'), std::string("a\nb"), std::string("\xFF")}) {
     TestModel model = SmallModel();
     model.graph().mutable_input(0)->set_name(name);
     EXPECT_THAT(Verdict(model), StartsWith("input \"")) << name;
@@ -388,7 +398,9 @@ TestModel WithClassifier(const std::string& type) {
   return model;
 }
 
-TestNode LastNode(TestModel& model) { return TestNode(*model.graph().mutable_node(model.graph().node_size() - 1)); }
+TestNode LastNode(TestModel& model) {
+  return TestNode(*model.graph().mutable_node(model.graph().node_size() - 1));
+}
 
 TEST(InspectTest, AVectorMachineWithOneClassIsRefused) {
   TestModel model = WithClassifier("SVMClassifier");

@@ -1,5 +1,5 @@
-// Feeds the inspector a model and one external file: four bytes (little-endian) say how many of the rest are the
-// model, the others are the file "weights.bin".
+// Feeds the inspector a model and one external file: four bytes (little-endian) say how many of the rest are
+// the model, the others are the file "weights.bin".
 #include <algorithm>
 #include <cstdint>
 #include <cstring>

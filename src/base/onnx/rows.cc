@@ -21,7 +21,8 @@ std::string WhyRowNameRepeats(const GraphProto& graph) {
     const auto& dims = input.type().tensor_type().shape().dim();
     for (int i = 1; i < dims.size(); ++i) {
       if (!row_names.contains(dims[i].dim_param())) continue;
-      return PortLabel(Direction::kInput, input) + ": has the number of rows as dimension " + std::to_string(i) + " too";
+      return PortLabel(Direction::kInput, input) + ": has the number of rows as dimension " +
+             std::to_string(i) + " too";
     }
   }
   return {};
@@ -49,7 +50,8 @@ std::string WhyNotRows(const TensorSpec& output, const Value* value) {
   if (value == nullptr) return label + "is made by a part of a node that is not followed";
   if (value->IsFixed()) return label + "is the same for any number of rows";
   if (value->axis != 0) return label + "has the rows in dimension " + std::to_string(value->axis);
-  if (value->block != 1) return label + "has " + std::to_string(value->block) + " entries per row in dimension 0";
+  if (value->block != 1)
+    return label + "has " + std::to_string(value->block) + " entries per row in dimension 0";
   return {};
 }
 

@@ -22,9 +22,9 @@ struct CheckedModel {
   std::span<const TensorSpec> outputs;
 };
 
-// Empty when dimension 0 varies in all inputs and outputs and each output row is shown to depend on the input rows of
-// the same index alone, given that all inputs have equally many rows. Otherwise why not, naming the node, input or
-// output where the proof ends.
+// Empty when dimension 0 varies in all inputs and outputs and each output row is shown to depend on the input
+// rows of the same index alone, given that all inputs have equally many rows. Otherwise why not, naming the
+// node, input or output where the proof ends.
 std::string WhyRowsAreNotIndependent(const CheckedModel& model);
 
 }  // namespace glasscase::onnx

@@ -9,13 +9,16 @@ namespace {
 using Kind = Symbol::Kind;
 
 constexpr std::string_view kUnaryOnnx[] = {
-    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Ceil", "Celu", "Cos", "Cosh", "Elu",
-    "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Log", "Mish", "Neg",
-    "Not", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh", "Softplus", "Softsign",
-    "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"};
+    "Abs",        "Acos",     "Acosh",  "Asin",        "Asinh",     "Atan",       "Atanh",
+    "BitwiseNot", "Ceil",     "Celu",   "Cos",         "Cosh",      "Elu",        "Erf",
+    "Exp",        "Floor",    "Gelu",   "HardSigmoid", "HardSwish", "IsInf",      "IsNaN",
+    "LeakyRelu",  "Log",      "Mish",   "Neg",         "Not",       "Reciprocal", "Relu",
+    "Round",      "Selu",     "Shrink", "Sigmoid",     "Sign",      "Sin",        "Sinh",
+    "Softplus",   "Softsign", "Sqrt",   "Swish",       "Tan",       "Tanh",       "ThresholdedRelu"};
 constexpr std::string_view kBroadcastOnnx[] = {
-    "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
-    "Max", "Mean", "Min", "Mod", "Or", "PRelu", "Pow", "Sum", "Xor"};
+    "And",   "BitShift",    "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Greater", "GreaterOrEqual",
+    "Less",  "LessOrEqual", "Max",        "Mean",      "Min",        "Mod",     "Or",
+    "PRelu", "Pow",         "Sum",        "Xor"};
 constexpr std::string_view kUnaryMl[] = {"Binarizer", "LabelEncoder", "CategoryMapper"};
 
 Outcome Unary(const NodeView& node) {
@@ -30,7 +33,8 @@ Outcome Identity(const NodeView& node) {
 
 // Of the first input, with the others as constants that each element meets alike.
 Outcome UnaryWithSettings(const NodeView& node) {
-  if (!node.Has(0) || !node.RestIsConstant(1)) return Outcome::Refused("has settings that depend on the rows");
+  if (!node.Has(0) || !node.RestIsConstant(1))
+    return Outcome::Refused("has settings that depend on the rows");
   return Outcome::Of(node.In(0).WithoutElements());
 }
 
@@ -62,7 +66,8 @@ Outcome Dropout(const NodeView& node) {
       return Outcome::Refused("drops values at random (training mode)");
     }
   }
-  if (!node.Has(0) || !node.RestIsConstant(1)) return Outcome::Refused("has settings that depend on the rows");
+  if (!node.Has(0) || !node.RestIsConstant(1))
+    return Outcome::Refused("has settings that depend on the rows");
   const Value out = node.In(0).WithoutElements();
   return {{out, out}, {}};
 }
@@ -89,7 +94,9 @@ Outcome BroadcastRule(const NodeView& node) {
 }
 
 // The element that `symbols[i]` is for position `i` of a broadcast result.
-const Symbol& At(const std::vector<Symbol>& symbols, size_t i) { return symbols[symbols.size() == 1 ? 0 : i]; }
+const Symbol& At(const std::vector<Symbol>& symbols, size_t i) {
+  return symbols[symbols.size() == 1 ? 0 : i];
+}
 
 std::optional<int64_t> Compute(std::string_view op, int64_t a, int64_t b) {
   int64_t result = 0;
@@ -111,7 +118,8 @@ std::optional<Symbol> ComputeSymbol(std::string_view op, const Symbol& a, const 
   const Symbol& count = count_first ? a : b;
   const Symbol& factor = count_first ? b : a;
   if (factor.kind != Kind::kKnown || factor.number < 1) return std::nullopt;
-  if (op == "Mul" && factor.number <= kBlockMax / count.number) return Symbol::RowCount(count.number * factor.number);
+  if (op == "Mul" && factor.number <= kBlockMax / count.number)
+    return Symbol::RowCount(count.number * factor.number);
   if (op == "Div" && count_first && count.number % factor.number == 0) {
     return Symbol::RowCount(count.number / factor.number);
   }
@@ -123,10 +131,12 @@ std::optional<Value> ComputeElements(const NodeView& node) {
   const Value& a = node.In(0);
   const Value& b = node.In(1);
   for (const Value* v : {&a, &b}) {
-    if (!v->has_elements || v->element_type != Value::ElementType::kInt64 || v->elements.empty()) return std::nullopt;
+    if (!v->has_elements || v->element_type != Value::ElementType::kInt64 || v->elements.empty())
+      return std::nullopt;
   }
   const size_t size = std::max(a.elements.size(), b.elements.size());
-  if ((a.elements.size() != size && a.elements.size() != 1) || (b.elements.size() != size && b.elements.size() != 1)) {
+  if ((a.elements.size() != size && a.elements.size() != 1) ||
+      (b.elements.size() != size && b.elements.size() != 1)) {
     return std::nullopt;
   }
   std::vector<Symbol> elements;
@@ -140,7 +150,8 @@ std::optional<Value> ComputeElements(const NodeView& node) {
 }
 
 Outcome Arithmetic(const NodeView& node) {
-  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1)) return Outcome::Refused("does not have two inputs");
+  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1))
+    return Outcome::Refused("does not have two inputs");
   if (auto value = ComputeElements(node)) return Outcome::Of(std::move(*value));
   if (AnyCountsRows(node)) return Outcome::Refused("uses the number of rows as a value");
   return BroadcastRule(node);
@@ -158,7 +169,8 @@ std::optional<bool> AreEqual(const Symbol& a, const Symbol& b) {
 }
 
 Outcome Equal(const NodeView& node) {
-  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1)) return Outcome::Refused("does not have two inputs");
+  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1))
+    return Outcome::Refused("does not have two inputs");
   const Value& a = node.In(0);
   const Value& b = node.In(1);
   if (!AnyCountsRows(node)) return BroadcastRule(node);
@@ -185,9 +197,9 @@ Outcome Where(const NodeView& node) {
   const auto chosen = node.In(0).KnownNumbers();
   const Value& yes = node.In(1);
   const Value& no = node.In(2);
-  const bool alike = chosen && node.In(0).rank() == 1 && yes.has_elements && no.has_elements && yes.rank() == 1 &&
-                     no.rank() == 1 && yes.elements.size() == chosen->size() && no.elements.size() == chosen->size() &&
-                     yes.element_type == no.element_type;
+  const bool alike = chosen && node.In(0).rank() == 1 && yes.has_elements && no.has_elements &&
+                     yes.rank() == 1 && no.rank() == 1 && yes.elements.size() == chosen->size() &&
+                     no.elements.size() == chosen->size() && yes.element_type == no.element_type;
   if (!alike) return Outcome::Refused("uses the number of rows as a value");
   Value out = yes;
   for (size_t i = 0; i < chosen->size(); ++i) {
@@ -240,7 +252,8 @@ std::vector<Operator> ElementwiseOperators() {
   std::vector<Operator> operators;
   for (const auto type : kUnaryOnnx) operators.push_back({kOnnxDomain, type, Unary, Fixed::kShapes});
   for (const auto type : kUnaryMl) operators.push_back({kMlDomain, type, Unary, Fixed::kShapes});
-  for (const auto type : kBroadcastOnnx) operators.push_back({kOnnxDomain, type, BroadcastRule, Fixed::kShapes});
+  for (const auto type : kBroadcastOnnx)
+    operators.push_back({kOnnxDomain, type, BroadcastRule, Fixed::kShapes});
   for (const auto type : {"Add", "Sub", "Mul", "Div"}) {
     operators.push_back({kOnnxDomain, type, Arithmetic, Fixed::kCounts});
   }
@@ -251,7 +264,8 @@ std::vector<Operator> ElementwiseOperators() {
   operators.push_back({kOnnxDomain, "CastLike", CastLike, Fixed::kCounts});
   operators.push_back({kOnnxDomain, "Clip", UnaryWithSettings, Fixed::kShapes});
   operators.push_back({kOnnxDomain, "Dropout", Dropout, Fixed::kShapes});
-  for (const auto type : {"Gelu", "QuickGelu"}) operators.push_back({kMicrosoftDomain, type, Unary, Fixed::kShapes});
+  for (const auto type : {"Gelu", "QuickGelu"})
+    operators.push_back({kMicrosoftDomain, type, Unary, Fixed::kShapes});
   for (const auto type : {"BiasGelu", "FastGelu"}) {
     operators.push_back({kMicrosoftDomain, type, BroadcastRule, Fixed::kShapes});
   }

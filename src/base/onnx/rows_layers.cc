@@ -34,9 +34,10 @@ std::optional<Window> ReadWindow(const NodeView& node, std::vector<int64_t> kern
                 node.Ints("dilations").value_or(std::vector<int64_t>(count, 1)),
                 node.Ints("pads").value_or(std::vector<int64_t>(2 * count, 0))};
   if (padding == "VALID") window.pads.assign(2 * count, 0);
-  const bool sizes = window.strides.size() == count && window.dilations.size() == count && window.pads.size() == 2 * count;
-  const bool ranges = InRange(window.kernel, 1) && InRange(window.strides, 1) && InRange(window.dilations, 1) &&
-                      InRange(window.pads, 0);
+  const bool sizes =
+      window.strides.size() == count && window.dilations.size() == count && window.pads.size() == 2 * count;
+  const bool ranges = InRange(window.kernel, 1) && InRange(window.strides, 1) &&
+                      InRange(window.dilations, 1) && InRange(window.pads, 0);
   return sizes && ranges ? std::optional(std::move(window)) : std::nullopt;
 }
 
@@ -114,11 +115,11 @@ Outcome DepthAndSpace(const NodeView& node) {
   return Outcome::Of(std::move(out));
 }
 
-// RNN, GRU and LSTM: X is [steps, samples, features], Y [steps, directions, samples, units], the states [directions,
-// samples, units].
+// RNN, GRU and LSTM: X is [steps, samples, features], Y [steps, directions, samples, units], the states
+// [directions, samples, units].
 Outcome Recurrent(const NodeView& node) {
-  if (!node.Has(0) || !node.In(0).IsRows() || node.In(0).rank() != 3 || node.In(0).axis != 1 || node.In(0).block != 1 ||
-      node.Int("layout", 0) != 0) {
+  if (!node.Has(0) || !node.In(0).IsRows() || node.In(0).rank() != 3 || node.In(0).axis != 1 ||
+      node.In(0).block != 1 || node.Int("layout", 0) != 0) {
     return NotSamples();
   }
   for (const size_t i : {1, 2, 3, 4, 7}) {

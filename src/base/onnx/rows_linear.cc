@@ -9,8 +9,8 @@ namespace {
 Outcome SumsOverRows() { return Outcome::Refused("sums over the rows"); }
 Outcome Misplaced() { return Outcome::Refused("multiplies inputs whose rows lie in different dimensions"); }
 
-// A matrix of rank 2 or more: a vector on the left is a row, on the right a column, and the dimension that this adds
-// is dropped from the product.
+// A matrix of rank 2 or more: a vector on the left is a row, on the right a column, and the dimension that
+// this adds is dropped from the product.
 struct Factor {
   const Value& value;
   int rank;
@@ -42,19 +42,22 @@ std::optional<std::vector<int64_t>> BatchDims(const Factor& a, const Factor& b, 
 
 Outcome MultiplyMatrices(const Value& left, const Value& right) {
   if (!left.has_rank || !right.has_rank) return Outcome::Refused("multiplies by a constant of unknown shape");
-  if (left.rank() == 0 || right.rank() == 0) return Outcome::Refused("multiplies something that is not a matrix");
+  if (left.rank() == 0 || right.rank() == 0)
+    return Outcome::Refused("multiplies something that is not a matrix");
   const Factor a(left);
   const Factor b(right);
   const bool row_vector = a.rank == 1;
   const bool column_vector = b.rank == 1;
   if (a.HasRowsIn(1) || b.HasRowsIn(column_vector ? 1 : 2)) return SumsOverRows();
 
-  // Where the rows lie, counted from the end of the full product (2: its rows, 1: its columns, more: the batch).
+  // Where the rows lie, counted from the end of the full product (2: its rows, 1: its columns, more: the
+  // batch).
   int rows_from_end = 0;
   if (a.value.IsRows()) rows_from_end = a.rank - a.value.axis;
   if (b.value.IsRows()) {
     const int from_end = b.rank - b.value.axis;
-    if (a.value.IsRows() && (from_end != rows_from_end || !b.HasRowsInBatch() || a.value.block != b.value.block)) {
+    if (a.value.IsRows() &&
+        (from_end != rows_from_end || !b.HasRowsInBatch() || a.value.block != b.value.block)) {
       return Misplaced();
     }
     rows_from_end = from_end;
@@ -73,7 +76,8 @@ Outcome MultiplyMatrices(const Value& left, const Value& right) {
 }
 
 Outcome MatMul(const NodeView& node) {
-  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1)) return Outcome::Refused("does not have two inputs");
+  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1))
+    return Outcome::Refused("does not have two inputs");
   return MultiplyMatrices(node.In(0), node.In(1));
 }
 
@@ -81,7 +85,8 @@ Outcome MatMulInteger(const NodeView& node) {
   if (!node.Has(0) || !node.Has(1)) return Outcome::Refused("does not have two inputs");
   for (size_t i : {2, 3}) {
     // A zero point per row of the left matrix would tie rows to their place.
-    if (node.Has(i) && !node.In(i).IsOneElement()) return Outcome::Refused("has zero points of its own for each row");
+    if (node.Has(i) && !node.In(i).IsOneElement())
+      return Outcome::Refused("has zero points of its own for each row");
   }
   return MultiplyMatrices(node.In(0), node.In(1));
 }

@@ -13,8 +13,14 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 TestModel Matrix(int64_t opset = 17) {
-  return TestModel(opset).Input("x", {"n", 4}).Integers("rows", {0}).Integers("flat", {-1}).Integers("one", {1})
-      .Integers("four", {4}).Scalar("first", 0).Output("y", {"n", ""});
+  return TestModel(opset)
+      .Input("x", {"n", 4})
+      .Integers("rows", {0})
+      .Integers("flat", {-1})
+      .Integers("one", {1})
+      .Integers("four", {4})
+      .Scalar("first", 0)
+      .Output("y", {"n", ""});
 }
 
 // The reason for a model whose one node has these inputs, as changed by `change`.
@@ -37,9 +43,14 @@ auto Axis(int64_t axis) {
 TEST(RowsMixingTest, ReductionsOverTheRows) {
   EXPECT_EQ(With("ReduceSum", {"x", "rows"}), "node 0 (ReduceSum): works along the rows");
   EXPECT_EQ(With("ReduceMax", {"x"}), "node 0 (ReduceMax): works along the rows");
-  for (const char* type : {"ReduceMean", "ReduceL1", "ReduceL2", "ReduceMin", "ReduceProd", "ReduceLogSum", "ReduceLogSumExp",
-                           "ReduceSumSquare"}) {
-    EXPECT_THAT(With(type, {"x"}, [](TestNode& n) { n.Ints("axes", {1, -2}); }), HasSubstr("works along the rows")) << type;
+  for (const char* type : {"ReduceMean", "ReduceL1", "ReduceL2", "ReduceMin", "ReduceProd", "ReduceLogSum",
+                           "ReduceLogSumExp", "ReduceSumSquare"}) {
+    EXPECT_THAT(With(type, {"x"},
+                     [](TestNode& n) {
+                       n.Ints("axes", {1, -2});
+                     }),
+                HasSubstr("works along the rows"))
+        << type;
   }
 }
 
@@ -233,8 +244,12 @@ TEST(RowsMixingTest, ArithmeticThatWrapsAroundInThirtyTwoBits) {
 
 TEST(RowsMixingTest, AShapeFromAnUnknownDimensionMayBeZero) {
   // 0 would copy the number of rows into a second place.
-  TestModel model = TestModel().Input("x", {"n", "m"}).Scalar("second", 1).Integers("front", {0}).Integers("rest", {-1})
-      .Output("y", {"n", ""});
+  TestModel model = TestModel()
+                        .Input("x", {"n", "m"})
+                        .Scalar("second", 1)
+                        .Integers("front", {0})
+                        .Integers("rest", {-1})
+                        .Output("y", {"n", ""});
   model.Node("Shape", {"x"}, {"s"});
   model.Node("Gather", {"s", "second"}, {"m"});
   model.Node("Unsqueeze", {"m", "front"}, {"m1"});
@@ -246,8 +261,8 @@ TEST(RowsMixingTest, AShapeFromAnUnknownDimensionMayBeZero) {
 // ---- ai.onnx.ml ----
 
 TEST(RowsMixingTest, AVectorOfRowsIsOneSampleToTheseKernels) {
-  for (const char* type : {"Scaler", "Normalizer", "Imputer", "LinearRegressor", "TreeEnsembleRegressor", "SVMRegressor",
-                           "LinearClassifier", "TreeEnsembleClassifier"}) {
+  for (const char* type : {"Scaler", "Normalizer", "Imputer", "LinearRegressor", "TreeEnsembleRegressor",
+                           "SVMRegressor", "LinearClassifier", "TreeEnsembleClassifier"}) {
     TestModel model = TestModel().Input("x", {"n"}).Output("y", {"n"});
     model.MlNode(type, {"x"}, {"y"});
     EXPECT_THAT(Rows(model), HasSubstr("does not have the rows as its samples")) << type;
@@ -264,8 +279,11 @@ TEST(RowsMixingTest, ArrayFeatureExtractorPickingRows) {
 }
 
 TEST(RowsMixingTest, TheLabelPathWithShuffledIndices) {
-  TestModel model = TestModel().Input("x", {"n", 2}, TensorProto::INT64).Weights("c", {9}).Integers("to", {-1, 2})
-      .Output("y", {"n", 2});
+  TestModel model = TestModel()
+                        .Input("x", {"n", 2}, TensorProto::INT64)
+                        .Weights("c", {9})
+                        .Integers("to", {-1, 2})
+                        .Output("y", {"n", 2});
   model.Node("Transpose", {"x"}, {"t"});
   model.MlNode("ArrayFeatureExtractor", {"c", "t"}, {"p"});
   model.Node("Reshape", {"p", "to"}, {"y"});
@@ -275,9 +293,11 @@ TEST(RowsMixingTest, TheLabelPathWithShuffledIndices) {
 // ---- control flow, randomness, the unlisted ----
 
 TEST(RowsMixingTest, OperatorsThatAreNotListed) {
-  for (const char* type : {"NonZero", "Unique", "Compress", "Loop", "RandomNormalLike", "Bernoulli", "Einsum", "ScatterND",
-                           "ReverseSequence", "StringNormalizer", "Resize", "GatherND", "NonMaxSuppression", "Attention"}) {
-    EXPECT_EQ(With(type, {"x"}), "node 0 (" + std::string(type) + "): is not on the list of operators known to keep rows apart");
+  for (const char* type :
+       {"NonZero", "Unique", "Compress", "Loop", "RandomNormalLike", "Bernoulli", "Einsum", "ScatterND",
+        "ReverseSequence", "StringNormalizer", "Resize", "GatherND", "NonMaxSuppression", "Attention"}) {
+    EXPECT_EQ(With(type, {"x"}),
+              "node 0 (" + std::string(type) + "): is not on the list of operators known to keep rows apart");
   }
 }
 
@@ -388,7 +408,9 @@ TEST(RowsMixingTest, ALyingIntermediateShapeIsNotBelieved) {
 }
 
 TEST(RowsMixingTest, OpsetsBeforeBroadcasting) {
-  EXPECT_EQ(With("Relu", {"x"}, [](TestNode&) {}, 6), "opset 6 is older than 7");
+  EXPECT_EQ(With(
+                "Relu", {"x"}, [](TestNode&) {}, 6),
+            "opset 6 is older than 7");
 }
 
 }  // namespace

@@ -43,7 +43,9 @@ Outcome LinearClassifier(const NodeView& node) {
   return ClassifierWith(node, columns == 1 && Labels(node, "classlabels_ints") == 2 ? 2 : columns);
 }
 
-Outcome TreeEnsembleClassifier(const NodeView& node) { return ClassifierWith(node, Labels(node, "classlabels_int64s")); }
+Outcome TreeEnsembleClassifier(const NodeView& node) {
+  return ClassifierWith(node, Labels(node, "classlabels_int64s"));
+}
 
 // A column per class or per pair of classes, by attributes that are not followed.
 Outcome SvmClassifier(const NodeView& node) { return ClassifierWith(node, kUnknownDim); }
@@ -53,8 +55,12 @@ Outcome RegressorWith(const NodeView& node, int64_t targets) {
   return Outcome::Of(Value::Rows({kUnknownDim, targets > 0 ? targets : kUnknownDim}, 0, node.In(0).block));
 }
 
-Outcome TreeEnsembleRegressor(const NodeView& node) { return RegressorWith(node, node.Int("n_targets", kUnknownDim)); }
-Outcome LinearRegressor(const NodeView& node) { return RegressorWith(node, node.Int("targets", kUnknownDim)); }
+Outcome TreeEnsembleRegressor(const NodeView& node) {
+  return RegressorWith(node, node.Int("n_targets", kUnknownDim));
+}
+Outcome LinearRegressor(const NodeView& node) {
+  return RegressorWith(node, node.Int("targets", kUnknownDim));
+}
 Outcome SvmRegressor(const NodeView& node) { return RegressorWith(node, 1); }
 Outcome TreeEnsemble(const NodeView& node) { return RegressorWith(node, kUnknownDim); }
 
@@ -76,16 +82,18 @@ Outcome OneHotEncoder(const NodeView& node) {
   return Outcome::Of(std::move(out));
 }
 
-// Takes the elements of X's last dimension that Y, read as one list, names. A vector X counts as a matrix of one row:
-// so the label path of scikit-learn's classifiers puts the samples into dimension 1.
+// Takes the elements of X's last dimension that Y, read as one list, names. A vector X counts as a matrix of
+// one row: so the label path of scikit-learn's classifiers puts the samples into dimension 1.
 Outcome ArrayFeatureExtractor(const NodeView& node) {
-  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1)) return Outcome::Refused("does not have two inputs");
+  if (node.InputCount() != 2 || !node.Has(0) || !node.Has(1))
+    return Outcome::Refused("does not have two inputs");
   const Value& data = node.In(0);
   const Value& indices = node.In(1);
   if (!data.has_rank || !indices.has_rank || data.rank() == 0) {
     return Outcome::Refused("picks from a constant of unknown shape");
   }
-  if (data.CountsRows() || indices.CountsRows()) return Outcome::Refused("uses the number of rows as a value");
+  if (data.CountsRows() || indices.CountsRows())
+    return Outcome::Refused("uses the number of rows as a value");
   if (data.IsRows() && indices.IsRows()) return Outcome::Refused("picks from rows by values of rows");
   const auto last = data.dims.size() - 1;
   if (data.IsRows()) {

@@ -6,14 +6,17 @@
 namespace glasscase::onnx {
 namespace {
 
-constexpr std::string_view kReductions[] = {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
-                                            "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"};
+constexpr std::string_view kReductions[] = {"ReduceL1",  "ReduceL2",       "ReduceLogSum", "ReduceLogSumExp",
+                                            "ReduceMax", "ReduceMean",     "ReduceMin",    "ReduceProd",
+                                            "ReduceSum", "ReduceSumSquare"};
 
 Outcome AlongRows() { return Outcome::Refused("works along the rows"); }
 Outcome OddAxis() { return Outcome::Refused("has an axis outside its input"); }
 
 // Whether input 0 holds the rows and everything else is constant.
-bool OnlyDataHasRows(const NodeView& node) { return node.Has(0) && node.In(0).IsRows() && node.RestIsConstant(1); }
+bool OnlyDataHasRows(const NodeView& node) {
+  return node.Has(0) && node.In(0).IsRows() && node.RestIsConstant(1);
+}
 Outcome SettingsHaveRows() { return Outcome::Refused("has settings that depend on the rows"); }
 
 // `data` with the given dimensions reduced to 1 or, unless `keep`, gone.
@@ -34,7 +37,8 @@ Value Reduced(const Value& data, const std::vector<bool>& reduced, bool keep) {
 // The shape of a reduced constant: a bias made of weights needs it.
 Outcome ReduceConstant(const NodeView& node, const NodeView::Given& axes) {
   const Value data = node.In(0).WithoutElements();
-  if (!data.has_rank || !axes.known || !axes.present || axes.numbers.empty()) return Outcome::Of(Value::Fixed());
+  if (!data.has_rank || !axes.known || !axes.present || axes.numbers.empty())
+    return Outcome::Of(Value::Fixed());
   std::vector<bool> reduced(data.dims.size(), false);
   for (const int64_t number : axes.numbers) {
     const auto axis = NormalAxis(number, data.rank());
@@ -132,17 +136,19 @@ Outcome LayerNormalization(const NodeView& node) {
   const auto axis = NormalAxis(node.Int("axis", -1), data.rank());
   if (!axis) return OddAxis();
   if (*axis <= data.axis) return AlongRows();
-  if (DiffersByRow(node, 1) || DiffersByRow(node, 2)) return Outcome::Refused("gives each row a constant of its own");
+  if (DiffersByRow(node, 1) || DiffersByRow(node, 2))
+    return Outcome::Refused("gives each row a constant of its own");
   return Outcome::Of(data);
 }
 
-// Linear quantisation with given scales; DynamicQuantizeLinear, which takes its scale from the whole batch, is not on
-// the list.
+// Linear quantisation with given scales; DynamicQuantizeLinear, which takes its scale from the whole batch,
+// is not on the list.
 Outcome Quantize(const NodeView& node) {
   if (!OnlyDataHasRows(node) || !node.Has(1)) return SettingsHaveRows();
   const Value& data = node.In(0);
   const Value& scale = node.In(1);
-  if (!scale.has_rank || node.Int("block_size", 0) != 0) return Outcome::Refused("has scales of unknown shape");
+  if (!scale.has_rank || node.Int("block_size", 0) != 0)
+    return Outcome::Refused("has scales of unknown shape");
   if (scale.rank() == 0 || scale.IsOneElement()) return Outcome::Of(data);
   const auto axis = NormalAxis(node.Int("axis", 1), data.rank());
   if (!axis || scale.rank() != 1) return OddAxis();

@@ -1,5 +1,5 @@
-// The allow-list of the row proof: one rule per operator, saying where the rows are in its outputs, or why they are
-// no longer apart.
+// The allow-list of the row proof: one rule per operator, saying where the rows are in its outputs, or why
+// they are no longer apart.
 #pragma once
 
 #include <string>
@@ -34,8 +34,8 @@ class NodeView {
   int64_t Int(std::string_view name, int64_t otherwise) const;
   std::optional<std::vector<int64_t>> Ints(std::string_view name) const;
   std::string_view Text(std::string_view name, std::string_view otherwise) const;
-  // The numbers given as attribute `name` up to opset `last_as_attribute`, as input `i` from then on. Absent: an
-  // empty `numbers`; `known` is false when they are given and not known, or in both places.
+  // The numbers given as attribute `name` up to opset `last_as_attribute`, as input `i` from then on. Absent:
+  // an empty `numbers`; `known` is false when they are given and not known, or in both places.
   struct Given {
     bool known = true;
     bool present = false;
@@ -68,8 +68,8 @@ struct Operator {
   std::string_view domain;
   std::string_view type;
   Rule rule;
-  // How it treats inputs that are all fixed: kOpaque: outputs are fixed, of unknown shape, and no input may count
-  // rows; kShapes: the rule says, and no input may count rows; kCounts: the rule says.
+  // How it treats inputs that are all fixed: kOpaque: outputs are fixed, of unknown shape, and no input may
+  // count rows; kShapes: the rule says, and no input may count rows; kCounts: the rule says.
   enum class FixedInputs : uint8_t { kOpaque, kShapes, kCounts } fixed_inputs = FixedInputs::kOpaque;
 };
 

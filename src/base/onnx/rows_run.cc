@@ -11,8 +11,8 @@ constexpr int64_t kOldestFunctionOpset = 7;
 const Operator* FindOperator(std::string_view domain, std::string_view type) {
   static const auto* const table = [] {
     auto* by_name = new std::map<std::pair<std::string_view, std::string_view>, Operator>;
-    for (const auto& part : {ElementwiseOperators(), ShapeOperators(), SelectionOperators(), ReductionOperators(),
-                             LinearOperators(), LayerOperators(), MlOperators()}) {
+    for (const auto& part : {ElementwiseOperators(), ShapeOperators(), SelectionOperators(),
+                             ReductionOperators(), LinearOperators(), LayerOperators(), MlOperators()}) {
       for (const Operator& op : part) by_name->emplace(std::pair(op.domain, op.type), op);
     }
     return by_name;
@@ -26,11 +26,16 @@ const GraphProto* GraphOf(const NodeView& node, std::string_view name) {
   return attribute != nullptr && attribute->has_g() ? &attribute->g() : nullptr;
 }
 
-// Whether the subgraph gives a name that is known outside already: runtimes may disagree about which one is meant.
+// Whether the subgraph gives a name that is known outside already: runtimes may disagree about which one is
+// meant.
 bool Shadows(const GraphProto& graph, const RowScope& scope) {
-  const auto known = [&scope](const std::string& name) { return !name.empty() && scope.Find(name) != nullptr; };
-  return std::any_of(graph.input().begin(), graph.input().end(), [&](const auto& v) { return known(v.name()); }) ||
-         std::any_of(graph.initializer().begin(), graph.initializer().end(), [&](const auto& v) { return known(v.name()); }) ||
+  const auto known = [&scope](const std::string& name) {
+    return !name.empty() && scope.Find(name) != nullptr;
+  };
+  return std::any_of(graph.input().begin(), graph.input().end(),
+                     [&](const auto& v) { return known(v.name()); }) ||
+         std::any_of(graph.initializer().begin(), graph.initializer().end(),
+                     [&](const auto& v) { return known(v.name()); }) ||
          std::any_of(graph.sparse_initializer().begin(), graph.sparse_initializer().end(),
                      [&](const auto& v) { return known(v.values().name()); }) ||
          std::any_of(graph.node().begin(), graph.node().end(), [&](const auto& node) {
@@ -55,8 +60,10 @@ std::vector<int64_t> AxesOf(const NodeView& node, std::string_view name, size_t 
   return node.Ints(name).value_or(std::vector<int64_t>(count, 0));
 }
 
-// The results of a Scan from those of one step: each state must be as before, so that every step is like the first.
-Outcome FinishScan(const NodeView& node, const std::vector<Value>& states, std::vector<Value> results, int64_t steps) {
+// The results of a Scan from those of one step: each state must be as before, so that every step is like the
+// first.
+Outcome FinishScan(const NodeView& node, const std::vector<Value>& states, std::vector<Value> results,
+                   int64_t steps) {
   const std::vector<int64_t> axes = AxesOf(node, "scan_output_axes", results.size() - states.size());
   for (size_t i = 0; i < results.size(); ++i) {
     Value& result = results[i];
@@ -87,7 +94,8 @@ const Value* RowScope::Find(std::string_view name) const {
 
 std::string RowRun::RunModel() {
   graph_.opsets = &checked_.opsets;
-  for (const TensorSpec& input : checked_.inputs) graph_.values.emplace(input.name, Value::Rows(input.shape, 0, 1));
+  for (const TensorSpec& input : checked_.inputs)
+    graph_.values.emplace(input.name, Value::Rows(input.shape, 0, 1));
   AddInitializers(checked_.model.graph(), graph_);
   return RunNodes(checked_.model.graph().node(), graph_);
 }
@@ -106,15 +114,18 @@ Value RowRun::ValueOf(const TensorProto& tensor) const {
 }
 
 void RowRun::AddInitializers(const GraphProto& graph, RowScope& scope) const {
-  for (const TensorProto& tensor : graph.initializer()) scope.values.insert_or_assign(tensor.name(), ValueOf(tensor));
+  for (const TensorProto& tensor : graph.initializer())
+    scope.values.insert_or_assign(tensor.name(), ValueOf(tensor));
   for (const SparseTensorProto& tensor : graph.sparse_initializer()) {
     const bool small = tensor.dims_size() <= kProofRankMax;
-    scope.values.insert_or_assign(tensor.values().name(),
-                                  small ? Value::Fixed({tensor.dims().begin(), tensor.dims().end()}) : Value::Fixed());
+    scope.values.insert_or_assign(
+        tensor.values().name(),
+        small ? Value::Fixed({tensor.dims().begin(), tensor.dims().end()}) : Value::Fixed());
   }
 }
 
-std::string RowRun::RunNodes(const ::google::protobuf::RepeatedPtrField<NodeProto>& nodes, RowScope& scope) const {
+std::string RowRun::RunNodes(const ::google::protobuf::RepeatedPtrField<NodeProto>& nodes,
+                             RowScope& scope) const {
   for (int i = 0; i < nodes.size(); ++i) {
     const NodeProto& node = nodes[i];
     Outcome outcome = RunNode(node, scope);
@@ -142,7 +153,8 @@ Outcome RowRun::RunNode(const NodeProto& node, const RowScope& scope) const {
   const std::string_view domain = DomainOf(node.domain());
   const auto opset = scope.opsets->find(domain);
   const NodeView view(node, std::move(inputs), opset == scope.opsets->end() ? 0 : opset->second, scope.call);
-  if (const FunctionProto* callee = checked_.functions.Find(node); callee != nullptr) return RunCall(view, *callee);
+  if (const FunctionProto* callee = checked_.functions.Find(node); callee != nullptr)
+    return RunCall(view, *callee);
   if (domain == kOnnxDomain && node.op_type() == "Constant") return RunConstant(view);
   if (domain == kOnnxDomain && node.op_type() == "If") return RunIf(view, scope);
   if (domain == kOnnxDomain && node.op_type() == "Scan") return RunScan(view, scope);
@@ -177,7 +189,8 @@ Outcome RowRun::RunOperator(const NodeView& node, std::string_view domain) const
 
 Outcome RowRun::RunConstant(const NodeView& node) const {
   if (const auto* a = node.Attribute("value"); a != nullptr) return Outcome::Of(ValueOf(a->t()));
-  if (const auto* a = node.Attribute("value_int"); a != nullptr) return Outcome::Of(Value::Scalar(Symbol::Known(a->i())));
+  if (const auto* a = node.Attribute("value_int"); a != nullptr)
+    return Outcome::Of(Value::Scalar(Symbol::Known(a->i())));
   if (const auto numbers = node.Ints("value_ints"); numbers && numbers->size() <= kElementsTracked) {
     std::vector<Symbol> elements;
     for (const int64_t number : *numbers) elements.push_back(Symbol::Known(number));
@@ -186,7 +199,8 @@ Outcome RowRun::RunConstant(const NodeView& node) const {
   if (node.Attribute("value_float") != nullptr || node.Attribute("value_string") != nullptr) {
     return Outcome::Of(Value::Fixed(std::vector<int64_t>{}));
   }
-  if (const auto* a = node.Attribute("value_floats"); a != nullptr) return Outcome::Of(Value::Fixed({a->floats_size()}));
+  if (const auto* a = node.Attribute("value_floats"); a != nullptr)
+    return Outcome::Of(Value::Fixed({a->floats_size()}));
   return Outcome::Of(Value::Fixed());
 }
 
@@ -204,18 +218,24 @@ Outcome RowRun::RunCall(const NodeView& node, const FunctionProto& function) con
     }
   }
   CallAttributes attributes;
-  for (const AttributeProto& attribute : function.attribute_proto()) attributes[attribute.name()] = &attribute;
+  for (const AttributeProto& attribute : function.attribute_proto())
+    attributes[attribute.name()] = &attribute;
   for (const AttributeProto& attribute : node.node().attribute()) {
-    if (const auto* given = node.Attribute(attribute.name()); given != nullptr) attributes[attribute.name()] = given;
+    if (const auto* given = node.Attribute(attribute.name()); given != nullptr)
+      attributes[attribute.name()] = given;
   }
-  RowScope body{.outer = nullptr, .opsets = &opsets, .call = &attributes, .place = FunctionLabel(function) + ": ",
+  RowScope body{.outer = nullptr,
+                .opsets = &opsets,
+                .call = &attributes,
+                .place = FunctionLabel(function) + ": ",
                 .values = {}};
   for (int i = 0; i < function.input_size(); ++i) {
     const auto at = static_cast<size_t>(i);
     if (node.Has(at)) body.values.emplace(function.input(i), node.In(at));
   }
   // The reason names the node inside the function; the caller's label stands before it.
-  if (std::string reason = RunNodes(function.node(), body); !reason.empty()) return Outcome::Refused(std::move(reason));
+  if (std::string reason = RunNodes(function.node(), body); !reason.empty())
+    return Outcome::Refused(std::move(reason));
   Outcome outcome;
   for (int i = 0; i < node.OutputCount(); ++i) {
     const Value* value = body.Find(function.output(i));
@@ -234,7 +254,8 @@ Outcome RowRun::RunSubgraph(const GraphProto& graph, std::vector<Value> given, c
     body.values.emplace(graph.input(i).name(), std::move(given[static_cast<size_t>(i)]));
   }
   AddInitializers(graph, body);
-  if (std::string reason = RunNodes(graph.node(), body); !reason.empty()) return Outcome::Refused(std::move(reason));
+  if (std::string reason = RunNodes(graph.node(), body); !reason.empty())
+    return Outcome::Refused(std::move(reason));
   Outcome outcome;
   for (const ValueInfoProto& output : graph.output()) {
     const Value* value = body.Find(output.name());
@@ -248,17 +269,20 @@ Outcome RowRun::RunSubgraph(const GraphProto& graph, std::vector<Value> given, c
 Outcome RowRun::RunIf(const NodeView& node, const RowScope& scope) const {
   const GraphProto* yes = GraphOf(node, "then_branch");
   const GraphProto* no = GraphOf(node, "else_branch");
-  if (yes == nullptr || no == nullptr || node.InputCount() != 1) return Outcome::Refused("does not have two branches");
+  if (yes == nullptr || no == nullptr || node.InputCount() != 1)
+    return Outcome::Refused("does not have two branches");
   if (!node.RestIsConstant(0)) return Outcome::Refused("branches by a value that depends on the rows");
   Outcome first = RunSubgraph(*yes, {}, scope);
   if (!first.refusal.empty()) return first;
   const Outcome second = RunSubgraph(*no, {}, scope);
   if (!second.refusal.empty()) return second;
-  if (first.outputs.size() != second.outputs.size()) return Outcome::Refused("has branches with different results");
+  if (first.outputs.size() != second.outputs.size())
+    return Outcome::Refused("has branches with different results");
   for (size_t i = 0; i < first.outputs.size(); ++i) {
     Value& a = first.outputs[i];
     const Value& b = second.outputs[i];
-    if (!SameLayout(a, b) || a.CountsRows() || b.CountsRows()) return Outcome::Refused("has branches with different results");
+    if (!SameLayout(a, b) || a.CountsRows() || b.CountsRows())
+      return Outcome::Refused("has branches with different results");
     a = a.WithoutElements();
   }
   return first;
@@ -278,7 +302,8 @@ Outcome RowRun::RunScan(const NodeView& node, const RowScope& scope) const {
   std::vector<Value> given;
   int64_t steps = kUnknownDim;
   for (size_t i = 0; i < node.InputCount(); ++i) {
-    if (!node.Has(i) || node.In(i).CountsRows()) return Outcome::Refused("uses the number of rows as a value");
+    if (!node.Has(i) || node.In(i).CountsRows())
+      return Outcome::Refused("uses the number of rows as a value");
     Value& value = given.emplace_back(node.In(i).WithoutElements());
     if (i < states || !value.has_rank) continue;
     const auto axis = i - states < axes.size() ? NormalAxis(axes[i - states], value.rank()) : std::nullopt;

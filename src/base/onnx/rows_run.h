@@ -1,4 +1,5 @@
-// The abstract run of a graph: rules applied node by node, in the order of the file, into functions and subgraphs.
+// The abstract run of a graph: rules applied node by node, in the order of the file, into functions and
+// subgraphs.
 #pragma once
 
 #include <string>
@@ -14,7 +15,7 @@ namespace glasscase::onnx {
 
 // The values of one graph or function body.
 struct RowScope {
-  const RowScope* outer = nullptr;       // of a subgraph
+  const RowScope* outer = nullptr;  // of a subgraph
   const Opsets* opsets = nullptr;
   const CallAttributes* call = nullptr;  // in a function
   std::string place;                     // before the labels of nodes: empty, or function "f" and a colon
@@ -27,8 +28,8 @@ class RowRun {
  public:
   explicit RowRun(const CheckedModel& checked) : checked_(checked) {}
 
-  // Empty, or the first node that may let rows meet and why. Nodes whose outputs nobody reads count too: they are
-  // executed, and may fail for the rows of another.
+  // Empty, or the first node that may let rows meet and why. Nodes whose outputs nobody reads count too: they
+  // are executed, and may fail for the rows of another.
   std::string RunModel();
   // The value of that name in the model's graph; null where it was not followed.
   const Value* Find(std::string_view name) const { return graph_.Find(name); }

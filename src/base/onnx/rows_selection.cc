@@ -60,7 +60,8 @@ Outcome Concat(const NodeView& node) {
     if (*axis == in.axis) return Outcome::Refused("puts inputs one behind the other along the rows");
     const int64_t more = in.Dim(*axis);
     if (i == 0) continue;
-    const bool known = joined != kUnknownDim && more != kUnknownDim && joined <= kBlockMax && more <= kBlockMax;
+    const bool known =
+        joined != kUnknownDim && more != kUnknownDim && joined <= kBlockMax && more <= kBlockMax;
     joined = known ? joined + more : kUnknownDim;
   }
   return Outcome::Of(std::move(out));
@@ -73,7 +74,8 @@ Outcome Split(const NodeView& node) {
   const auto axis = NormalAxis(node.Int("axis", 0), data.rank());
   if (!axis) return Outcome::Refused("has an axis outside its input");
   if (*axis == data.axis) return Outcome::Refused("splits the rows");
-  if (node.Has(1) && node.In(1).IsRows()) return Outcome::Refused("splits by a value that depends on the rows");
+  if (node.Has(1) && node.In(1).IsRows())
+    return Outcome::Refused("splits by a value that depends on the rows");
   const auto count = static_cast<size_t>(node.OutputCount());
   const int64_t whole = data.Dim(*axis);
   Outcome outcome;
@@ -98,7 +100,8 @@ Outcome GatherFixed(const Value& data, const Value& indices) {
     return data.CountsRows() || indices.CountsRows() ? CountsAsData() : Outcome::Of(Value::Fixed());
   }
   const auto chosen = indices.KnownNumbers();
-  if (!chosen) return data.CountsRows() || indices.CountsRows() ? CountsAsData() : Outcome::Of(Value::Fixed());
+  if (!chosen)
+    return data.CountsRows() || indices.CountsRows() ? CountsAsData() : Outcome::Of(Value::Fixed());
   std::vector<Symbol> elements;
   for (const int64_t index : *chosen) {
     const auto at = NormalAxis(index, static_cast<int>(data.elements.size()));
@@ -206,7 +209,8 @@ Outcome SliceElements(const Value& data, const Cut& cut) {
   if (length == kUnknownDim) return data.CountsRows() ? CountsAsData() : Outcome::Of(Value::Fixed());
   const int64_t begin = std::clamp<int64_t>(*cut.start < 0 ? *cut.start + size : *cut.start, 0, size);
   std::vector<Symbol> elements;
-  for (int64_t i = 0; i < length; ++i) elements.push_back(data.elements[static_cast<size_t>(begin + i * *cut.step)]);
+  for (int64_t i = 0; i < length; ++i)
+    elements.push_back(data.elements[static_cast<size_t>(begin + i * *cut.step)]);
   Value out = Value::Vector(std::move(elements));
   out.element_type = data.element_type;
   return Outcome::Of(std::move(out));
@@ -222,7 +226,8 @@ Outcome Slice(const NodeView& node) {
   if (!data.has_rank) return Outcome::Of(Value::Fixed());
   const auto cuts = ReadCuts(node, data.rank());
   if (data.IsFixed()) {
-    if (cuts && cuts->size() == 1 && data.has_elements && data.rank() == 1) return SliceElements(data, cuts->front().second);
+    if (cuts && cuts->size() == 1 && data.has_elements && data.rank() == 1)
+      return SliceElements(data, cuts->front().second);
     return data.CountsRows() ? CountsAsData() : Outcome::Of(Value::Fixed());
   }
   if (!cuts) return Outcome::Refused("cuts dimensions that are not known");
@@ -246,7 +251,8 @@ Outcome Pad(const NodeView& node) {
   Value out = node.In(0);
   const NodeView::Given pads = node.Numbers("pads", 10, 1);
   const NodeView::Given axes = node.Numbers("axes", 0, 3);
-  if (!pads.known || !pads.present || !axes.known) return Outcome::Refused("pads dimensions that are not known");
+  if (!pads.known || !pads.present || !axes.known)
+    return Outcome::Refused("pads dimensions that are not known");
   const size_t count = axes.present ? axes.numbers.size() : out.dims.size();
   if (pads.numbers.size() != 2 * count) return Outcome::Refused("has pads that do not fit its input");
   std::vector<bool> seen(out.dims.size(), false);
@@ -261,7 +267,8 @@ Outcome Pad(const NodeView& node) {
       continue;
     }
     int64_t& dim = out.dims[static_cast<size_t>(*axis)];
-    const bool small = before >= 0 && before <= kBlockMax && behind >= 0 && behind <= kBlockMax && dim <= kBlockMax;
+    const bool small =
+        before >= 0 && before <= kBlockMax && behind >= 0 && behind <= kBlockMax && dim <= kBlockMax;
     dim = small && dim != kUnknownDim ? dim + before + behind : kUnknownDim;
   }
   return Outcome::Of(std::move(out));
@@ -273,7 +280,8 @@ Outcome Tile(const NodeView& node) {
   }
   Value out = node.In(0);
   const auto repeats = node.In(1).KnownNumbers();
-  if (!repeats || repeats->size() != out.dims.size()) return Outcome::Refused("repeats dimensions that are not known");
+  if (!repeats || repeats->size() != out.dims.size())
+    return Outcome::Refused("repeats dimensions that are not known");
   for (size_t i = 0; i < repeats->size(); ++i) {
     if (static_cast<int>(i) == out.axis) {
       if ((*repeats)[i] != 1) return Outcome::Refused("repeats the rows");
@@ -289,7 +297,8 @@ Outcome Trilu(const NodeView& node) {
     return Outcome::Refused("has a diagonal that depends on the rows");
   }
   const Value& in = node.In(0);
-  if (in.axis >= in.rank() - 2) return Outcome::Refused("keeps a triangle of a matrix that has the rows on one side");
+  if (in.axis >= in.rank() - 2)
+    return Outcome::Refused("keeps a triangle of a matrix that has the rows on one side");
   return Outcome::Of(in);
 }
 

@@ -16,7 +16,8 @@ struct Target {
 };
 
 // The wanted shape with its zeros replaced by what they copy; a refusal text otherwise.
-std::string ResolveTargets(const Value& data, const Value& shape, bool zero_copies, std::vector<Target>& targets) {
+std::string ResolveTargets(const Value& data, const Value& shape, bool zero_copies,
+                           std::vector<Target>& targets) {
   int inferred = 0;
   for (size_t i = 0; i < shape.elements.size(); ++i) {
     Target target{shape.elements[i]};
@@ -57,8 +58,8 @@ std::optional<int64_t> ProductOfRest(std::span<const Target> targets) {
   return product;
 }
 
-// The dimensions behind the rows: a -1 among them is inferred from the elements of a single row, since N cancels.
-// False when one of them counts rows too.
+// The dimensions behind the rows: a -1 among them is inferred from the elements of a single row, since N
+// cancels. False when one of them counts rows too.
 bool AppendRest(const Value& data, int64_t block, std::span<const Target> rest, std::vector<int64_t>& dims) {
   const auto elements = ElementsPerRow(data);
   const auto product = ProductOfRest(rest);
@@ -75,8 +76,9 @@ bool AppendRest(const Value& data, int64_t block, std::span<const Target> rest, 
   return true;
 }
 
-// Elements are kept in row-major order, so a row stays in one piece where everything before its dimension stays as it
-// is (dimensions of 1 aside), and the new dimension is N times a divisor of the elements of one row.
+// Elements are kept in row-major order, so a row stays in one piece where everything before its dimension
+// stays as it is (dimensions of 1 aside), and the new dimension is N times a divisor of the elements of one
+// row.
 Outcome ReshapeRows(const Value& data, const std::vector<Target>& targets) {
   std::vector<int> before;  // the dimensions before the rows that are not 1
   for (int i = 0; i < data.axis; ++i) {
@@ -92,7 +94,8 @@ Outcome ReshapeRows(const Value& data, const std::vector<Target>& targets) {
     }
     if (matched < before.size()) {
       const int64_t dim = data.Dim(before[matched]);
-      const bool same = targets[i].copied_from == before[matched] || (dim != kUnknownDim && symbol.IsKnown(dim));
+      const bool same =
+          targets[i].copied_from == before[matched] || (dim != kUnknownDim && symbol.IsKnown(dim));
       if (!same) break;
       dims.push_back(dim);
       ++matched;
@@ -117,8 +120,10 @@ Outcome ReshapeRows(const Value& data, const std::vector<Target>& targets) {
 Outcome ReshapeFixed(const Value& data, const std::vector<Target>& targets) {
   std::vector<int64_t> dims;
   for (const Target& target : targets) {
-    if (target.symbol.kind == Kind::kRowCount) return Outcome::Refused("gives a constant the number of rows as shape");
-    dims.push_back(target.symbol.kind == Kind::kKnown && target.symbol.number >= 0 ? target.symbol.number : kUnknownDim);
+    if (target.symbol.kind == Kind::kRowCount)
+      return Outcome::Refused("gives a constant the number of rows as shape");
+    dims.push_back(target.symbol.kind == Kind::kKnown && target.symbol.number >= 0 ? target.symbol.number
+                                                                                   : kUnknownDim);
   }
   const bool one_inferred = std::count(dims.begin(), dims.end(), kUnknownDim) == 1;
   const int64_t elements = data.has_rank ? Product(data.dims).value_or(-1) : -1;
@@ -127,7 +132,8 @@ Outcome ReshapeFixed(const Value& data, const std::vector<Target>& targets) {
     std::replace(dims.begin(), dims.end(), int64_t{kUnknownDim}, elements / product);
   }
   Value out = Value::Fixed(std::move(dims));
-  if (data.has_elements && out.rank() <= 1 && Product(out.dims) == static_cast<int64_t>(data.elements.size())) {
+  if (data.has_elements && out.rank() <= 1 &&
+      Product(out.dims) == static_cast<int64_t>(data.elements.size())) {
     out.has_elements = true;
     out.element_type = data.element_type;
     out.elements = data.elements;
@@ -148,7 +154,8 @@ Outcome Reshape(const NodeView& node) {
   }
   const bool zero_copies = node.Int("allowzero", 0) == 0;
   if (data.IsFixed() && !data.has_rank) {
-    return shape.CountsRows() ? Outcome::Refused("reshapes a constant of unknown shape") : Outcome::Of(Value::Fixed());
+    return shape.CountsRows() ? Outcome::Refused("reshapes a constant of unknown shape")
+                              : Outcome::Of(Value::Fixed());
   }
   std::vector<Target> targets;
   std::string refusal = ResolveTargets(data, shape, zero_copies, targets);
@@ -162,7 +169,8 @@ Outcome Flatten(const NodeView& node) {
   const Value& data = node.In(0);
   if (!data.has_rank) return Outcome::Of(Value::Fixed({kUnknownDim, kUnknownDim}));
   const int64_t given = node.Int("axis", 1);
-  const auto split = given == data.rank() ? std::optional(data.rank()) : NormalAxis(given, std::max(data.rank(), 1));
+  const auto split =
+      given == data.rank() ? std::optional(data.rank()) : NormalAxis(given, std::max(data.rank(), 1));
   if (!split) return Outcome::Refused("has an axis outside its input");
   const std::span dims(data.dims);
   const auto at = static_cast<size_t>(*split);
@@ -189,7 +197,8 @@ Outcome Squeeze(const NodeView& node) {
   const Value& data = node.In(0);
   const NodeView::Given given = node.Numbers("axes", 12, 1);
   if (data.IsFixed() && (!data.has_rank || !given.known || !given.present)) {
-    return data.CountsRows() ? Outcome::Refused("uses the number of rows as a value") : Outcome::Of(Value::Fixed());
+    return data.CountsRows() ? Outcome::Refused("uses the number of rows as a value")
+                             : Outcome::Of(Value::Fixed());
   }
   if (!given.known || !given.present) return Outcome::Refused("removes dimensions that it does not name");
   std::vector<bool> removed(data.dims.size(), false);
@@ -213,7 +222,8 @@ Outcome Unsqueeze(const NodeView& node) {
   const Value& data = node.In(0);
   const NodeView::Given given = node.Numbers("axes", 12, 1);
   if (data.IsFixed() && (!data.has_rank || !given.known || !given.present)) {
-    return data.CountsRows() ? Outcome::Refused("uses the number of rows as a value") : Outcome::Of(Value::Fixed());
+    return data.CountsRows() ? Outcome::Refused("uses the number of rows as a value")
+                             : Outcome::Of(Value::Fixed());
   }
   if (!given.known || !given.present) return Outcome::Refused("adds dimensions that it does not name");
   const size_t rank = data.dims.size() + given.numbers.size();
@@ -253,7 +263,8 @@ Outcome Transpose(const NodeView& node) {
   if (order.size() != rank) return Outcome::Refused("has a perm that does not fit its input");
   for (size_t i = 0; i < rank; ++i) {
     const auto from = static_cast<size_t>(order[i]);
-    if (order[i] < 0 || from >= rank || used[from]) return Outcome::Refused("has a perm that does not fit its input");
+    if (order[i] < 0 || from >= rank || used[from])
+      return Outcome::Refused("has a perm that does not fit its input");
     used[from] = true;
     out.dims[i] = data.dims[from];
     if (data.IsRows() && static_cast<int>(from) == data.axis) out.axis = static_cast<int>(i);
@@ -304,16 +315,18 @@ Outcome ConstantOfShape(const NodeView& node) {
   const Value& shape = node.In(0);
   if (!shape.IsFixed()) return Outcome::Refused("makes a tensor whose shape depends on the rows");
   if (!shape.has_elements || shape.rank() != 1) {
-    return shape.CountsRows() ? Outcome::Refused("uses the number of rows as a value") : Outcome::Of(Value::Fixed());
+    return shape.CountsRows() ? Outcome::Refused("uses the number of rows as a value")
+                              : Outcome::Of(Value::Fixed());
   }
-  if (shape.elements.size() > static_cast<size_t>(kProofRankMax)) return Outcome::Refused("has too many dimensions");
+  if (shape.elements.size() > static_cast<size_t>(kProofRankMax))
+    return Outcome::Refused("has too many dimensions");
   Outcome outcome = OfShape(shape.elements);
   if (!outcome.refusal.empty() || !outcome.outputs.front().IsFixed()) return outcome;
   // Small vectors of one integer steer Expand in what PyTorch exports.
   Value& out = outcome.outputs.front();
   const AttributeProto* value = node.Attribute("value");
-  if (out.rank() != 1 || out.Dim(0) < 0 || static_cast<size_t>(out.Dim(0)) > kElementsTracked || value == nullptr ||
-      value->t().data_type() != TensorProto::INT64) {
+  if (out.rank() != 1 || out.Dim(0) < 0 || static_cast<size_t>(out.Dim(0)) > kElementsTracked ||
+      value == nullptr || value->t().data_type() != TensorProto::INT64) {
     return outcome;
   }
   int64_t number = 0;
@@ -338,7 +351,8 @@ Outcome Expand(const NodeView& node) {
                ? Outcome::Of(Value::Fixed())
                : Outcome::Refused("expands to a shape that is not known");
   }
-  if (shape.elements.size() > static_cast<size_t>(kProofRankMax)) return Outcome::Refused("has too many dimensions");
+  if (shape.elements.size() > static_cast<size_t>(kProofRankMax))
+    return Outcome::Refused("has too many dimensions");
   // The same as broadcasting with a tensor of that shape, whatever its elements are.
   const Outcome target = OfShape(shape.elements);
   if (!target.refusal.empty()) return target;

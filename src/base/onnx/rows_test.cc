@@ -32,7 +32,10 @@ TEST(RowsTest, SoftmaxOverTheClasses) {
 }
 
 TEST(RowsTest, TheLabelPathOfScikitLearn) {
-  TestModel model = Matrix().Integers("classes", {0, 1, 2, 3}).Integers("flat", {-1}).Output("label", {""}, TensorProto::INT64);
+  TestModel model = Matrix()
+                        .Integers("classes", {0, 1, 2, 3})
+                        .Integers("flat", {-1})
+                        .Output("label", {""}, TensorProto::INT64);
   model.Node("ArgMax", {"x"}, {"best"}).Int("axis", 1);
   model.MlNode("ArrayFeatureExtractor", {"classes", "best"}, {"picked"});  // [1, n]: the rows have moved
   model.Node("Reshape", {"picked", "flat"}, {"back"});
@@ -43,14 +46,17 @@ TEST(RowsTest, TheLabelPathOfScikitLearn) {
 TEST(RowsTest, AScaledLinearClassifier) {
   TestModel model = Matrix().Output("l", {""}, TensorProto::INT64).Output("p", {"", 3});
   model.MlNode("Scaler", {"x"}, {"s"}).Floats("offset", {0, 0, 0, 0}).Floats("scale", {1, 1, 1, 1});
-  model.MlNode("LinearClassifier", {"s"}, {"l", "t"}).Floats("coefficients", std::vector<float>(12)).Floats("intercepts", {0, 0, 0})
+  model.MlNode("LinearClassifier", {"s"}, {"l", "t"})
+      .Floats("coefficients", std::vector<float>(12))
+      .Floats("intercepts", {0, 0, 0})
       .Ints("classlabels_ints", {0, 1, 2});
   model.MlNode("Normalizer", {"t"}, {"p"}).Text("norm", "L1");
   EXPECT_EQ(Rows(model), "apart");
 }
 
 TEST(RowsTest, ColumnsOfProbabilitiesTakenApart) {
-  TestModel model = Matrix().Integers("zero", {0}).Integers("one", {1}).Integers("flat", {-1}).Output("y", {"n"});
+  TestModel model =
+      Matrix().Integers("zero", {0}).Integers("one", {1}).Integers("flat", {-1}).Output("y", {"n"});
   model.MlNode("TreeEnsembleClassifier", {"x"}, {"l", "p"}).Ints("classlabels_int64s", {0, 1, 2});
   model.Node("Slice", {"p", "zero", "one", "one"}, {"column"});
   model.Node("Reshape", {"column", "flat"}, {"y"});
@@ -58,7 +64,12 @@ TEST(RowsTest, ColumnsOfProbabilitiesTakenApart) {
 }
 
 TEST(RowsTest, AConvolutionalNetwork) {
-  TestModel model = Images().Weights("w", {5, 3, 3, 3}).Weights("c", {5}).Weights("v", {80, 10}).Integers("flat", {-1, 80}).Output("y", {"n", 10});
+  TestModel model = Images()
+                        .Weights("w", {5, 3, 3, 3})
+                        .Weights("c", {5})
+                        .Weights("v", {80, 10})
+                        .Integers("flat", {-1, 80})
+                        .Output("y", {"n", 10});
   model.Node("Conv", {"x", "w"}, {"a"}).Ints("pads", {1, 1, 1, 1});
   model.Node("BatchNormalization", {"a", "c", "c", "c", "c"}, {"b"});
   model.Node("MaxPool", {"b"}, {"d"}).Ints("kernel_shape", {2, 2}).Ints("strides", {2, 2});
@@ -76,7 +87,8 @@ TEST(RowsTest, PoolingOverImagesOfAnySize) {
 }
 
 TEST(RowsTest, AReshapeByTheNumberOfRows) {
-  TestModel model = Images().Scalar("zero", 0).Integers("front", {0}).Integers("rest", {-1}).Output("y", {"n", ""});
+  TestModel model =
+      Images().Scalar("zero", 0).Integers("front", {0}).Integers("rest", {-1}).Output("y", {"n", ""});
   model.Node("Shape", {"x"}, {"s"});
   model.Node("Gather", {"s", "zero"}, {"n"});
   model.Node("Unsqueeze", {"n", "front"}, {"n1"});
@@ -92,7 +104,12 @@ TEST(RowsTest, AReshapeThatCopiesTheRows) {
 }
 
 TEST(RowsTest, RowsSplitIntoTokensAndBack) {
-  TestModel model = TestModel().Input("x", {"n", 6, 4}).Weights("w", {4, 3}).Integers("tokens", {-1, 4}).Integers("back", {-1, 6, 3}).Output("y", {"n", 6, 3});
+  TestModel model = TestModel()
+                        .Input("x", {"n", 6, 4})
+                        .Weights("w", {4, 3})
+                        .Integers("tokens", {-1, 4})
+                        .Integers("back", {-1, 6, 3})
+                        .Output("y", {"n", 6, 3});
   model.Node("Reshape", {"x", "tokens"}, {"a"});
   model.Node("MatMul", {"a", "w"}, {"b"});
   model.Node("Reshape", {"b", "back"}, {"y"});
@@ -100,7 +117,11 @@ TEST(RowsTest, RowsSplitIntoTokensAndBack) {
 }
 
 TEST(RowsTest, AttentionOverTheTokensOfARow) {
-  TestModel model = TestModel().Input("x", {"n", "t", 8}).Integers("heads", {0, 0, 2, 4}).Integers("joined", {0, 0, 8}).Output("y", {"n", "t", 8});
+  TestModel model = TestModel()
+                        .Input("x", {"n", "t", 8})
+                        .Integers("heads", {0, 0, 2, 4})
+                        .Integers("joined", {0, 0, 8})
+                        .Output("y", {"n", "t", 8});
   model.Node("Reshape", {"x", "heads"}, {"h"});
   model.Node("Transpose", {"h"}, {"q"}).Ints("perm", {0, 2, 1, 3});
   model.Node("Transpose", {"h"}, {"k"}).Ints("perm", {0, 2, 3, 1});
@@ -113,7 +134,12 @@ TEST(RowsTest, AttentionOverTheTokensOfARow) {
 }
 
 TEST(RowsTest, AnEmbeddingAndALayerNorm) {
-  TestModel model = TestModel().Input("x", {"n", "t"}, TensorProto::INT64).Weights("e", {100, 8}).Weights("g", {8}).Integers("tokens", {1}).Output("y", {"n", 8});
+  TestModel model = TestModel()
+                        .Input("x", {"n", "t"}, TensorProto::INT64)
+                        .Weights("e", {100, 8})
+                        .Weights("g", {8})
+                        .Integers("tokens", {1})
+                        .Output("y", {"n", 8});
   model.Node("Gather", {"e", "x"}, {"a"});
   model.Node("LayerNormalization", {"a", "g", "g"}, {"b"});
   model.Node("ReduceMean", {"b"}, {"y"}).Ints("axes", {1}).Int("keepdims", 0);
@@ -121,8 +147,15 @@ TEST(RowsTest, AnEmbeddingAndALayerNorm) {
 }
 
 TEST(RowsTest, ARecurrentNetworkThatStartsFromZeros) {
-  TestModel model = TestModel().Input("x", {"n", 5, 3}).Weights("w", {1, 8, 3}).Weights("r", {1, 8, 2}).Scalar("zero", 0)
-      .Integers("front", {0}).Integers("one", {1}).Integers("two", {2}).Output("y", {"n", 2});
+  TestModel model = TestModel()
+                        .Input("x", {"n", 5, 3})
+                        .Weights("w", {1, 8, 3})
+                        .Weights("r", {1, 8, 2})
+                        .Scalar("zero", 0)
+                        .Integers("front", {0})
+                        .Integers("one", {1})
+                        .Integers("two", {2})
+                        .Output("y", {"n", 2});
   model.Node("Transpose", {"x"}, {"t"}).Ints("perm", {1, 0, 2});
   model.Node("Shape", {"x"}, {"s"});
   model.Node("Gather", {"s", "zero"}, {"n"});
@@ -135,8 +168,15 @@ TEST(RowsTest, ARecurrentNetworkThatStartsFromZeros) {
 }
 
 TEST(RowsTest, AClassTokenExpandedToAllRows) {
-  TestModel model = TestModel().Input("x", {"n", 4, 6}).Weights("token", {1, 1, 6}).Scalar("zero", 0).Integers("front", {0})
-      .Integers("same", {-1, -1}).Integers("three", {3}).Scalar("minus", -1).Output("y", {"n", 5, 6});
+  TestModel model = TestModel()
+                        .Input("x", {"n", 4, 6})
+                        .Weights("token", {1, 1, 6})
+                        .Scalar("zero", 0)
+                        .Integers("front", {0})
+                        .Integers("same", {-1, -1})
+                        .Integers("three", {3})
+                        .Scalar("minus", -1)
+                        .Output("y", {"n", 5, 6});
   model.Node("Shape", {"x"}, {"s"});
   model.Node("Gather", {"s", "zero"}, {"n"});
   model.Node("Unsqueeze", {"n", "front"}, {"n1"});
@@ -155,7 +195,8 @@ TEST(RowsTest, AClassTokenExpandedToAllRows) {
 }
 
 TEST(RowsTest, TwoInputsMeetRowByRow) {
-  TestModel model = TestModel().Input("a", {"n", 4}).Input("b", {"n", 4}).Integers("last", {1}).Output("y", {"n"});
+  TestModel model =
+      TestModel().Input("a", {"n", 4}).Input("b", {"n", 4}).Integers("last", {1}).Output("y", {"n"});
   model.Node("Mul", {"a", "b"}, {"p"});
   model.Node("ReduceSum", {"p", "last"}, {"y"}).Int("keepdims", 0);
   EXPECT_EQ(Rows(model), "apart");
@@ -197,7 +238,9 @@ TEST(RowsTest, AFunctionWithAnAttributeOfItsCaller) {
     function.add_attribute("along");
     AddNode(*function.add_node(), "Softmax", {"a"}, {"b"}).Reference("axis", "along", AttributeProto::INT);
     model.Node("F", {"x"}, {"y"}).Domain("test").Int("along", axis).Named("call");
-    EXPECT_EQ(Rows(model), axis == 1 ? "apart" : "node \"call\" (F): function \"test.F\": node 0 (Softmax): works along the rows");
+    EXPECT_EQ(Rows(model),
+              axis == 1 ? "apart"
+                        : "node \"call\" (F): function \"test.F\": node 0 (Softmax): works along the rows");
   }
 }
 
@@ -217,7 +260,11 @@ TEST(RowsTest, QuantisationWithGivenScales) {
 }
 
 TEST(RowsTest, OneHotColumnsJoined) {
-  TestModel model = TestModel().Input("a", {"", 1}, TensorProto::STRING).Input("b", {"", 1}).Integers("flat", {-1, 2}).Output("y", {"", 3});
+  TestModel model = TestModel()
+                        .Input("a", {"", 1}, TensorProto::STRING)
+                        .Input("b", {"", 1})
+                        .Integers("flat", {-1, 2})
+                        .Output("y", {"", 3});
   model.MlNode("OneHotEncoder", {"a"}, {"hot"}).Add("cats_strings", AttributeProto::STRINGS).add_strings("u");
   model.graph().mutable_node(0)->mutable_attribute(0)->add_strings("v");
   model.Node("Reshape", {"hot", "flat"}, {"c"});

@@ -3,8 +3,8 @@
 // Let the model be run on N rows. A value is
 //   fixed    the same whatever N is and whatever the rows hold (weights, shapes of single rows), or a small
 //            integer tensor whose elements are fixed or fixed multiples of N (what Shape gives);
-//   rows     along dimension `axis` it has N·`block` entries, and entries [i·block, (i+1)·block) are what a run on
-//            row i alone gives; all other dimensions are fixed.
+//   rows     along dimension `axis` it has N·`block` entries, and entries [i·block, (i+1)·block) are what a
+//            run on row i alone gives; all other dimensions are fixed.
 // A rule is sound when it commutes with putting runs of single rows side by side.
 #pragma once
 
@@ -16,10 +16,10 @@
 
 namespace glasscase::onnx {
 
-inline constexpr int kUnknownDim = -1;           // fixed, but not known to us
+inline constexpr int kUnknownDim = -1;  // fixed, but not known to us
 inline constexpr int kProofRankMax = 32;
-inline constexpr size_t kElementsTracked = 64;   // of integer tensors
-inline constexpr int64_t kBlockMax = 1 << 24;    // so that N·block cannot overflow at run time
+inline constexpr size_t kElementsTracked = 64;  // of integer tensors
+inline constexpr int64_t kBlockMax = 1 << 24;   // so that N·block cannot overflow at run time
 
 // One element of an integer tensor.
 struct Symbol {
@@ -43,20 +43,20 @@ struct Value {
   enum class ElementType : uint8_t { kInt64, kInt32, kBool };
 
   Kind kind = Kind::kFixed;
-  bool has_rank = false;            // always true for rows
-  std::vector<int64_t> dims;        // kUnknownDim where not known; dims[axis] of rows means nothing
-  int axis = 0;                     // of rows
-  int64_t block = 1;                // of rows
+  bool has_rank = false;      // always true for rows
+  std::vector<int64_t> dims;  // kUnknownDim where not known; dims[axis] of rows means nothing
+  int axis = 0;               // of rows
+  int64_t block = 1;          // of rows
   // Of fixed values of rank 0 or 1, where the elements are followed.
   bool has_elements = false;
   ElementType element_type = ElementType::kInt64;
   std::vector<Symbol> elements;
 
-  static Value Fixed();                                             // of unknown rank
+  static Value Fixed();  // of unknown rank
   static Value Fixed(std::vector<int64_t> dims);
   static Value Rows(std::vector<int64_t> dims, int axis, int64_t block);
-  static Value Vector(std::vector<Symbol> elements);                // INT64, rank 1
-  static Value Scalar(Symbol element);                              // INT64, rank 0
+  static Value Vector(std::vector<Symbol> elements);  // INT64, rank 1
+  static Value Scalar(Symbol element);                // INT64, rank 0
 
   bool IsFixed() const { return kind == Kind::kFixed; }
   bool IsRows() const { return kind == Kind::kRows; }

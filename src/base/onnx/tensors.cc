@@ -20,40 +20,27 @@ enum class Place : uint8_t { kFloat, kInt32, kInt64, kUint64, kDouble, kString }
 
 struct StoredType {
   std::string_view name;
-  unsigned bits;             // per element in raw and external data; 0: only as text
+  unsigned bits;  // per element in raw and external data; 0: only as text
   Place place;
-  unsigned numbers = 1;      // typed numbers per element
-  unsigned per_number = 1;   // elements per typed number
+  unsigned numbers = 1;     // typed numbers per element
+  unsigned per_number = 1;  // elements per typed number
 };
 
 // Indexed by TensorProto.DataType.
 constexpr StoredType kStoredTypes[] = {
-    {"UNDEFINED", 0, Place::kString},
-    {"FLOAT", 32, Place::kFloat},
-    {"UINT8", 8, Place::kInt32},
-    {"INT8", 8, Place::kInt32},
-    {"UINT16", 16, Place::kInt32},
-    {"INT16", 16, Place::kInt32},
-    {"INT32", 32, Place::kInt32},
-    {"INT64", 64, Place::kInt64},
-    {"STRING", 0, Place::kString},
-    {"BOOL", 8, Place::kInt32},
-    {"FLOAT16", 16, Place::kInt32},
-    {"DOUBLE", 64, Place::kDouble},
-    {"UINT32", 32, Place::kUint64},
-    {"UINT64", 64, Place::kUint64},
-    {"COMPLEX64", 64, Place::kFloat, 2},
-    {"COMPLEX128", 128, Place::kDouble, 2},
-    {"BFLOAT16", 16, Place::kInt32},
-    {"FLOAT8E4M3FN", 8, Place::kInt32},
-    {"FLOAT8E4M3FNUZ", 8, Place::kInt32},
-    {"FLOAT8E5M2", 8, Place::kInt32},
-    {"FLOAT8E5M2FNUZ", 8, Place::kInt32},
-    {"UINT4", 4, Place::kInt32, 1, 2},
-    {"INT4", 4, Place::kInt32, 1, 2},
-    {"FLOAT4E2M1", 4, Place::kInt32, 1, 2},
-    {"FLOAT8E8M0", 8, Place::kInt32},
-    {"UINT2", 2, Place::kInt32, 1, 4},
+    {"UNDEFINED", 0, Place::kString},     {"FLOAT", 32, Place::kFloat},
+    {"UINT8", 8, Place::kInt32},          {"INT8", 8, Place::kInt32},
+    {"UINT16", 16, Place::kInt32},        {"INT16", 16, Place::kInt32},
+    {"INT32", 32, Place::kInt32},         {"INT64", 64, Place::kInt64},
+    {"STRING", 0, Place::kString},        {"BOOL", 8, Place::kInt32},
+    {"FLOAT16", 16, Place::kInt32},       {"DOUBLE", 64, Place::kDouble},
+    {"UINT32", 32, Place::kUint64},       {"UINT64", 64, Place::kUint64},
+    {"COMPLEX64", 64, Place::kFloat, 2},  {"COMPLEX128", 128, Place::kDouble, 2},
+    {"BFLOAT16", 16, Place::kInt32},      {"FLOAT8E4M3FN", 8, Place::kInt32},
+    {"FLOAT8E4M3FNUZ", 8, Place::kInt32}, {"FLOAT8E5M2", 8, Place::kInt32},
+    {"FLOAT8E5M2FNUZ", 8, Place::kInt32}, {"UINT4", 4, Place::kInt32, 1, 2},
+    {"INT4", 4, Place::kInt32, 1, 2},     {"FLOAT4E2M1", 4, Place::kInt32, 1, 2},
+    {"FLOAT8E8M0", 8, Place::kInt32},     {"UINT2", 2, Place::kInt32, 1, 4},
     {"INT2", 2, Place::kInt32, 1, 4},
 };
 
@@ -96,7 +83,8 @@ Status CheckTypedData(const TensorProto& tensor, const StoredType& type, uint64_
   const uint64_t present = CountAt(tensor, type.place);
   if (present == wanted && CountOfTypedData(tensor) == present) return Ok();
   return Refuse("dims " + DimsText(tensor.dims()) + " of " + std::string(type.name) + " announce " +
-                std::to_string(elements) + " elements, the file holds " + std::to_string(CountOfTypedData(tensor)));
+                std::to_string(elements) + " elements, the file holds " +
+                std::to_string(CountOfTypedData(tensor)));
 }
 
 Result<uint64_t> ReadDecimal(std::string_view key, const std::string& text) {
@@ -157,7 +145,8 @@ Status TensorChecker::Check(const TensorProto& tensor) {
     }
     return CheckExternal(tensor, StoredBytes(*type, elements));
   }
-  if (tensor.external_data_size() != 0) return Refuse("external_data: given, but data_location is not EXTERNAL");
+  if (tensor.external_data_size() != 0)
+    return Refuse("external_data: given, but data_location is not EXTERNAL");
   if (!tensor.has_raw_data()) return CheckTypedData(tensor, *type, elements);
 
   if (type->bits == 0) return Refuse("raw_data: strings have no raw form");
@@ -172,13 +161,15 @@ Status TensorChecker::CheckExternal(const TensorProto& tensor, uint64_t wanted_b
   GC_TRY(const External external, ReadExternal(tensor));
   GC_TRY(const ByteSpan bytes, FindExternal(tensor));
   if (bytes.size() != wanted_bytes) {
-    return Refuse("external_data: dims " + DimsText(tensor.dims()) + " announce " + std::to_string(wanted_bytes) +
-                  " bytes, " + Quoted(external.location) + " gives " + std::to_string(bytes.size()));
+    return Refuse("external_data: dims " + DimsText(tensor.dims()) + " announce " +
+                  std::to_string(wanted_bytes) + " bytes, " + Quoted(external.location) + " gives " +
+                  std::to_string(bytes.size()));
   }
   // One part of a file named by a thousand tensors would be a thousand copies in memory.
   external_bytes_ += bytes.size();
   if (external_bytes_ > external_bytes_max_) {
-    return Refuse("external_data: the tensors refer to more than " + std::to_string(external_bytes_max_) + " bytes");
+    return Refuse("external_data: the tensors refer to more than " + std::to_string(external_bytes_max_) +
+                  " bytes");
   }
   referred_.insert(files_.find(external.location)->first);
   return Ok();
@@ -201,7 +192,8 @@ Result<TensorChecker::External> TensorChecker::ReadExternal(const TensorProto& t
       GC_TRY(external.length, ReadDecimal(key, entry.value()));
       external.has_length = true;
     } else if (key != "checksum") {
-      return Refuse("external_data: " + Quoted(key) + " is not a key of the format (location, offset, length, checksum)");
+      return Refuse("external_data: " + Quoted(key) +
+                    " is not a key of the format (location, offset, length, checksum)");
     }
   }
   GC_TRY_VOID(CheckExternalPath(external.location));
@@ -219,9 +211,9 @@ Result<ByteSpan> TensorChecker::FindExternal(const TensorProto& tensor) const {
   const uint64_t rest = external.offset <= bytes.size() ? bytes.size() - external.offset : 0;
   const uint64_t length = external.has_length ? external.length : rest;
   if (external.offset > bytes.size() || length > rest) {
-    return Refuse("external_data: offset " + std::to_string(external.offset) + " and length " + std::to_string(length) +
-                  " reach past the end of " + Quoted(external.location) + ", which has " +
-                  std::to_string(bytes.size()) + " bytes");
+    return Refuse("external_data: offset " + std::to_string(external.offset) + " and length " +
+                  std::to_string(length) + " reach past the end of " + Quoted(external.location) +
+                  ", which has " + std::to_string(bytes.size()) + " bytes");
   }
   return bytes.subspan(external.offset, length);
 }
@@ -241,10 +233,12 @@ Status TensorChecker::Check(const SparseTensorProto& tensor) {
                   std::to_string(dense_bytes_max_) + " bytes");
   }
   const bool flat = indices.dims_size() == 1 && indices.dims(0) == values.dims(0);
-  const bool pairs = indices.dims_size() == 2 && indices.dims(0) == values.dims(0) && indices.dims(1) == tensor.dims_size();
+  const bool pairs =
+      indices.dims_size() == 2 && indices.dims(0) == values.dims(0) && indices.dims(1) == tensor.dims_size();
   if (!flat && !pairs) {
-    return Refuse("indices: dims " + DimsText(indices.dims()) + " do not fit " + std::to_string(values.dims(0)) +
-                  " values of a tensor of rank " + std::to_string(tensor.dims_size()));
+    return Refuse("indices: dims " + DimsText(indices.dims()) + " do not fit " +
+                  std::to_string(values.dims(0)) + " values of a tensor of rank " +
+                  std::to_string(tensor.dims_size()));
   }
   return CheckSparseIndices(tensor);
 }
@@ -270,7 +264,8 @@ std::vector<int64_t> TensorChecker::Integers(const TensorProto& tensor) const {
     if (!bytes) return {};
     raw = *bytes;
   } else if (!tensor.has_raw_data()) {
-    if (tensor.data_type() == TensorProto::INT64) return {tensor.int64_data().begin(), tensor.int64_data().end()};
+    if (tensor.data_type() == TensorProto::INT64)
+      return {tensor.int64_data().begin(), tensor.int64_data().end()};
     return {tensor.int32_data().begin(), tensor.int32_data().end()};
   }
   switch (tensor.data_type()) {
@@ -282,8 +277,8 @@ std::vector<int64_t> TensorChecker::Integers(const TensorProto& tensor) const {
 }
 
 std::vector<int64_t> TensorChecker::SmallIntegers(const TensorProto& tensor, size_t count_max) const {
-  const bool integers = tensor.data_type() == TensorProto::INT64 || tensor.data_type() == TensorProto::INT32 ||
-                        tensor.data_type() == TensorProto::BOOL;
+  const bool integers = tensor.data_type() == TensorProto::INT64 ||
+                        tensor.data_type() == TensorProto::INT32 || tensor.data_type() == TensorProto::BOOL;
   if (!integers || tensor.dims_size() > 1) return {};
   if (tensor.dims_size() == 1 && static_cast<uint64_t>(tensor.dims(0)) > count_max) return {};
   return Integers(tensor);

@@ -21,12 +21,13 @@ class TensorChecker {
  public:
   TensorChecker(std::span<const ExternalFile> files, const Limits& limits);
 
-  // Errors start with the field at fault, for example "dims" or "raw_data"; the caller puts the tensor before it.
+  // Errors start with the field at fault, for example "dims" or "raw_data"; the caller puts the tensor before
+  // it.
   Status Check(const TensorProto& tensor);
   Status Check(const SparseTensorProto& tensor);
 
-  // The values of a checked INT64, INT32 or BOOL tensor of rank 0 or 1 and at most `count_max` elements; empty for
-  // every other tensor.
+  // The values of a checked INT64, INT32 or BOOL tensor of rank 0 or 1 and at most `count_max` elements;
+  // empty for every other tensor.
   std::vector<int64_t> SmallIntegers(const TensorProto& tensor, size_t count_max) const;
 
   std::vector<std::string> ReferredPaths() const;  // sorted

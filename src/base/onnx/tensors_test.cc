@@ -20,7 +20,8 @@ TensorProto Tensor(int type, std::initializer_list<int64_t> dims) {
   return tensor;
 }
 
-std::string Check(const TensorProto& tensor, std::span<const ExternalFile> files = {}, const Limits& limits = {}) {
+std::string Check(const TensorProto& tensor, std::span<const ExternalFile> files = {},
+                  const Limits& limits = {}) {
   const Status status = TensorChecker(files, limits).Check(tensor);
   return status ? "ok" : status.error().message();
 }
@@ -44,7 +45,8 @@ TEST(TensorsTest, APetabyteIsRefused) {
   TensorProto tensor = Tensor(TensorProto::FLOAT, {int64_t{1} << 47, 2});
   tensor.set_raw_data("abcd");
   EXPECT_THAT(Check(tensor), HasSubstr("announce 1125899906842624 bytes, raw_data has 4"));
-  EXPECT_THAT(Check(Tensor(TensorProto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})), HasSubstr("more than 2^48"));
+  EXPECT_THAT(Check(Tensor(TensorProto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})),
+              HasSubstr("more than 2^48"));
 }
 
 TEST(TensorsTest, ADimensionOfZeroDoesNotHideAHugeOne) {
@@ -107,16 +109,19 @@ TEST(TensorsTest, TensorsInNodesAreCheckedInEveryGraph) {
   TestModel model;
   model.Input("x", {"n"}).Output("x", {"n"});
   const auto add_constant = [](NodeProto& node) {
-    *AddNode(node, "Constant", {}, {"c"}).Add("value", AttributeProto::TENSOR).mutable_t() = Tensor(TensorProto::FLOAT, {9});
+    *AddNode(node, "Constant", {}, {"c"}).Add("value", AttributeProto::TENSOR).mutable_t() =
+        Tensor(TensorProto::FLOAT, {9});
   };
   GraphProto branch;
   add_constant(*branch.add_node());
   model.Node("If", {"x"}, {"z"}).Graph("then_branch", branch);
-  EXPECT_THAT(Verdict(model), StartsWith("node 0 (If): node 0 (Constant): attribute \"value\": t: dims [9] of FLOAT"));
+  EXPECT_THAT(Verdict(model),
+              StartsWith("node 0 (If): node 0 (Constant): attribute \"value\": t: dims [9] of FLOAT"));
   TestModel with_function;
   with_function.Input("x", {"n"}).Output("x", {"n"});
   add_constant(*with_function.Function("F", {}, {"c"}).add_node());
-  EXPECT_THAT(Verdict(with_function), StartsWith("function \"test.F\": node 0 (Constant): attribute \"value\""));
+  EXPECT_THAT(Verdict(with_function),
+              StartsWith("function \"test.F\": node 0 (Constant): attribute \"value\""));
 }
 
 // ---- sparse ----
@@ -174,23 +179,28 @@ TEST(TensorsTest, ExternalDataMustHaveExactlyTheDeclaredSize) {
   EXPECT_EQ(CheckWithFile(External({{"location", "weights.bin"}, {"offset", "16"}})), "ok");
   EXPECT_EQ(CheckWithFile(External({{"location", "weights.bin"}, {"offset", "8"}, {"length", "16"}})), "ok");
   EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}})), HasSubstr("announce 16 bytes"));
-  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"length", "12"}})), HasSubstr("gives 12"));
+  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"length", "12"}})),
+              HasSubstr("gives 12"));
 }
 
 TEST(TensorsTest, ExternalDataMustLieInsideTheFile) {
   EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"offset", "24"}, {"length", "16"}})),
               HasSubstr("reach past the end"));
-  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"offset", "33"}})), HasSubstr("reach past the end"));
+  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"offset", "33"}})),
+              HasSubstr("reach past the end"));
 }
 
 TEST(TensorsTest, OffsetsAndLengthsAreDecimalNumbers) {
   for (const char* text : {"", "-1", "0x10", "1e3", " 1", "1 ", "99999999999999999999"}) {
-    EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"offset", text}})), HasSubstr("not a number")) << text;
+    EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"offset", text}})),
+                HasSubstr("not a number"))
+        << text;
   }
 }
 
 TEST(TensorsTest, PathsOutsideTheFolderAreRefused) {
-  for (const char* path : {"", "/etc/passwd", "../weights.bin", "a/../../b", "a//b", "./weights.bin", "a\\b", "C:/w", "a\nb"}) {
+  for (const char* path :
+       {"", "/etc/passwd", "../weights.bin", "a/../../b", "a//b", "./weights.bin", "a\\b", "C:/w", "a\nb"}) {
     EXPECT_THAT(CheckWithFile(External({{"location", path}})), StartsWith("external_data: location")) << path;
   }
 }
@@ -198,16 +208,20 @@ TEST(TensorsTest, PathsOutsideTheFolderAreRefused) {
 TEST(TensorsTest, MarkersThatMakeTheRuntimeReadItsMemoryAreRefused) {
   const Bytes data(16);
   const ExternalFile files[] = {{"*/_ORT_MEM_ADDR_/*", data}};
-  EXPECT_THAT(Check(External({{"location", "*/_ORT_MEM_ADDR_/*"}}), files), HasSubstr("reserved by ONNX Runtime"));
+  EXPECT_THAT(Check(External({{"location", "*/_ORT_MEM_ADDR_/*"}}), files),
+              HasSubstr("reserved by ONNX Runtime"));
 }
 
 TEST(TensorsTest, AMissingFileIsNamed) {
-  EXPECT_THAT(Check(External({{"location", "weights.bin"}})), HasSubstr("\"weights.bin\" did not come with the model"));
+  EXPECT_THAT(Check(External({{"location", "weights.bin"}})),
+              HasSubstr("\"weights.bin\" did not come with the model"));
 }
 
 TEST(TensorsTest, UnknownAndRepeatedKeysAreRefused) {
-  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"basepath", "/"}})), HasSubstr("not a key"));
-  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"location", "b"}})), HasSubstr("given twice"));
+  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"basepath", "/"}})),
+              HasSubstr("not a key"));
+  EXPECT_THAT(CheckWithFile(External({{"location", "weights.bin"}, {"location", "b"}})),
+              HasSubstr("given twice"));
 }
 
 TEST(TensorsTest, DataBothInsideAndOutsideIsRefused) {

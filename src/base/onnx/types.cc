@@ -33,7 +33,8 @@ Result<DataType> ReadElementType(int32_t type) {
   const bool named = ::onnx::TensorProto_DataType_IsValid(type);
   const std::string name = named ? ::onnx::TensorProto_DataType_Name(static_cast<TensorProto::DataType>(type))
                                  : std::to_string(type);
-  return Refuse("elements of type " + name + " are not supported; cast them to a plain number type in the model");
+  return Refuse("elements of type " + name +
+                " are not supported; cast them to a plain number type in the model");
 }
 
 Result<std::vector<int64_t>> ReadShape(const TensorShapeProto& shape) {
@@ -57,7 +58,8 @@ Result<std::vector<int64_t>> ReadShape(const TensorShapeProto& shape) {
 std::string KindText(const TypeProto& type) {
   switch (type.value_case()) {
     case TypeProto::kSequenceType:
-      return type.sequence_type().elem_type().value_case() == TypeProto::kMapType ? "a sequence of maps" : "a sequence";
+      return type.sequence_type().elem_type().value_case() == TypeProto::kMapType ? "a sequence of maps"
+                                                                                  : "a sequence";
     case TypeProto::kMapType: return "a map";
     case TypeProto::kOptionalType: return "an optional";
     case TypeProto::kSparseTensorType: return "a sparse tensor";
@@ -70,7 +72,8 @@ std::string HowToAvoid(const TypeProto& type) {
   switch (type.value_case()) {
     case TypeProto::kSequenceType:
     case TypeProto::kMapType:
-      return "export with plain tensors: for skl2onnx options={id(model): {'zipmap': False}}, for onnxmltools "
+      return "export with plain tensors: for skl2onnx options={id(model): {'zipmap': False}}, for "
+             "onnxmltools "
              "zipmap=False, for others return each part as a tensor of its own";
     case TypeProto::kOptionalType: return "export with the value always present";
     case TypeProto::kSparseTensorType: return "export with a dense tensor";
@@ -82,8 +85,8 @@ std::string_view NameProblem(const std::string& name) {
   if (name.empty()) return "has no name";
   if (name.size() > kTensorNameBytesMax) return "has a name of more than 255 bytes";
   if (!IsUtf8(name)) return "has a name that is not UTF-8";
-  const bool control =
-      std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  const bool control = std::any_of(name.begin(), name.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
   return control ? "has a control character in its name" : "";
 }
 

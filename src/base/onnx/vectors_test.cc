@@ -27,7 +27,8 @@ Bytes Read(const std::filesystem::path& path) {
 
 std::vector<std::filesystem::path> FilesIn(const std::string& folder) {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(kVectors / folder)) paths.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(kVectors / folder))
+    paths.push_back(entry.path());
   EXPECT_FALSE(paths.empty());
   return paths;
 }

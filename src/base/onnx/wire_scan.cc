@@ -29,8 +29,26 @@ constexpr uint64_t kOtherBytesPerByte = 64;
 enum class Kind : uint8_t { kMessage, kText, kReadName, kWrittenName, kNumbers };
 
 enum Shape : uint8_t {
-  kModel, kGraph, kNode, kAttribute, kTensor, kSparse, kValueInfo, kType, kTensorType, kWrapperType, kMapType,
-  kShape, kDimension, kEntry, kOpset, kFunction, kAnnotation, kTraining, kOther, kShapes
+  kModel,
+  kGraph,
+  kNode,
+  kAttribute,
+  kTensor,
+  kSparse,
+  kValueInfo,
+  kType,
+  kTensorType,
+  kWrapperType,
+  kMapType,
+  kShape,
+  kDimension,
+  kEntry,
+  kOpset,
+  kFunction,
+  kAnnotation,
+  kTraining,
+  kOther,
+  kShapes
 };
 
 struct Field {
@@ -56,22 +74,43 @@ constexpr Field Numbers(uint32_t number) { return {number, Kind::kNumbers}; }
 
 // Indexed by Shape. Fields that are not here are single numbers or unknown: they cost what they weigh.
 constexpr std::array<Message, kShapes> kMessages = {{
-    {"model", CostOf<ModelProto>(), {{Text(2), Text(3), Text(4), Text(6), Sub(7, kGraph), Sub(8, kOpset), Sub(14, kEntry),
-                                      Sub(20, kTraining), Sub(25, kFunction), Sub(26, kOther)}}},
-    {"graph", CostOf<GraphProto>(), {{Sub(1, kNode), Text(2), Sub(5, kTensor), Text(10), Sub(11, kValueInfo),
-                                      Sub(12, kValueInfo), Sub(13, kValueInfo), Sub(14, kAnnotation), Sub(15, kSparse),
-                                      Sub(16, kEntry)}}},
-    {"node", CostOf<NodeProto>(), {{{1, Kind::kReadName}, {2, Kind::kWrittenName}, Text(3), Text(4), Sub(5, kAttribute),
-                                    Text(6), Text(7), Text(8), Sub(9, kEntry), Sub(10, kOther)}}},
-    {"attribute", CostOf<AttributeProto>(), {{Text(1), Text(4), Sub(5, kTensor), Sub(6, kGraph), Numbers(7), Numbers(8),
-                                              Text(9), Sub(10, kTensor), Sub(11, kGraph), Text(13), Sub(14, kType),
-                                              Sub(15, kType), Text(21), Sub(22, kSparse), Sub(23, kSparse)}}},
-    {"tensor", CostOf<TensorProto>(), {{Numbers(1), Sub(3, kOther), Numbers(4), Numbers(5), Text(6), Numbers(7), Text(8),
-                                        Text(9), Numbers(10), Numbers(11), Text(12), Sub(13, kEntry), Sub(16, kEntry)}}},
+    {"model",
+     CostOf<ModelProto>(),
+     {{Text(2), Text(3), Text(4), Text(6), Sub(7, kGraph), Sub(8, kOpset), Sub(14, kEntry),
+       Sub(20, kTraining), Sub(25, kFunction), Sub(26, kOther)}}},
+    {"graph",
+     CostOf<GraphProto>(),
+     {{Sub(1, kNode), Text(2), Sub(5, kTensor), Text(10), Sub(11, kValueInfo), Sub(12, kValueInfo),
+       Sub(13, kValueInfo), Sub(14, kAnnotation), Sub(15, kSparse), Sub(16, kEntry)}}},
+    {"node",
+     CostOf<NodeProto>(),
+     {{{1, Kind::kReadName},
+       {2, Kind::kWrittenName},
+       Text(3),
+       Text(4),
+       Sub(5, kAttribute),
+       Text(6),
+       Text(7),
+       Text(8),
+       Sub(9, kEntry),
+       Sub(10, kOther)}}},
+    {"attribute",
+     CostOf<AttributeProto>(),
+     {{Text(1), Text(4), Sub(5, kTensor), Sub(6, kGraph), Numbers(7), Numbers(8), Text(9), Sub(10, kTensor),
+       Sub(11, kGraph), Text(13), Sub(14, kType), Sub(15, kType), Text(21), Sub(22, kSparse),
+       Sub(23, kSparse)}}},
+    {"tensor",
+     CostOf<TensorProto>(),
+     {{Numbers(1), Sub(3, kOther), Numbers(4), Numbers(5), Text(6), Numbers(7), Text(8), Text(9), Numbers(10),
+       Numbers(11), Text(12), Sub(13, kEntry), Sub(16, kEntry)}}},
     {"sparse tensor", CostOf<SparseTensorProto>(), {{Sub(1, kTensor), Sub(2, kTensor), Numbers(3)}}},
-    {"value info", CostOf<ValueInfoProto>(), {{{1, Kind::kWrittenName}, Sub(2, kType), Text(3), Sub(4, kEntry)}}},
-    {"type", CostOf<::onnx::TypeProto>(), {{Sub(1, kTensorType), Sub(4, kWrapperType), Sub(5, kMapType), Text(6),
-                                            Sub(7, kOther), Sub(8, kTensorType), Sub(9, kWrapperType)}}},
+    {"value info",
+     CostOf<ValueInfoProto>(),
+     {{{1, Kind::kWrittenName}, Sub(2, kType), Text(3), Sub(4, kEntry)}}},
+    {"type",
+     CostOf<::onnx::TypeProto>(),
+     {{Sub(1, kTensorType), Sub(4, kWrapperType), Sub(5, kMapType), Text(6), Sub(7, kOther),
+       Sub(8, kTensorType), Sub(9, kWrapperType)}}},
     {"tensor type", CostOf<::onnx::TypeProto_Tensor>(), {{Sub(2, kShape)}}},
     {"element type", CostOf<::onnx::TypeProto_Sequence>(), {{Sub(1, kType)}}},
     {"map type", CostOf<::onnx::TypeProto_Map>(), {{Sub(2, kType)}}},
@@ -79,12 +118,24 @@ constexpr std::array<Message, kShapes> kMessages = {{
     {"dimension", CostOf<::onnx::TensorShapeProto_Dimension>(), {{Text(2), Text(3)}}},
     {"key-value entry", CostOf<::onnx::StringStringEntryProto>(), {{Text(1), Text(2)}}},
     {"opset import", CostOf<::onnx::OperatorSetIdProto>(), {{Text(1)}}},
-    {"function", CostOf<FunctionProto>(), {{Text(1), {4, Kind::kWrittenName}, {5, Kind::kReadName}, Text(6),
-                                            Sub(7, kNode), Text(8), Sub(9, kOpset), Text(10), Sub(11, kAttribute),
-                                            Sub(12, kValueInfo), Text(13), Sub(14, kEntry)}}},
+    {"function",
+     CostOf<FunctionProto>(),
+     {{Text(1),
+       {4, Kind::kWrittenName},
+       {5, Kind::kReadName},
+       Text(6),
+       Sub(7, kNode),
+       Text(8),
+       Sub(9, kOpset),
+       Text(10),
+       Sub(11, kAttribute),
+       Sub(12, kValueInfo),
+       Text(13),
+       Sub(14, kEntry)}}},
     {"quantization annotation", CostOf<::onnx::TensorAnnotation>(), {{Text(1), Sub(2, kEntry)}}},
-    {"training info", CostOf<::onnx::TrainingInfoProto>(), {{Sub(1, kGraph), Sub(2, kGraph), Sub(3, kEntry),
-                                                             Sub(4, kEntry)}}},
+    {"training info",
+     CostOf<::onnx::TrainingInfoProto>(),
+     {{Sub(1, kGraph), Sub(2, kGraph), Sub(3, kEntry), Sub(4, kEntry)}}},
     {"message", kOtherBytes, {}},
 }};
 
@@ -106,8 +157,8 @@ class Scanner {
   Status ScanMessage(Shape shape, size_t begin, size_t end, uint32_t depth) {
     const Message& message = kMessages[shape];
     if (depth > nesting_max_) {
-      return Refuse(std::string(message.name) + ": messages are nested more than " + std::to_string(nesting_max_) +
-                    " deep at byte " + std::to_string(begin));
+      return Refuse(std::string(message.name) + ": messages are nested more than " +
+                    std::to_string(nesting_max_) + " deep at byte " + std::to_string(begin));
     }
     if (shape == kNode && ++nodes_ > nodes_max_) {
       return Refuse("graph: more than " + std::to_string(nodes_max_) + " nodes");
@@ -125,8 +176,8 @@ class Scanner {
 
  private:
   // Moves `at` behind the field.
-  Status ScanField(const Message& message, Shape shape, const Field* field, uint32_t wire_type, size_t& at, size_t end,
-                   uint32_t depth) {
+  Status ScanField(const Message& message, Shape shape, const Field* field, uint32_t wire_type, size_t& at,
+                   size_t end, uint32_t depth) {
     if (wire_type == 0) {
       GC_TRY_VOID(ReadVarint(message, at, end));
       return Spend(message, kNumberBytes);
@@ -157,7 +208,8 @@ class Scanner {
 
   // A packed array: fixed-width numbers keep their size, each varint becomes a number of its own.
   uint64_t PackedBytes(Shape shape, uint32_t number, size_t begin, size_t end) const {
-    const bool fixed_width = (shape == kTensor && (number == 4 || number == 10)) || (shape == kAttribute && number == 7);
+    const bool fixed_width =
+        (shape == kTensor && (number == 4 || number == 10)) || (shape == kAttribute && number == 7);
     if (fixed_width) return end - begin;
     uint64_t numbers = 0;
     for (size_t i = begin; i < end; ++i) numbers += model_[i] < 0x80 ? 1 : 0;
@@ -178,15 +230,18 @@ class Scanner {
   Status Spend(const Message& message, uint64_t bytes) {
     memory_ += bytes;
     if (memory_ <= memory_max_) return Ok();
-    return Refuse(std::string(message.name) + ": too many small parts for a file of " + std::to_string(model_.size()) +
-                  " bytes; reading it would take more than " + std::to_string(memory_max_) + " bytes of memory");
+    return Refuse(std::string(message.name) + ": too many small parts for a file of " +
+                  std::to_string(model_.size()) + " bytes; reading it would take more than " +
+                  std::to_string(memory_max_) + " bytes of memory");
   }
 
   static tl::unexpected<Error> EndsInside(const Message& message) {
-    return Refuse(std::string(message.name) + ": the file ends inside it; it is cut off or not an ONNX model");
+    return Refuse(std::string(message.name) +
+                  ": the file ends inside it; it is cut off or not an ONNX model");
   }
   static tl::unexpected<Error> NotProtobuf(const Message& message, size_t at) {
-    return Refuse(std::string(message.name) + ": byte " + std::to_string(at) + " is not protobuf; this is not an ONNX model");
+    return Refuse(std::string(message.name) + ": byte " + std::to_string(at) +
+                  " is not protobuf; this is not an ONNX model");
   }
 
   ByteSpan model_;

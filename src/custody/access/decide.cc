@@ -3,14 +3,16 @@
 namespace glasscase::access {
 namespace {
 
-bool Expired(int64_t expires_micros, int64_t now_micros) { return expires_micros != 0 && now_micros >= expires_micros; }
+bool Expired(int64_t expires_micros, int64_t now_micros) {
+  return expires_micros != 0 && now_micros >= expires_micros;
+}
 
 bool Covers(const GrantRow& grant, const ModelRow& model, const VersionRow& version) {
   return version.id == (grant.version.IsNil() ? model.default_version : grant.version);
 }
 
-// Of several grants that cover the version, the one that lets most calls through; equal ones by identifier, so that
-// edge and host choose the same.
+// Of several grants that cover the version, the one that lets most calls through; equal ones by identifier,
+// so that edge and host choose the same.
 bool IsBetter(const GrantRow& a, const GrantRow& b) {
   if (a.quota.has_value() != b.quota.has_value()) return !a.quota.has_value();
   if (a.quota && *a.quota != *b.quota) {
@@ -37,8 +39,8 @@ CallVerdict CheckState(const ModelRow& model, const VersionRow& version, const G
   return verdict;
 }
 
-CallVerdict DecideByGrants(const std::vector<GrantRow>& grants, const ModelRow& model, const VersionRow* version,
-                           bool default_wanted, int64_t now_micros) {
+CallVerdict DecideByGrants(const std::vector<GrantRow>& grants, const ModelRow& model,
+                           const VersionRow* version, bool default_wanted, int64_t now_micros) {
   const GrantRow* best = nullptr;
   bool any_current = false;
   for (const GrantRow& grant : grants) {
@@ -50,7 +52,8 @@ CallVerdict DecideByGrants(const std::vector<GrantRow>& grants, const ModelRow& 
   CallVerdict refused{.allowed = false, .reason = Reason::kExpiredGrant, .model = &model};
   if (best != nullptr) return CheckState(model, *version, best, Reason::kAllowedByGrant);
   if (!any_current) return refused;
-  // Whether a version exists that was not granted is none of the caller's business; that there is no default is.
+  // Whether a version exists that was not granted is none of the caller's business; that there is no default
+  // is.
   refused.reason = default_wanted && version == nullptr ? Reason::kNoSuchVersion : Reason::kVersionNotGranted;
   return refused;
 }
@@ -105,7 +108,8 @@ CallVerdict DecideCall(const AccessTable& table, const SubjectRow& subject, cons
   const bool is_owner = model != nullptr && model->owner == subject.id;
   if (!is_owner && (model == nullptr || grants.empty())) return Refuse(Reason::kNoGrant);
 
-  const VersionRow* wanted = version.empty() ? model->FindVersion(model->default_version) : model->FindVersion(version);
+  const VersionRow* wanted =
+      version.empty() ? model->FindVersion(model->default_version) : model->FindVersion(version);
   if (!is_owner) return DecideByGrants(grants, *model, wanted, version.empty(), now_micros);
   if (wanted == nullptr) {
     return {.allowed = false, .reason = Reason::kNoSuchVersion, .model = model};

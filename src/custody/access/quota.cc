@@ -48,8 +48,9 @@ std::optional<uint64_t> TakeNumber(std::string_view& text) {
 }
 
 Error BadQuota(std::string_view text, std::string_view why) {
-  return Error::InvalidArgument("quota \"" + Printable(text, 40) + "\": " + std::string(why) +
-                                "; write it as calls per time, for example 100/min, 20/s, 1000/d or 100/10min");
+  return Error::InvalidArgument(
+      "quota \"" + Printable(text, 40) + "\": " + std::string(why) +
+      "; write it as calls per time, for example 100/min, 20/s, 1000/d or 100/10min");
 }
 
 }  // namespace
@@ -59,14 +60,16 @@ Result<Quota> Quota::Parse(std::string_view text) {
   const std::optional<uint64_t> calls = TakeNumber(rest);
   if (!calls) return Fail(BadQuota(text, "does not begin with a number of calls"));
   if (*calls < 1 || *calls > kCallsMax) return Fail(BadQuota(text, "calls must be between 1 and 1000000000"));
-  if (rest.empty() || rest.front() != '/') return Fail(BadQuota(text, "the number of calls is not followed by \"/\""));
+  if (rest.empty() || rest.front() != '/')
+    return Fail(BadQuota(text, "the number of calls is not followed by \"/\""));
   rest.remove_prefix(1);
   uint64_t times = 1;
   if (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') {
     times = TakeNumber(rest).value_or(0);
     if (times == 0) return Fail(BadQuota(text, "the time is zero or too long"));
   }
-  const auto unit = std::find_if(kUnits.begin(), kUnits.end(), [rest](const Unit& u) { return u.name == rest; });
+  const auto unit =
+      std::find_if(kUnits.begin(), kUnits.end(), [rest](const Unit& u) { return u.name == rest; });
   if (unit == kUnits.end()) return Fail(BadQuota(text, "the unit is none of s, min, h, d"));
   if (times > kPeriodMax / unit->ns) return Fail(BadQuota(text, "the time is longer than 366 days"));
   return Quota{.calls = static_cast<uint32_t>(*calls), .period_ns = times * unit->ns};
@@ -102,10 +105,12 @@ QuotaAnswer DebitQuota(const Quota& quota, uint64_t now_ns, uint64_t& tat_ns) {
           .retry_after_ns = 0};
 }
 
-// ---- the ledger -------------------------------------------------------------------------------------------------
+// ---- the ledger
+// -------------------------------------------------------------------------------------------------
 //
-// A host may die between any two stores. The order of stores makes every prefix of them a valid ledger: an entry
-// counts from the moment its `used` word is set, which is its last store; a debit is one aligned 8-byte store.
+// A host may die between any two stores. The order of stores makes every prefix of them a valid ledger: an
+// entry counts from the moment its `used` word is set, which is its last store; a debit is one aligned 8-byte
+// store.
 
 struct QuotaLedger::Header {
   uint64_t magic;
@@ -131,8 +136,9 @@ Result<QuotaLedger> QuotaLedger::Open(int memory_fd) {
     return Fail(Error::FromErrno(errno, "cannot size the quota memory"));
   }
   if (info.st_size != 0 && static_cast<uint64_t>(info.st_size) != kMemoryBytes) {
-    return Fail(Error::InvalidArgument("quota memory has the wrong size: bytes=" + std::to_string(info.st_size) +
-                                       ", wanted=" + std::to_string(kMemoryBytes)));
+    return Fail(
+        Error::InvalidArgument("quota memory has the wrong size: bytes=" + std::to_string(info.st_size) +
+                               ", wanted=" + std::to_string(kMemoryBytes)));
   }
   void* memory = ::mmap(nullptr, kMemoryBytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
   if (memory == MAP_FAILED) return Fail(Error::FromErrno(errno, "cannot map the quota memory"));
@@ -146,7 +152,8 @@ Result<QuotaLedger> QuotaLedger::Open(int memory_fd) {
   }
   for (uint32_t i = 0; i < high_water; ++i) {
     const Entry& entry = ledger.entries_[i];
-    if (entry.used.load(std::memory_order_relaxed) != 1 || !ledger.index_.try_emplace(entry.grant, i).second) {
+    if (entry.used.load(std::memory_order_relaxed) != 1 ||
+        !ledger.index_.try_emplace(entry.grant, i).second) {
       ledger.free_.push_back(i);
     }
   }
@@ -187,7 +194,8 @@ Result<QuotaAnswer> QuotaLedger::Debit(const Uuid& grant, const Quota& quota, ui
   } else {
     const uint64_t high_water = header_->high_water.load(std::memory_order_relaxed);
     if (high_water == kEntriesMax) {
-      return Fail(Error::ResourceExhausted("too many grants with a quota on one host: " + std::to_string(kEntriesMax)));
+      return Fail(Error::ResourceExhausted("too many grants with a quota on one host: " +
+                                           std::to_string(kEntriesMax)));
     }
     index = static_cast<uint32_t>(high_water);
     header_->high_water.store(high_water + 1, std::memory_order_release);

@@ -21,12 +21,18 @@ Quota MakeQuota(uint32_t calls, uint64_t period_ns) { return {.calls = calls, .p
 
 TEST(QuotaTest, ReadsTheFormsThatPeopleWrite) {
   const std::pair<const char*, Quota> cases[] = {
-      {"100/min", MakeQuota(100, 60 * kSecond)},       {"1/s", MakeQuota(1, kSecond)},
-      {"5/sec", MakeQuota(5, kSecond)},                {"5/second", MakeQuota(5, kSecond)},
-      {"20/minute", MakeQuota(20, 60 * kSecond)},      {"1000000000/h", MakeQuota(1'000'000'000, 3600 * kSecond)},
-      {"7/hour", MakeQuota(7, 3600 * kSecond)},        {"7/d", MakeQuota(7, 86400 * kSecond)},
-      {"7/day", MakeQuota(7, 86400 * kSecond)},        {"100/10min", MakeQuota(100, 600 * kSecond)},
-      {"3/366d", MakeQuota(3, 366 * 86400 * kSecond)}, {"2/90s", MakeQuota(2, 90 * kSecond)},
+      {"100/min", MakeQuota(100, 60 * kSecond)},
+      {"1/s", MakeQuota(1, kSecond)},
+      {"5/sec", MakeQuota(5, kSecond)},
+      {"5/second", MakeQuota(5, kSecond)},
+      {"20/minute", MakeQuota(20, 60 * kSecond)},
+      {"1000000000/h", MakeQuota(1'000'000'000, 3600 * kSecond)},
+      {"7/hour", MakeQuota(7, 3600 * kSecond)},
+      {"7/d", MakeQuota(7, 86400 * kSecond)},
+      {"7/day", MakeQuota(7, 86400 * kSecond)},
+      {"100/10min", MakeQuota(100, 600 * kSecond)},
+      {"3/366d", MakeQuota(3, 366 * 86400 * kSecond)},
+      {"2/90s", MakeQuota(2, 90 * kSecond)},
   };
   for (const auto& [text, quota] : cases) {
     const auto parsed = Quota::Parse(text);
@@ -44,10 +50,30 @@ TEST(QuotaTest, PrintsTheShortForm) {
 }
 
 TEST(QuotaTest, RefusesEverythingElseAndShowsTheForm) {
-  for (const char* text :
-       {"", "/", "100", "100/", "/min", "0/min", "-1/min", "+1/min", "1.5/min", " 1/min", "1/min ", "1/ min", "1 /min",
-        "1000000001/s", "99999999999999999999/s", "1/0s", "1/367d", "1/99999999999999999999d", "1/fortnight", "1/MIN",
-        "1/-1min", "1/min/min", "100/1", "1/m"}) {
+  for (const char* text : {"",
+                           "/",
+                           "100",
+                           "100/",
+                           "/min",
+                           "0/min",
+                           "-1/min",
+                           "+1/min",
+                           "1.5/min",
+                           " 1/min",
+                           "1/min ",
+                           "1/ min",
+                           "1 /min",
+                           "1000000001/s",
+                           "99999999999999999999/s",
+                           "1/0s",
+                           "1/367d",
+                           "1/99999999999999999999d",
+                           "1/fortnight",
+                           "1/MIN",
+                           "1/-1min",
+                           "1/min/min",
+                           "100/1",
+                           "1/m"}) {
     const auto parsed = Quota::Parse(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code(), Code::kInvalidArgument);
@@ -116,7 +142,8 @@ TEST(QuotaTest, AgreesWithATokenBucketAndNeverPassesN) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
   for (int round = 0; round < 300; ++round) {
-    const Quota quota = MakeQuota(static_cast<uint32_t>(1 + random() % 50), kSecond * (1 + random() % 100) + random() % 7);
+    const Quota quota =
+        MakeQuota(static_cast<uint32_t>(1 + random() % 50), kSecond * (1 + random() % 100) + random() % 7);
     const uint64_t interval = (quota.period_ns + quota.calls - 1) / quota.calls;
     Bucket bucket(quota);
     uint64_t tat = 0;
@@ -126,7 +153,9 @@ TEST(QuotaTest, AgreesWithATokenBucketAndNeverPassesN) {
       switch (random() % 4) {
         case 0: now += random() % (2 * interval); break;
         case 1: now += random() % 1000; break;
-        case 2: if (random() % 20 == 0) now += random() % (2 * quota.period_ns); break;
+        case 2:
+          if (random() % 20 == 0) now += random() % (2 * quota.period_ns);
+          break;
         default: break;
       }
       const bool wanted = bucket.Take(now);
@@ -209,7 +238,8 @@ TEST_F(QuotaLedgerTest, RefusesMemoryThatIsNotItsOwn) {
   EXPECT_EQ(QuotaLedger::Open(fd_).error().code(), Code::kDataLoss);
 }
 
-// A host dies at any moment: no debit that was answered is lost, and at most the one under way is there besides.
+// A host dies at any moment: no debit that was answered is lost, and at most the one under way is there
+// besides.
 TEST_F(QuotaLedgerTest, NoAnsweredDebitIsLostWhenTheHostIsKilled) {
   const Quota quota = MakeQuota(1'000'000'000, 366 * 86400 * kSecond);
   std::vector<Uuid> grants(64);

@@ -58,7 +58,8 @@ TEST(AccessTableTest, FindsWhatWasInsertedAndNothingAfterItsRemoval) {
     EXPECT_EQ(table.FindModel(name)->id, Id(3));
   }
   std::string upper = Id(103).ToString();
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](char c) { return static_cast<char>(std::toupper(c)); });
   EXPECT_NE(table.FindModel(upper), nullptr);
   EXPECT_EQ(table.FindModel("digits"), nullptr);
   EXPECT_EQ(table.ModelsCalled("digits").size(), 1U);

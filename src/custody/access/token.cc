@@ -71,8 +71,9 @@ Status CheckTokenFormat(std::string_view token) {
     return Fail(Error::InvalidArgument("not a Glasscase token: it begins with neither gct_ nor gci_"));
   }
   if (token.size() != kTokenChars) {
-    return Fail(Error::InvalidArgument("token has " + std::to_string(token.size()) + " characters instead of " +
-                                       std::to_string(kTokenChars) + ": was it cut when copied?"));
+    return Fail(Error::InvalidArgument("token has " + std::to_string(token.size()) +
+                                       " characters instead of " + std::to_string(kTokenChars) +
+                                       ": was it cut when copied?"));
   }
   for (const char c : token.substr(kPrefixChars)) {
     if (!IsBase62(c)) return Fail(Error::InvalidArgument("token contains a character outside 0-9, A-Z, a-z"));
@@ -86,7 +87,9 @@ Status CheckTokenFormat(std::string_view token) {
 
 Digest EdgeDigest(std::string_view token) { return Sha256(AsBytes(token)); }
 Digest HostCredential(std::string_view token) { return Sha256(AsBytes("glasscase-host"), AsBytes(token)); }
-Digest CustodianCredential(std::string_view token) { return Sha256(AsBytes("glasscase-custodian"), AsBytes(token)); }
+Digest CustodianCredential(std::string_view token) {
+  return Sha256(AsBytes("glasscase-custodian"), AsBytes(token));
+}
 Digest CredentialDigest(const Digest& credential) { return Sha256(credential); }
 
 }  // namespace glasscase::access

@@ -84,7 +84,8 @@ TEST(TokenTest, WhatOneProcessHoldsOpensNothingAtAnother) {
   const std::string token = Make(TokenKind::kAccess, 1);
   const Digest host = HostCredential(token);
   const Digest custodian = CustodianCredential(token);
-  const std::set<Digest> all = {EdgeDigest(token), host, CredentialDigest(host), custodian, CredentialDigest(custodian)};
+  const std::set<Digest> all = {EdgeDigest(token), host, CredentialDigest(host), custodian,
+                                CredentialDigest(custodian)};
   EXPECT_EQ(all.size(), 5U);
   EXPECT_EQ(host, Sha256(AsBytes("glasscase-host" + token)));
   EXPECT_EQ(custodian, Sha256(AsBytes("glasscase-custodian" + token)));

@@ -97,7 +97,8 @@ void Batcher::Concatenate(std::span<const RunRequest> requests, int64_t rows) {
       if (!data.empty()) std::memcpy(joined.data.data() + at, data.data(), data.size());
       at += data.size();
     }
-    inputs_[k] = {.datatype = first.datatype, .shape = joined.shape, .data = ByteSpan(joined.data).first(bytes)};
+    inputs_[k] = {
+        .datatype = first.datatype, .shape = joined.shape, .data = ByteSpan(joined.data).first(bytes)};
   }
 }
 
@@ -107,17 +108,17 @@ Status Batcher::Cut(std::span<const RunRequest> requests, int64_t rows) {
   for (size_t k = 0; k < count; ++k) {
     const OutputView& whole = whole_[k];
     if (whole.rank == 0 || whole.dimensions[0] != rows) {
-      return Fail(Error::Internal("an output does not have the rows of its batch: shape=" + ShapeText(whole.shape()) +
-                                  ", rows=" + std::to_string(rows)));
+      return Fail(Error::Internal("an output does not have the rows of its batch: shape=" +
+                                  ShapeText(whole.shape()) + ", rows=" + std::to_string(rows)));
     }
     const uint64_t row_elements = ElementsPerRow(whole);
     ByteSpan left = whole.data;
     for (size_t i = 0; i < requests.size(); ++i) {
       const int64_t own_rows = requests[i].inputs[0].shape[0];
       const uint64_t elements = row_elements * static_cast<uint64_t>(own_rows);
-      const std::optional<size_t> bytes = whole.datatype == DataType::kBytes
-                                              ? StringBytes(left, elements)
-                                              : std::optional<size_t>(elements * ElementBytes(whole.datatype));
+      const std::optional<size_t> bytes =
+          whole.datatype == DataType::kBytes ? StringBytes(left, elements)
+                                             : std::optional<size_t>(elements * ElementBytes(whole.datatype));
       if (!bytes || *bytes > left.size()) return Fail(Error::Internal("an output is shorter than its shape"));
       OutputView& piece = pieces_[i * count + k];
       piece = whole;

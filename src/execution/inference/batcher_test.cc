@@ -16,9 +16,10 @@ struct Request {
     int64_t elements = 1;
     for (const int64_t d : shape) elements *= d;
     values.assign(static_cast<size_t>(elements), value);
-    inputs = {InputView{.datatype = DataType::kFp32,
-                        .shape = shape,
-                        .data = {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)}}};
+    inputs = {
+        InputView{.datatype = DataType::kFp32,
+                  .shape = shape,
+                  .data = {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(float)}}};
   }
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
@@ -117,7 +118,8 @@ TEST_F(BatcherTest, RowsNeedAnAgreementOfAllInputs) {
 // Echoes BYTES: elements of different lengths must be cut at the right places.
 class EchoRunner final : public Runner {
  public:
-  Status Run(std::span<const InputView> inputs, std::span<const uint32_t>, std::vector<OutputView>& outputs) override {
+  Status Run(std::span<const InputView> inputs, std::span<const uint32_t>,
+             std::vector<OutputView>& outputs) override {
     copy_.assign(inputs[0].data.begin(), inputs[0].data.end());
     outputs.assign(1, OutputView{});
     outputs[0].datatype = DataType::kBytes;

@@ -1,4 +1,5 @@
-// What the host reports about its decisions: refusals one by one, permits counted per subject, token and model.
+// What the host reports about its decisions: refusals one by one, permits counted per subject, token and
+// model.
 #pragma once
 
 #include <array>
@@ -17,13 +18,14 @@ namespace glasscase::hosting {
 // Not thread-safe.
 class AuditLog {
  public:
-  static constexpr size_t kSingleRefusalsMax = 4096;  // between two Take; further ones are counted like permits
+  static constexpr size_t kSingleRefusalsMax =
+      4096;  // between two Take; further ones are counted like permits
 
   struct Decision {
     int64_t time_micros = 0;
     Uuid subject = {};  // nil when unknown
     Uuid token = {};
-    Uuid model = {};    // as asked for
+    Uuid model = {};  // as asked for
     access::Reason reason = access::Reason::kAllowedByGrant;
     bool allowed = false;
     std::string_view owner_name = {};  // "owner/name" when the caller may know it; the model's UUID otherwise

@@ -24,8 +24,8 @@ class CallPort {
   void Awake() { channel_.Awake(); }
 
   // ---- any thread ----
-  // Writes the answer; the edge is woken by the next Wake. An answer that is too large becomes a refusal; one for
-  // which an edge that does not read left no room is dropped: its caller's deadline passes.
+  // Writes the answer; the edge is woken by the next Wake. An answer that is too large becomes a refusal; one
+  // for which an edge that does not read left no room is dropped: its caller's deadline passes.
   void Answer(const rpc::AnswerView& answer);
   void Wake();
 

@@ -1,12 +1,13 @@
-// Calls in, answers out: receives from the call ports, decides through the gate, queues per version, runs in batches.
+// Calls in, answers out: receives from the call ports, decides through the gate, queues per version, runs in
+// batches.
 //
-// Threads take turns (leader and followers). The leader alone waits on the ports; it decides every call itself and also
-// runs the batches that are short, so that a quick model costs no hand-over between threads. Before a run that will be
-// long it hands the lead to another thread, and the control thread's tick does the same when a run turned out to be
-// long: a slow model delays no decision, no table update and no other model.
+// Threads take turns (leader and followers). The leader alone waits on the ports; it decides every call
+// itself and also runs the batches that are short, so that a quick model costs no hand-over between threads.
+// Before a run that will be long it hands the lead to another thread, and the control thread's tick does the
+// same when a run turned out to be long: a slow model delays no decision, no table update and no other model.
 //
-// A version's waiting calls are taken all at once as soon as it may run: batches grow with the load, and an idle host
-// adds no delay.
+// A version's waiting calls are taken all at once as soon as it may run: batches grow with the load, and an
+// idle host adds no delay.
 #pragma once
 
 #include <condition_variable>
@@ -35,18 +36,18 @@
 namespace glasscase::hosting {
 
 struct DispatcherOptions {
-  uint32_t threads = 1;                               // runs at once that keep their threads busy
-  uint64_t memory_bytes = uint64_t{2} << 30;          // of the process; models get three quarters of it
-  int64_t call_deadline_ns = 10'000'000'000;          // no call runs longer, whatever the edge says
-  int64_t hard_grace_ns = 2'000'000'000;              // after it a run that does not end is a fault
-  int64_t load_max_ns = 120'000'000'000;              // of loading a model, likewise
-  size_t version_calls_max = 1024;                    // waiting for one version
-  size_t calls_max = 8192;                            // waiting in all
-  size_t call_bytes_max = size_t{256} << 20;          // of all waiting
+  uint32_t threads = 1;                       // runs at once that keep their threads busy
+  uint64_t memory_bytes = uint64_t{2} << 30;  // of the process; models get three quarters of it
+  int64_t call_deadline_ns = 10'000'000'000;  // no call runs longer, whatever the edge says
+  int64_t hard_grace_ns = 2'000'000'000;      // after it a run that does not end is a fault
+  int64_t load_max_ns = 120'000'000'000;      // of loading a model, likewise
+  size_t version_calls_max = 1024;            // waiting for one version
+  size_t calls_max = 8192;                    // waiting in all
+  size_t call_bytes_max = size_t{256} << 20;  // of all waiting
   int64_t batch_rows_max = 1024;
-  size_t batch_bytes_max = size_t{8} << 20;           // a single call may be larger
-  int64_t short_run_ns = 200'000;                     // the leader runs what is expected to be shorter
-  int64_t long_run_ns = 5'000'000;                    // after it the lead is taken from a leader inside a run
+  size_t batch_bytes_max = size_t{8} << 20;  // a single call may be larger
+  int64_t short_run_ns = 200'000;            // the leader runs what is expected to be shorter
+  int64_t long_run_ns = 5'000'000;           // after it the lead is taken from a leader inside a run
 };
 
 // Costs the process its life.
@@ -72,23 +73,24 @@ class Dispatcher {
 
   // ---- the control thread ----
   void SetPort(uint32_t slot, std::shared_ptr<CallPort> port);  // replaces that of the slot
-  void Drain();                      // new calls are refused from now on
+  void Drain();                                                 // new calls are refused from now on
   bool IsIdle();
   std::vector<Uuid> WantedModels();  // asked for and not come yet
   struct LoadOrder {
     Digest manifest_digest{};
     uint64_t bytes_max = 0;
   };
-  // Makes room for a version whose files came, unloading those unused longest. Nothing when nobody wants it any more
-  // or when it can never fit, which its callers are told.
+  // Makes room for a version whose files came, unloading those unused longest. Nothing when nobody wants it
+  // any more or when it can never fit, which its callers are told.
   std::optional<LoadOrder> BeginLoad(const Uuid& version);
   // Any thread.
   void FinishLoad(const Uuid& version, Result<std::unique_ptr<inference::LoadedModel>> model);
   // Unloads what may no longer be called.
   void DropUncallable();
-  // Every 10 ms while busy: ends what is too late, moves the lead on. False in `*busy` when nothing waits or runs.
+  // Every 10 ms while busy: ends what is too late, moves the lead on. False in `*busy` when nothing waits or
+  // runs.
   std::optional<Fault> Tick(bool* busy);
-  std::string Note();                // "2 models loaded, 1.2 MiB: ana/digits@1, …"
+  std::string Note();  // "2 models loaded, 1.2 MiB: ana/digits@1, …"
 
  private:
   using Lock = std::unique_lock<std::mutex>;
@@ -143,7 +145,8 @@ class Dispatcher {
   uint32_t InstancesMax(const Version& version) const;
   void TakeBatch(Version& version, Worker& me);
   void RunBatch(Worker& me, const Choice& choice, Lock& lock);
-  Result<std::unique_ptr<inference::Runner>> BeginRun(Worker& me, Version& version, LoadedVersion& loaded, Kind kind);
+  Result<std::unique_ptr<inference::Runner>> BeginRun(Worker& me, Version& version, LoadedVersion& loaded,
+                                                      Kind kind);
   struct RunOutcome {
     int64_t nanos = 0;             // of a run that succeeded
     bool not_independent = false;  // a batch showed it

@@ -23,14 +23,19 @@ std::string Mebibytes(uint64_t bytes) {
 }
 
 bool SameNames(const std::vector<TensorSpec>& a, const std::vector<TensorSpec>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const TensorSpec& x, const TensorSpec& y) { return x.name == y.name && x.datatype == y.datatype; });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const TensorSpec& x, const TensorSpec& y) {
+    return x.name == y.name && x.datatype == y.datatype;
+  });
 }
 
 }  // namespace
 
 Dispatcher::Dispatcher(const DispatcherOptions& options, Gate& gate, const Clock& clock, Hooks hooks)
-    : options_(options), gate_(gate), clock_(clock), hooks_(std::move(hooks)), wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    : options_(options),
+      gate_(gate),
+      clock_(clock),
+      hooks_(std::move(hooks)),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   GC_CHECK(wake_.valid());
 }
 
@@ -73,7 +78,8 @@ void Dispatcher::Drain() {
 }
 
 bool Dispatcher::IsBusy() const {
-  return waiting_calls_ > 0 || std::any_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->run.active; });
+  return waiting_calls_ > 0 ||
+         std::any_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->run.active; });
 }
 
 bool Dispatcher::IsIdle() {
@@ -135,7 +141,8 @@ std::optional<Dispatcher::LoadOrder> Dispatcher::BeginLoad(const Uuid& id) {
     } else {
       version.state = Version::State::kFailed;
       version.retry_at_ns = clock_.MonotonicNanos() + kRetryLoadNs;
-      version.failure = Error::ResourceExhausted("the model needs about " + Mebibytes(bytes) + " while it is loaded; its host has " +
+      version.failure = Error::ResourceExhausted("the model needs about " + Mebibytes(bytes) +
+                                                 " while it is loaded; its host has " +
                                                  Mebibytes(options_.memory_bytes / 4 * 3) + " free");
       TakeQueue(version, refused);
     }
@@ -143,7 +150,9 @@ std::optional<Dispatcher::LoadOrder> Dispatcher::BeginLoad(const Uuid& id) {
       if (v->state == Version::State::kWanted && other != id) wanted_again.push_back(other);
     }
   }
-  FailAll(refused, {.code = Code::kResourceExhausted, .reason = access::Reason::kBusy, .message = "the model is too large for its host's memory"});
+  FailAll(refused, {.code = Code::kResourceExhausted,
+                    .reason = access::Reason::kBusy,
+                    .message = "the model is too large for its host's memory"});
   if (!graveyard.empty()) {
     for (const Uuid& other : wanted_again) hooks_.need_model(other);
   }
@@ -161,7 +170,8 @@ void Dispatcher::FinishLoad(const Uuid& id, Result<std::unique_ptr<inference::Lo
     Version& version = *found->second;
     if (version.state != Version::State::kLoading && version.state != Version::State::kWanted) return;
     memory_used_ -= std::exchange(version.memory_bytes, 0);
-    if (model && (!SameNames((*model)->inputs(), version.inputs) || !SameNames((*model)->outputs(), version.outputs))) {
+    if (model && (!SameNames((*model)->inputs(), version.inputs) ||
+                  !SameNames((*model)->outputs(), version.outputs))) {
       model = Fail(Error::Internal("the engine sees other inputs or outputs than the catalog"));
     }
     if (model) {
@@ -175,7 +185,9 @@ void Dispatcher::FinishLoad(const Uuid& id, Result<std::unique_ptr<inference::Lo
     }
     version.state = Version::State::kFailed;
     version.retry_at_ns = clock_.MonotonicNanos() + kRetryLoadNs;
-    version.failure = model.error().code() == Code::kInvalidArgument ? Error::Internal(model.error().message()) : model.error();
+    version.failure = model.error().code() == Code::kInvalidArgument
+                          ? Error::Internal(model.error().message())
+                          : model.error();
     refusal.code = version.failure.code();
     refusal.message = version.failure.message();
     LogError("cannot load " + version.name + ": " + version.failure.message());
@@ -201,7 +213,9 @@ void Dispatcher::DropUncallable() {
     Unload(*found->second, graveyard);
     versions_.erase(found);
   }
-  FailAll(refused, {.code = Code::kNotFound, .reason = access::Reason::kNoSuchVersion, .message = "the version was withdrawn"});
+  FailAll(refused, {.code = Code::kNotFound,
+                    .reason = access::Reason::kNoSuchVersion,
+                    .message = "the version was withdrawn"});
 }
 
 void Dispatcher::TakeQueue(Version& version, std::vector<std::unique_ptr<PendingCall>>& calls) {
@@ -239,7 +253,8 @@ std::optional<Fault> Dispatcher::CheckRuns(int64_t now_ns, Lock& lock) {
     }
   }
   for (const auto& [id, version] : versions_) {
-    if (version->state == Version::State::kLoading && now_ns - version->load_started_ns > options_.load_max_ns) {
+    if (version->state == Version::State::kLoading &&
+        now_ns - version->load_started_ns > options_.load_max_ns) {
       return Fault{.version = id, .reason = "loading did not end"};
     }
   }
@@ -255,12 +270,17 @@ std::optional<Fault> Dispatcher::Tick(bool* busy) {
     const int64_t now_ns = clock_.MonotonicNanos();
     TakeLate(now_ns, late, unloaded);
     fault = CheckRuns(now_ns, lock);
-    const bool loading = std::any_of(versions_.begin(), versions_.end(),
-                                     [](const auto& v) { return v.second->state == Version::State::kLoading; });
+    const bool loading = std::any_of(versions_.begin(), versions_.end(), [](const auto& v) {
+      return v.second->state == Version::State::kLoading;
+    });
     tick_wanted_ = *busy = IsBusy() || loading;
   }
-  FailAll(late, {.code = Code::kDeadlineExceeded, .reason = access::Reason::kAllowedByGrant, .message = "the call waited longer than its deadline"});
-  FailAll(unloaded, {.code = Code::kUnavailable, .reason = access::Reason::kBusy, .message = "the model is still being loaded; try again"});
+  FailAll(late, {.code = Code::kDeadlineExceeded,
+                 .reason = access::Reason::kAllowedByGrant,
+                 .message = "the call waited longer than its deadline"});
+  FailAll(unloaded, {.code = Code::kUnavailable,
+                     .reason = access::Reason::kBusy,
+                     .message = "the model is still being loaded; try again"});
   return fault;
 }
 
@@ -274,8 +294,8 @@ std::string Dispatcher::Note() {
     if (loaded <= 5) names += (names.empty() ? "" : ", ") + version->name;
   }
   if (loaded > 5) names += ", ...";
-  return std::to_string(loaded) + (loaded == 1 ? " model loaded, " : " models loaded, ") + Mebibytes(memory_used_) +
-         (names.empty() ? "" : ": " + names);
+  return std::to_string(loaded) + (loaded == 1 ? " model loaded, " : " models loaded, ") +
+         Mebibytes(memory_used_) + (names.empty() ? "" : ": " + names);
 }
 
 }  // namespace glasscase::hosting

@@ -6,12 +6,14 @@
 namespace glasscase::hosting {
 namespace {
 
-constexpr size_t kRoundCallsMax = 2048;               // received before batches run again
+constexpr size_t kRoundCallsMax = 2048;  // received before batches run again
 constexpr size_t kPoolCallsMax = 2048;
 constexpr size_t kKeptRecordBytesMax = size_t{64} << 10;
 
 Refusal Wrong(std::string message) {
-  return {.code = Code::kInvalidArgument, .reason = access::Reason::kAllowedByGrant, .message = std::move(message)};
+  return {.code = Code::kInvalidArgument,
+          .reason = access::Reason::kAllowedByGrant,
+          .message = std::move(message)};
 }
 
 Refusal Busy(std::string message) {
@@ -41,16 +43,19 @@ std::optional<Refusal> MatchInputs(const HostedVersion& version, PendingCall& ca
   for (size_t i = 0; i < version.inputs.size(); ++i) {
     const TensorSpec& spec = version.inputs[i];
     const rpc::TensorView* tensor = FindInput(call.view, i, spec.name);
-    if (tensor == nullptr) return Wrong("input '" + Printable(spec.name) + "' is missing; the model takes " + NamesOf(version.inputs));
+    if (tensor == nullptr)
+      return Wrong("input '" + Printable(spec.name) + "' is missing; the model takes " +
+                   NamesOf(version.inputs));
     if (tensor->datatype != spec.datatype || !ShapeFits(spec.shape, tensor->shape())) {
-      return Wrong("input '" + Printable(spec.name) + "': the model takes " + std::string(DataTypeName(spec.datatype)) +
-                   " " + ShapeText(spec.shape) + ", was sent " + std::string(DataTypeName(tensor->datatype)) + " " +
-                   ShapeText(tensor->shape()));
+      return Wrong("input '" + Printable(spec.name) + "': the model takes " +
+                   std::string(DataTypeName(spec.datatype)) + " " + ShapeText(spec.shape) + ", was sent " +
+                   std::string(DataTypeName(tensor->datatype)) + " " + ShapeText(tensor->shape()));
     }
     call.inputs.push_back({.datatype = tensor->datatype, .shape = tensor->shape(), .data = tensor->data});
   }
   if (call.view.inputs.size() != version.inputs.size()) {
-    return Wrong("the call has " + std::to_string(call.view.inputs.size()) + " inputs; the model takes " + NamesOf(version.inputs));
+    return Wrong("the call has " + std::to_string(call.view.inputs.size()) + " inputs; the model takes " +
+                 NamesOf(version.inputs));
   }
   return std::nullopt;
 }
@@ -130,14 +135,17 @@ std::optional<Refusal> Dispatcher::Admit(Worker& me, QuotaState& quota, Uuid& wa
     Gate::Question question(gate_, me.incoming->view);
     refusal = question.refusal();
     if (!refusal) refusal = Enqueue(me, question, quota, wanted_model);
-    question.Note(!refusal, refusal && refusal->reason != access::Reason::kAllowedByGrant ? refusal->reason : question.reason());
+    question.Note(!refusal, refusal && refusal->reason != access::Reason::kAllowedByGrant
+                                ? refusal->reason
+                                : question.reason());
     tick = !refusal && !std::exchange(tick_wanted_, true);
   }
   if (tick) hooks_.became_busy();
   return refusal;
 }
 
-std::optional<Refusal> Dispatcher::Enqueue(Worker& me, Gate::Question& question, QuotaState& quota, Uuid& wanted_model) {
+std::optional<Refusal> Dispatcher::Enqueue(Worker& me, Gate::Question& question, QuotaState& quota,
+                                           Uuid& wanted_model) {
   PendingCall& call = *me.incoming;
   if (draining_) return Busy("the host is shutting down; try again");
   std::shared_ptr<Version> version = FindOrAdd(question);
@@ -146,11 +154,15 @@ std::optional<Refusal> Dispatcher::Enqueue(Worker& me, Gate::Question& question,
   const int64_t now_ns = clock_.MonotonicNanos();
   call.deadline_ns = std::min(call.view.deadline_ns, now_ns + options_.call_deadline_ns);
   if (call.deadline_ns <= now_ns) {
-    return Refusal{.code = Code::kDeadlineExceeded, .reason = access::Reason::kAllowedByGrant, .message = "the call came after its deadline"};
+    return Refusal{.code = Code::kDeadlineExceeded,
+                   .reason = access::Reason::kAllowedByGrant,
+                   .message = "the call came after its deadline"};
   }
   if (version->state == Version::State::kFailed) {
     if (now_ns < version->retry_at_ns) {
-      return Refusal{.code = version->failure.code(), .reason = access::Reason::kBusy, .message = version->failure.message()};
+      return Refusal{.code = version->failure.code(),
+                     .reason = access::Reason::kBusy,
+                     .message = version->failure.message()};
     }
     version->state = Version::State::kCold;
   }
@@ -185,14 +197,15 @@ std::shared_ptr<HostedVersion> Dispatcher::FindOrAdd(const Gate::Question& quest
   const access::VersionRow& row = question.version();
   if (const auto found = versions_.find(row.id); found != versions_.end()) return found->second;
   const access::ModelRow& model = question.model();
-  auto version = std::shared_ptr<Version>(new Version{.id = row.id,
-                                                      .model = model.id,
-                                                      .name = model.owner_name + "/" + model.name + "@" + row.label,
-                                                      .manifest_digest = row.manifest_digest,
-                                                      .inputs = row.inputs,
-                                                      .outputs = row.outputs,
-                                                      .weights_bytes = row.weights_bytes,
-                                                      .rows_independent = row.rows_independent});
+  auto version =
+      std::shared_ptr<Version>(new Version{.id = row.id,
+                                           .model = model.id,
+                                           .name = model.owner_name + "/" + model.name + "@" + row.label,
+                                           .manifest_digest = row.manifest_digest,
+                                           .inputs = row.inputs,
+                                           .outputs = row.outputs,
+                                           .weights_bytes = row.weights_bytes,
+                                           .rows_independent = row.rows_independent});
   versions_.emplace(row.id, version);
   return version;
 }

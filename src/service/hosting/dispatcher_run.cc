@@ -116,8 +116,9 @@ bool Dispatcher::IsShort(const Version& version) const {
   return expected && *expected < options_.short_run_ns;
 }
 
-// Round robin over the versions with a queue. More long runs at once than there are threads for them would only slow
-// each other, but one runaway version must not keep the others out: it never has more than `threads` of the places.
+// Round robin over the versions with a queue. More long runs at once than there are threads for them would
+// only slow each other, but one runaway version must not keep the others out: it never has more than
+// `threads` of the places.
 Dispatcher::Choice Dispatcher::Choose(bool only_long) {
   const uint32_t long_runs_max = std::max(4U, 2 * options_.threads);
   for (size_t i = 0; i < waiting_.size(); ++i) {
@@ -128,7 +129,8 @@ Dispatcher::Choice Dispatcher::Choose(bool only_long) {
       --i;
       continue;
     }
-    const bool is_ready = version->state == Version::State::kReady && version->running < InstancesMax(*version);
+    const bool is_ready =
+        version->state == Version::State::kReady && version->running < InstancesMax(*version);
     const Kind kind = is_ready && IsShort(*version) ? Kind::kShort : Kind::kLong;
     const bool takes = is_ready && (kind == Kind::kShort ? !only_long : long_runs_ < long_runs_max);
     waiting_.push_back(version);
@@ -157,11 +159,10 @@ void Dispatcher::TakeBatch(Version& version, Worker& me) {
       me.late.push_back(std::move(queue[i]));
       continue;
     }
-    const bool takes =
-        me.batch.empty() ||
-        (version.rows_independent && me.batch[0]->rows && call.rows && rows + *call.rows <= options_.batch_rows_max &&
-         bytes + call.record.size() <= options_.batch_bytes_max &&
-         inference::MayShareRun(me.batch[0]->request(), call.request()));
+    const bool takes = me.batch.empty() || (version.rows_independent && me.batch[0]->rows && call.rows &&
+                                            rows + *call.rows <= options_.batch_rows_max &&
+                                            bytes + call.record.size() <= options_.batch_bytes_max &&
+                                            inference::MayShareRun(me.batch[0]->request(), call.request()));
     if (takes) {
       rows += call.rows.value_or(1);
       bytes += call.record.size();
@@ -180,7 +181,8 @@ void Dispatcher::TakeBatch(Version& version, Worker& me) {
 }
 
 // The run's runner, made or reused; its times and deadline are published for the tick.
-Result<std::unique_ptr<inference::Runner>> Dispatcher::BeginRun(Worker& me, Version& version, LoadedVersion& loaded, Kind kind) {
+Result<std::unique_ptr<inference::Runner>> Dispatcher::BeginRun(Worker& me, Version& version,
+                                                                LoadedVersion& loaded, Kind kind) {
   std::unique_ptr<inference::Runner> runner;
   if (loaded.free_runners.empty()) {
     GC_TRY(runner, loaded.model->NewRunner());
@@ -230,7 +232,8 @@ void Dispatcher::RunBatch(Worker& me, const Choice& choice, Lock& lock) {
 }
 
 // Runs me.batch and answers all of it.
-Dispatcher::RunOutcome Dispatcher::Execute(Worker& me, const Version& version, Result<std::unique_ptr<inference::Runner>>& runner) {
+Dispatcher::RunOutcome Dispatcher::Execute(Worker& me, const Version& version,
+                                           Result<std::unique_ptr<inference::Runner>>& runner) {
   RunOutcome outcome;
   if (me.batch.empty()) return outcome;
   if (!runner) {
@@ -241,7 +244,8 @@ Dispatcher::RunOutcome Dispatcher::Execute(Worker& me, const Version& version, R
     const Status status = me.batcher.Run(**runner, me.requests);
     if (status) {
       outcome.nanos = clock_.MonotonicNanos() - started_ns;
-      for (size_t i = 0; i < me.batch.size(); ++i) AnswerCall(me, *me.batch[i], version, me.batcher.outputs(i));
+      for (size_t i = 0; i < me.batch.size(); ++i)
+        AnswerCall(me, *me.batch[i], version, me.batcher.outputs(i));
     } else {
       outcome.not_independent = me.batch.size() > 1 && status.error().code() == Code::kInternal;
       RunOneByOne(me, version, **runner, status);
@@ -288,7 +292,8 @@ void Dispatcher::AnswerError(const PendingCall& call, const Error& error) {
 }
 
 // A batch failed: whose fault it was shows when each call runs alone. Answers all.
-void Dispatcher::RunOneByOne(Worker& me, const Version& version, inference::Runner& runner, const Status& failure) {
+void Dispatcher::RunOneByOne(Worker& me, const Version& version, inference::Runner& runner,
+                             const Status& failure) {
   for (size_t i = 0; i < me.batch.size(); ++i) {
     const PendingCall& call = *me.batch[i];
     Status own = failure;

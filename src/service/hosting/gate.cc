@@ -66,7 +66,10 @@ bool Gate::IsCallable(const Uuid& model, const Uuid& version) {
 }
 
 Gate::Question::Question(Gate& gate, const rpc::CallView& call)
-    : gate_(gate), model_asked_(call.model), digest_(access::CredentialDigest(call.credential)), lock_(gate.mutex_) {
+    : gate_(gate),
+      model_asked_(call.model),
+      digest_(access::CredentialDigest(call.credential)),
+      lock_(gate.mutex_) {
   if (gate.clock_.MonotonicNanos() >= gate.lease_until_ns_) {
     verdict_.reason = access::Reason::kLeaseLapsed;
     refusal_ = Refusal{Code::kUnavailable, verdict_.reason, "the access table is out of date; try again"};
@@ -79,7 +82,8 @@ Gate::Question::Question(Gate& gate, const rpc::CallView& call)
     refusal_ = Refusal{Code::kUnauthenticated, caller_.reason, "the token is unknown or has expired"};
     return;
   }
-  verdict_ = access::DecideCall(gate.table_, *caller_.subject, gate.table_.FindModel(call.model), call.version, now_micros);
+  verdict_ = access::DecideCall(gate.table_, *caller_.subject, gate.table_.FindModel(call.model),
+                                call.version, now_micros);
   if (!verdict_.allowed) refusal_ = ExplainVerdict();
 }
 
@@ -88,15 +92,13 @@ Refusal Gate::Question::ExplainVerdict() const {
     case access::Reason::kExpiredGrant:
       return {Code::kPermissionDenied, verdict_.reason, "the grant has expired"};
     case access::Reason::kVersionNotGranted:
-    case access::Reason::kNoSuchVersion:
-      return {Code::kNotFound, verdict_.reason, "no such version"};
+    case access::Reason::kNoSuchVersion: return {Code::kNotFound, verdict_.reason, "no such version"};
     case access::Reason::kRetired:
       return {Code::kNotFound, verdict_.reason, "version " + verdict_.version->label + " was retired"};
     case access::Reason::kDisabled:
       return {Code::kFailedPrecondition, verdict_.reason,
               "version " + verdict_.version->label + " was disabled: " + verdict_.version->disabled_reason};
-    default:
-      return {Code::kNotFound, verdict_.reason, "no such model"};
+    default: return {Code::kNotFound, verdict_.reason, "no such model"};
   }
 }
 

@@ -1,5 +1,5 @@
-// The host's own decision: the pushed table, the lease, the quotas and the audit log behind one mutex. A table update
-// takes the mutex, so no decision that starts after its acknowledgement sees the old table.
+// The host's own decision: the pushed table, the lease, the quotas and the audit log behind one mutex. A
+// table update takes the mutex, so no decision that starts after its acknowledgement sees the old table.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ class Gate {
   explicit Gate(const Clock& clock) : clock_(clock) {}
 
   // ---- from the custodian; one thread ----
-  // Takes one part. Whole tables are built aside and swapped in with their last part; the parts of a change are
-  // applied together. True when something came into force: acknowledge it then.
+  // Takes one part. Whole tables are built aside and swapped in with their last part; the parts of a change
+  // are applied together. True when something came into force: acknowledge it then.
   Result<bool> Apply(const rpc::TableUpdate& message);
   void SetLease(int64_t until_monotonic_ns);
   Status SetQuotaMemory(int fd);
@@ -57,7 +57,7 @@ class Gate {
    public:
     Question(Gate& gate, const rpc::CallView& call);
     const std::optional<Refusal>& refusal() const { return refusal_; }
-    const access::ModelRow& model() const { return *verdict_.model; }      // when not refused
+    const access::ModelRow& model() const { return *verdict_.model; }  // when not refused
     const access::VersionRow& version() const { return *verdict_.version; }
     std::optional<Refusal> Debit(QuotaState& state);
     void Note(bool allowed, access::Reason reason);

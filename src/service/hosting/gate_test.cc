@@ -17,7 +17,8 @@ class GateTest : public ::testing::Test {
     access::TableUpdate update;
     update.reset = true;
     update.subjects = {{.id = subject_, .name = "lea"}};
-    update.tokens = {{.id = Uuid::Random(), .subject = subject_,
+    update.tokens = {{.id = Uuid::Random(),
+                      .subject = subject_,
                       .digest = access::CredentialDigest(access::HostCredential("token")),
                       .expires_micros = clock_.WallMicros() + 10'000'000}};
     access::ModelRow model;
@@ -136,7 +137,11 @@ TEST_F(GateTest, RetiredAndDisabledVersionsAreNotCallable) {
 
 TEST(AuditLogTest, CountsPermitsAndListsRefusalsUpToALimit) {
   AuditLog log;
-  AuditLog::Decision permit{.time_micros = 5, .subject = Uuid::Random(), .allowed = true, .owner_name = "ana", .model_name = "digits"};
+  AuditLog::Decision permit{.time_micros = 5,
+                            .subject = Uuid::Random(),
+                            .allowed = true,
+                            .owner_name = "ana",
+                            .model_name = "digits"};
   for (int i = 0; i < 1000; ++i) log.Add(permit);
   AuditLog::Decision refusal{.subject = Uuid::Random(), .reason = access::Reason::kNoGrant};
   for (size_t i = 0; i < AuditLog::kSingleRefusalsMax + 100; ++i) log.Add(refusal);
@@ -144,7 +149,8 @@ TEST(AuditLogTest, CountsPermitsAndListsRefusalsUpToALimit) {
   ASSERT_EQ(records.size(), AuditLog::kSingleRefusalsMax + 2);
   uint64_t permits = 0;
   uint64_t refusals = 0;
-  for (const access::AuditRecord& record : records) (record.allowed != 0 ? permits : refusals) += record.count;
+  for (const access::AuditRecord& record : records)
+    (record.allowed != 0 ? permits : refusals) += record.count;
   EXPECT_EQ(permits, 1000U);
   EXPECT_EQ(refusals, AuditLog::kSingleRefusalsMax + 100);
   EXPECT_TRUE(log.Take().empty());

@@ -32,8 +32,8 @@ namespace {
 constexpr int64_t kTickMs = 10;
 constexpr int64_t kAuditMs = 1000;
 constexpr int64_t kNoteMs = 5000;
-constexpr int kLastWordsMs = 1000;                          // to tell the custodian before the end
-constexpr size_t kFrameBytesMax = size_t{64} << 20;         // a part of a whole table
+constexpr int kLastWordsMs = 1000;                   // to tell the custodian before the end
+constexpr size_t kFrameBytesMax = size_t{64} << 20;  // a part of a whole table
 constexpr size_t kAuditRecordsPerFrame = 4096;
 
 using process::LifelineMessage;
@@ -53,7 +53,8 @@ DispatcherOptions MakeDispatcherOptions(const HostOptions& options) {
 // The control thread: lifeline, custodian, ticks.
 class Host::Control {
  public:
-  Control(HostOptions options, inference::Engine& engine, const Clock& clock, Fd lifeline, std::function<void(int)> end_process)
+  Control(HostOptions options, inference::Engine& engine, const Clock& clock, Fd lifeline,
+          std::function<void(int)> end_process)
       : options_(std::move(options)),
         clock_(clock),
         lifeline_(std::move(lifeline)),
@@ -106,23 +107,26 @@ class Host::Control {
   bool shutting_down_ = false;
 };
 
-Host::Host(HostOptions options, inference::Engine& engine, const Clock& clock, Fd lifeline, std::function<void(int)> end_process)
-    : control_(std::make_unique<Control>(std::move(options), engine, clock, std::move(lifeline), std::move(end_process))) {}
+Host::Host(HostOptions options, inference::Engine& engine, const Clock& clock, Fd lifeline,
+           std::function<void(int)> end_process)
+    : control_(std::make_unique<Control>(std::move(options), engine, clock, std::move(lifeline),
+                                         std::move(end_process))) {}
 Host::~Host() = default;
 void Host::Run() { control_->Run(); }
 
 Dispatcher::Hooks Host::Control::MakeHooks() {
-  return {.need_model = [this](const Uuid& version) { loop_.Post([this, version] { AskForModel(version); }); },
-          .became_busy = [this] { loop_.Post([this] { StartTicking(); }); },
-          .ran_out_of_memory =
-              [this](const Uuid& version, std::string reason) {
-                loop_.Post([this, version, reason = std::move(reason)] {
-                  rpc::ToCustodian message;
-                  message.mutable_model_fault()->set_version(std::string(version.AsBytes()));
-                  message.mutable_model_fault()->set_reason(reason);
-                  Send(message);
-                });
-              }};
+  return {
+      .need_model = [this](const Uuid& version) { loop_.Post([this, version] { AskForModel(version); }); },
+      .became_busy = [this] { loop_.Post([this] { StartTicking(); }); },
+      .ran_out_of_memory =
+          [this](const Uuid& version, std::string reason) {
+            loop_.Post([this, version, reason = std::move(reason)] {
+              rpc::ToCustodian message;
+              message.mutable_model_fault()->set_version(std::string(version.AsBytes()));
+              message.mutable_model_fault()->set_reason(reason);
+              Send(message);
+            });
+          }};
 }
 
 void Host::Control::Run() {
@@ -138,7 +142,8 @@ void Host::Control::Run() {
   FlushBlocking();
 }
 
-// ---- the supervisor ---------------------------------------------------------------------------------------------
+// ---- the supervisor
+// ---------------------------------------------------------------------------------------------
 
 void Host::Control::OnLifeline() {
   while (true) {
@@ -160,27 +165,23 @@ void Host::Control::OnMessage(process::ReceivedLifelineMessage received) {
     case LifelineMessage::Type::kRpcLink:
       if (fds.size() == 1) OnCustodianLink(std::move(fds[0]));
       break;
-    case LifelineMessage::Type::kCallLink:
-      OnCallLink(message.slot, std::move(fds));
-      break;
+    case LifelineMessage::Type::kCallLink: OnCallLink(message.slot, std::move(fds)); break;
     case LifelineMessage::Type::kQuotaMemory:
       if (fds.size() == 1) {
         const Status status = gate_.SetQuotaMemory(fds[0].get());
         if (!status) LogError("quota memory refused: " + status.error().message());
       }
       break;
-    case LifelineMessage::Type::kShutDown:
-      OnShutDown(message.value);
-      break;
-    default:
-      break;
+    case LifelineMessage::Type::kShutDown: OnShutDown(message.value); break;
+    default: break;
   }
 }
 
 void Host::Control::OnCallLink(uint32_t slot, std::vector<Fd> fds) {
   if (fds.size() != 3) return;
   auto channel = process::CallChannel::Open(
-      {.memory = std::move(fds[0]), .wake_host = std::move(fds[1]), .wake_edge = std::move(fds[2])}, process::Side::kHost);
+      {.memory = std::move(fds[0]), .wake_host = std::move(fds[1]), .wake_edge = std::move(fds[2])},
+      process::Side::kHost);
   if (!channel) {
     LogError("call channel refused: " + channel.error().message());
     return;
@@ -196,7 +197,8 @@ void Host::Control::OnShutDown(uint32_t grace_ms) {
   loop_.After(grace_ms, [this] { loop_.Stop(); });
 }
 
-// ---- the custodian ----------------------------------------------------------------------------------------------
+// ---- the custodian
+// ----------------------------------------------------------------------------------------------
 
 void Host::Control::OnCustodianLink(Fd socket) {
   if (custodian_) loop_.Remove(custodian_->fd());
@@ -232,17 +234,10 @@ void Host::Control::OnFrame(process::Frame frame) {
     return;
   }
   switch (message.message_case()) {
-    case rpc::FromCustodian::kTable:
-      OnTable(message.table());
-      break;
-    case rpc::FromCustodian::kLease:
-      gate_.SetLease(message.lease().until_monotonic_ns());
-      break;
-    case rpc::FromCustodian::kModelFiles:
-      OnModelFiles(message.model_files(), std::move(frame.fds));
-      break;
-    default:
-      break;
+    case rpc::FromCustodian::kTable: OnTable(message.table()); break;
+    case rpc::FromCustodian::kLease: gate_.SetLease(message.lease().until_monotonic_ns()); break;
+    case rpc::FromCustodian::kModelFiles: OnModelFiles(message.model_files(), std::move(frame.fds)); break;
+    default: break;
   }
 }
 
@@ -268,7 +263,8 @@ void Host::Control::OnModelFiles(const rpc::ModelFiles& message, std::vector<Fd>
   }
   if (message.code() != 0) {
     const bool known = message.code() <= static_cast<uint32_t>(Code::kUnauthenticated);
-    dispatcher_.FinishLoad(*version, Fail(Error(known ? static_cast<Code>(message.code()) : Code::kUnknown, message.message())));
+    dispatcher_.FinishLoad(
+        *version, Fail(Error(known ? static_cast<Code>(message.code()) : Code::kUnknown, message.message())));
     return;
   }
   auto claims = ReadClaims(message.files());
@@ -304,7 +300,8 @@ void Host::Control::AskForModel(const Uuid& version) {
   Send(message);
 }
 
-// ---- time -------------------------------------------------------------------------------------------------------
+// ---- time
+// -------------------------------------------------------------------------------------------------------
 
 void Host::Control::StartTicking() {
   if (!tick_) tick_ = loop_.Every(kTickMs, [this] { OnTick(); });

@@ -1,4 +1,5 @@
-// A host on a thread of this process, and around it what the supervisor, the custodian and an edge would be. For tests.
+// A host on a thread of this process, and around it what the supervisor, the custodian and an edge would be.
+// For tests.
 #pragma once
 
 #include <fcntl.h>
@@ -85,9 +86,12 @@ class Edge {
     EXPECT_TRUE(room);
     rpc::CallWriter writer(*room);
     const int64_t deadline_ns = clock_.MonotonicNanos() + call.deadline_ms * 1'000'000;
-    EXPECT_TRUE(writer.Begin(++last_id_, access::HostCredential(call.token), call.model, call.version, deadline_ns));
-    const std::span<uint8_t> data = writer.BeginInput(call.input, DataType::kFp32, call.shape, elements * sizeof(float));
-    for (size_t i = 0; i < elements; ++i) std::memcpy(data.data() + i * sizeof(float), &call.value, sizeof(float));
+    EXPECT_TRUE(
+        writer.Begin(++last_id_, access::HostCredential(call.token), call.model, call.version, deadline_ns));
+    const std::span<uint8_t> data =
+        writer.BeginInput(call.input, DataType::kFp32, call.shape, elements * sizeof(float));
+    for (size_t i = 0; i < elements; ++i)
+      std::memcpy(data.data() + i * sizeof(float), &call.value, sizeof(float));
     writer.EndInput(elements * sizeof(float));
     for (const std::string& output : call.outputs) EXPECT_TRUE(writer.AddOutput(output));
     channel_->Commit(writer.Finish());
@@ -160,7 +164,8 @@ class HostHarness {
     ::poll(&polled, 1, 5000);
     const auto ready = process::ReceiveLifeline(lifeline_.get());
     EXPECT_TRUE(ready && *ready && (*ready)->message.type == process::LifelineMessage::Type::kReady);
-    EXPECT_TRUE(process::SendLifeline(lifeline_.get(), {.type = process::LifelineMessage::Type::kQuotaMemory}, {quota_.get()}));
+    EXPECT_TRUE(process::SendLifeline(lifeline_.get(), {.type = process::LifelineMessage::Type::kQuotaMemory},
+                                      {quota_.get()}));
     edge_ = std::make_unique<Edge>();
     Connect(*edge_, 0);
     ConnectCustodian();
@@ -173,17 +178,21 @@ class HostHarness {
     host_.reset();
   }
   void Connect(const Edge& edge, uint32_t slot) {
-    EXPECT_TRUE(process::SendLifeline(lifeline_.get(), {.type = process::LifelineMessage::Type::kCallLink,
-                                                        .peer = process::ProcessKind::kPublicEdge,
-                                                        .slot = slot}, edge.fds()));
+    EXPECT_TRUE(process::SendLifeline(lifeline_.get(),
+                                      {.type = process::LifelineMessage::Type::kCallLink,
+                                       .peer = process::ProcessKind::kPublicEdge,
+                                       .slot = slot},
+                                      edge.fds()));
   }
   void ConnectCustodian() {
     auto pair = process::MakeSocketPair();
     custodian_.emplace(std::move(pair->first), process::FrameSocket::Limits{});
-    EXPECT_TRUE(process::SendLifeline(lifeline_.get(), {.type = process::LifelineMessage::Type::kRpcLink}, {pair->second.get()}));
+    EXPECT_TRUE(process::SendLifeline(lifeline_.get(), {.type = process::LifelineMessage::Type::kRpcLink},
+                                      {pair->second.get()}));
   }
   void ShutDown(uint32_t grace_ms) {
-    EXPECT_TRUE(process::SendLifeline(lifeline_.get(), {.type = process::LifelineMessage::Type::kShutDown, .value = grace_ms}));
+    EXPECT_TRUE(process::SendLifeline(
+        lifeline_.get(), {.type = process::LifelineMessage::Type::kShutDown, .value = grace_ms}));
   }
 
   // ---- the custodian's words ----
@@ -204,13 +213,16 @@ class HostHarness {
     EXPECT_TRUE(WaitUntil([this] { return acknowledged_ == sequence_; }));
   }
   access::TokenRow Token(const std::string& token, const Uuid& subject) {
-    return {.id = Uuid::Random(), .subject = subject, .digest = access::CredentialDigest(access::HostCredential(token))};
+    return {.id = Uuid::Random(),
+            .subject = subject,
+            .digest = access::CredentialDigest(access::HostCredential(token))};
   }
   // The whole table.
   void PushPeople() {
     access::TableUpdate update;
     update.reset = true;
-    update.subjects = {{.id = owner_, .name = "ana", .roles = access::kOwner}, {.id = learner_, .name = "lea"}};
+    update.subjects = {{.id = owner_, .name = "ana", .roles = access::kOwner},
+                       {.id = learner_, .name = "lea"}};
     update.tokens = {Token("owner", owner_), Token("learner", learner_)};
     for (const auto& [version, published] : published_) update.models.push_back(published.row);
     update.grants = grants_;
@@ -227,7 +239,8 @@ class HostHarness {
     access::VersionRow& version = row.versions.emplace_back();
     version.id = row.default_version = published.version;
     version.label = "1";
-    const FileClaim claim{.path = "model.onnx", .bytes = graph.size(), .sha256 = Sha256(AsBytes(graph)), .is_graph = true};
+    const FileClaim claim{
+        .path = "model.onnx", .bytes = graph.size(), .sha256 = Sha256(AsBytes(graph)), .is_graph = true};
     version.manifest_digest = ManifestDigest({&claim, 1});
     version.inputs = {{.name = "x", .datatype = DataType::kFp32, .shape = {-1, 4}}};
     version.outputs = {{.name = "y", .datatype = DataType::kFp32, .shape = {-1, 4}},
@@ -257,7 +270,8 @@ class HostHarness {
   bool WaitUntil(const std::function<bool()>& done, int ms = 5000) {
     const int64_t end = clock_.MonotonicNanos() + int64_t{ms} * 1'000'000;
     while (true) {
-      if (custodian_) static_cast<void>(custodian_->Receive([this](process::Frame frame) { OnFrame(frame); }));
+      if (custodian_)
+        static_cast<void>(custodian_->Receive([this](process::Frame frame) { OnFrame(frame); }));
       if (custodian_ && custodian_->wants_write()) static_cast<void>(custodian_->Flush());
       if (done()) return true;
       if (clock_.MonotonicNanos() > end) return false;
@@ -280,6 +294,10 @@ class HostHarness {
     const std::lock_guard lock(log_.mutex);
     return log_.run_rows;
   }
+  int loads() {
+    const std::lock_guard lock(log_.mutex);
+    return log_.loads;
+  }
   inference::testing::FakeEngineLog log_;
   std::vector<rpc::ToCustodian> heard_;
   std::vector<access::AuditRecord> audit_;
@@ -298,7 +316,8 @@ class HostHarness {
       EXPECT_TRUE(records);
       audit_.insert(audit_.end(), records->begin(), records->end());
     }
-    if (message.has_need_model() && answer_need_model_) SendFiles(*Uuid::FromBytes(message.need_model().version()));
+    if (message.has_need_model() && answer_need_model_)
+      SendFiles(*Uuid::FromBytes(message.need_model().version()));
   }
   void SendFiles(const Uuid& version) {
     const std::string& graph = published_.at(version).graph;

@@ -18,7 +18,8 @@ Result<std::vector<FileClaim>> ReadClaims(const google::protobuf::RepeatedPtrFie
   size_t graphs = 0;
   for (const rpc::ModelFile& file : files) {
     FileClaim& claim = claims.emplace_back();
-    if (file.sha256().size() != claim.sha256.size()) return Fail(Error::InvalidArgument("a file's digest is not one"));
+    if (file.sha256().size() != claim.sha256.size())
+      return Fail(Error::InvalidArgument("a file's digest is not one"));
     claim.path = file.path();
     claim.bytes = file.bytes();
     claim.is_graph = file.is_graph();
@@ -34,7 +35,8 @@ Result<std::vector<FileClaim>> ReadClaims(const google::protobuf::RepeatedPtrFie
 Digest ManifestDigest(std::span<const FileClaim> claims) {
   std::vector<const FileClaim*> sorted;
   for (const FileClaim& claim : claims) sorted.push_back(&claim);
-  std::sort(sorted.begin(), sorted.end(), [](const FileClaim* a, const FileClaim* b) { return a->path < b->path; });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const FileClaim* a, const FileClaim* b) { return a->path < b->path; });
   Sha256Stream stream;
   for (const FileClaim* claim : sorted) {
     stream.Update(AsBytes(ToHex(claim->sha256)));
@@ -48,8 +50,9 @@ Digest ManifestDigest(std::span<const FileClaim> claims) {
 Result<ModelFiles> ModelFiles::Copy(std::span<const FileClaim> claims, std::span<const Fd> fds,
                                     const std::optional<Digest>& manifest, uint64_t bytes_max) {
   if (claims.size() != fds.size()) {
-    return Fail(Error::InvalidArgument("files and descriptors differ in number: files=" + std::to_string(claims.size()) +
-                                       ", descriptors=" + std::to_string(fds.size())));
+    return Fail(Error::InvalidArgument(
+        "files and descriptors differ in number: files=" + std::to_string(claims.size()) +
+        ", descriptors=" + std::to_string(fds.size())));
   }
   if (manifest && ManifestDigest(claims) != *manifest) {
     return Fail(Error::DataLoss("model digest mismatch: catalog=" + ToHex(*manifest) +
@@ -59,7 +62,8 @@ Result<ModelFiles> ModelFiles::Copy(std::span<const FileClaim> claims, std::span
   uint64_t left = bytes_max;
   for (size_t i = 0; i < claims.size(); ++i) {
     if (claims[i].bytes > left) {
-      return Fail(Error::ResourceExhausted("the model is larger than its host's memory: limit=" + std::to_string(bytes_max)));
+      return Fail(Error::ResourceExhausted("the model is larger than its host's memory: limit=" +
+                                           std::to_string(bytes_max)));
     }
     left -= claims[i].bytes;
     GC_TRY(Sealed memory, Sealed::Read(fds[i].get(), claims[i].bytes));
@@ -98,7 +102,9 @@ Result<ModelFiles::Sealed> ModelFiles::Sealed::Read(int fd, uint64_t bytes) {
   Sealed sealed;
   if (bytes == 0) return sealed;
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return Fail(Error::ResourceExhausted("no memory for a model's file of " + std::to_string(bytes) + " bytes"));
+  if (memory == MAP_FAILED)
+    return Fail(
+        Error::ResourceExhausted("no memory for a model's file of " + std::to_string(bytes) + " bytes"));
   sealed.data_ = static_cast<uint8_t*>(memory);
   sealed.bytes_ = bytes;
   for (uint64_t at = 0; at < bytes;) {

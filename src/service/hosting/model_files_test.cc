@@ -16,7 +16,8 @@ Fd MemoryFile(std::string_view bytes) {
 }
 
 FileClaim Claim(std::string path, std::string_view bytes, bool is_graph = false) {
-  return {.path = std::move(path), .bytes = bytes.size(), .sha256 = Sha256(AsBytes(bytes)), .is_graph = is_graph};
+  return {
+      .path = std::move(path), .bytes = bytes.size(), .sha256 = Sha256(AsBytes(bytes)), .is_graph = is_graph};
 }
 
 class ModelFilesTest : public ::testing::Test {
@@ -26,9 +27,12 @@ class ModelFilesTest : public ::testing::Test {
     fds_.push_back(MemoryFile("graph"));
     fds_.push_back(MemoryFile(""));
   }
-  Result<ModelFiles> Copy(uint64_t limit = 1000) { return ModelFiles::Copy(claims_, fds_, ManifestDigest(claims_), limit); }
+  Result<ModelFiles> Copy(uint64_t limit = 1000) {
+    return ModelFiles::Copy(claims_, fds_, ManifestDigest(claims_), limit);
+  }
 
-  std::vector<FileClaim> claims_ = {Claim("w.bin", "weights"), Claim("model.onnx", "graph", true), Claim("empty", "")};
+  std::vector<FileClaim> claims_ = {Claim("w.bin", "weights"), Claim("model.onnx", "graph", true),
+                                    Claim("empty", "")};
   std::vector<Fd> fds_;
 };
 
@@ -46,8 +50,8 @@ TEST_F(ModelFilesTest, CopiesWhatTheClaimsSay) {
 }
 
 TEST_F(ModelFilesTest, TheManifestIsSortedLinesOfDigestAndPath) {
-  const std::string lines = ToHex(Sha256(AsBytes(""))) + "  empty\n" + ToHex(Sha256(AsBytes("graph"))) + "  model.onnx\n" +
-                            ToHex(Sha256(AsBytes("weights"))) + "  w.bin\n";
+  const std::string lines = ToHex(Sha256(AsBytes(""))) + "  empty\n" + ToHex(Sha256(AsBytes("graph"))) +
+                            "  model.onnx\n" + ToHex(Sha256(AsBytes("weights"))) + "  w.bin\n";
   EXPECT_EQ(ManifestDigest(claims_), Sha256(AsBytes(lines)));
 }
 

@@ -39,8 +39,10 @@ void ModelLoader::Work() {
   }
 }
 
-Result<std::unique_ptr<inference::LoadedModel>> ModelLoader::LoadNow(const Job& job, const Dispatcher::LoadOrder& order) {
-  GC_TRY(const ModelFiles files, ModelFiles::Copy(job.claims, job.fds, order.manifest_digest, order.bytes_max));
+Result<std::unique_ptr<inference::LoadedModel>> ModelLoader::LoadNow(const Job& job,
+                                                                     const Dispatcher::LoadOrder& order) {
+  GC_TRY(const ModelFiles files,
+         ModelFiles::Copy(job.claims, job.fds, order.manifest_digest, order.bytes_max));
   return engine_.Load(files.graph(), files.external());
 }
 

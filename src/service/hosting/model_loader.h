@@ -1,5 +1,5 @@
-// Loads models one after the other on a thread of its own: hashing and preparing gigabytes must delay neither calls nor
-// table updates.
+// Loads models one after the other on a thread of its own: hashing and preparing gigabytes must delay neither
+// calls nor table updates.
 #pragma once
 
 #include <condition_variable>

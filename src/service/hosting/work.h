@@ -23,12 +23,13 @@
 
 namespace glasscase::hosting {
 
-// A call that was let through and waits, or the record of one that is being looked at. Recycled: its vectors keep
-// their capacity.
+// A call that was let through and waits, or the record of one that is being looked at. Recycled: its vectors
+// keep their capacity.
 struct PendingCall {
-  std::shared_ptr<CallPort> port;  // owned together with the dispatcher: a replaced port lives until its calls ended
+  std::shared_ptr<CallPort>
+      port;  // owned together with the dispatcher: a replaced port lives until its calls ended
   Bytes record;
-  rpc::CallView view;              // into record
+  rpc::CallView view;                        // into record
   std::vector<inference::InputView> inputs;  // in the model's order, into view
   std::vector<uint32_t> wanted;
   std::optional<int64_t> rows;
@@ -67,29 +68,31 @@ class RunTimes {
 
  private:
   static size_t Bucket(int64_t rows) {
-    return std::min<size_t>(static_cast<size_t>(std::bit_width(static_cast<uint64_t>(std::max<int64_t>(rows, 1)))) - 1, 15);
+    return std::min<size_t>(
+        static_cast<size_t>(std::bit_width(static_cast<uint64_t>(std::max<int64_t>(rows, 1)))) - 1, 15);
   }
   std::array<float, 16> nanos_{};
 };
 
-// One version that was called at least once. All of it is guarded by the dispatcher's mutex, except what is const.
+// One version that was called at least once. All of it is guarded by the dispatcher's mutex, except what is
+// const.
 struct HostedVersion {
   enum class State { kCold, kWanted, kLoading, kReady, kFailed };
 
   const Uuid id;
   const Uuid model;
-  const std::string name;          // "owner/name@label"
+  const std::string name;  // "owner/name@label"
   const Digest manifest_digest;
   const std::vector<TensorSpec> inputs;
   const std::vector<TensorSpec> outputs;
   const uint64_t weights_bytes;
-  bool rows_independent;           // cleared when a batch showed that it is not so
+  bool rows_independent;  // cleared when a batch showed that it is not so
 
   State state = State::kCold;
   std::shared_ptr<LoadedVersion> loaded = nullptr;
-  uint64_t memory_bytes = 0;       // counted against the budget while loading and loaded
+  uint64_t memory_bytes = 0;  // counted against the budget while loading and loaded
   Error failure = Error::Unavailable("");
-  int64_t retry_at_ns = 0;         // when kFailed
+  int64_t retry_at_ns = 0;  // when kFailed
   int64_t load_started_ns = 0;
   int64_t last_used_ns = 0;
 
@@ -97,7 +100,7 @@ struct HostedVersion {
   int64_t queued_rows = 0;
   uint32_t running = 0;
   RunTimes times = {};
-  bool is_waiting = false;         // in the dispatcher's list of versions with a queue
+  bool is_waiting = false;  // in the dispatcher's list of versions with a queue
 };
 
 }  // namespace glasscase::hosting

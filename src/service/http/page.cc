@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kStyle = R"(
 body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;color:#1c2733;background:#fbfcfd}
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin-top:2rem}
-pre{background:#eef2f6;padding:.8rem;border-radius:.4rem;overflow-x:auto;font-size:.85rem}
+pre{background:#eef2f6;padding:.8rem;border-radius:.4rem;overflow-x:auto;font-size:.8rem}
 input{font:inherit;padding:.4rem .6rem;width:24rem;max-width:100%;border:1px solid #aab6c2;border-radius:.3rem}
 button{font:inherit;padding:.4rem .9rem;border:0;border-radius:.3rem;background:#1f5f8b;color:#fff;cursor:pointer}
 table{border-collapse:collapse;margin-top:1rem}td,th{text-align:left;padding:.25rem 1rem .25rem 0;vertical-align:top}

@@ -69,8 +69,8 @@ uint8_t* PutPadded(uint8_t* to, const void* from, size_t bytes) {
   return to + Padded(bytes);
 }
 
-uint8_t* PutItem(uint8_t* to, ItemKind kind, std::string_view name, DataType datatype, std::span<const int64_t> shape,
-                 size_t data_bytes) {
+uint8_t* PutItem(uint8_t* to, ItemKind kind, std::string_view name, DataType datatype,
+                 std::span<const int64_t> shape, size_t data_bytes) {
   ItemHeader header{};
   header.data_bytes = data_bytes;
   header.name_bytes = static_cast<uint16_t>(name.size());
@@ -82,7 +82,9 @@ uint8_t* PutItem(uint8_t* to, ItemKind kind, std::string_view name, DataType dat
   return PutPadded(to, name.data(), name.size());
 }
 
-Error Broken(std::string_view what) { return Error::InvalidArgument("broken call message: " + std::string(what)); }
+Error Broken(std::string_view what) {
+  return Error::InvalidArgument("broken call message: " + std::string(what));
+}
 
 // Hands out views of what is left; false when it does not suffice.
 class Reader {
@@ -120,8 +122,8 @@ Status ReadItem(Reader& reader, ItemKind& kind, TensorView& out) {
   }
   ByteSpan dimensions;
   ByteSpan name;
-  if (!reader.ReadPadded(header.rank * sizeof(int64_t), dimensions) || !reader.ReadPadded(header.name_bytes, name) ||
-      !reader.ReadPadded(header.data_bytes, out.data)) {
+  if (!reader.ReadPadded(header.rank * sizeof(int64_t), dimensions) ||
+      !reader.ReadPadded(header.name_bytes, name) || !reader.ReadPadded(header.data_bytes, out.data)) {
     return Fail(Broken("ends inside a tensor"));
   }
   out.name = AsText(name);
@@ -133,7 +135,8 @@ Status ReadItem(Reader& reader, ItemKind& kind, TensorView& out) {
 
 }  // namespace
 
-// ---- calls ------------------------------------------------------------------------------------------------------
+// ---- calls
+// ------------------------------------------------------------------------------------------------------
 
 size_t CallWriter::BytesFor(std::string_view version) { return sizeof(CallHeader) + Padded(version.size()); }
 
@@ -160,8 +163,8 @@ bool CallWriter::Begin(uint64_t id, const Digest& credential, const Uuid& model,
   return true;
 }
 
-std::span<uint8_t> CallWriter::BeginInput(std::string_view name, DataType datatype, std::span<const int64_t> shape,
-                                          size_t data_bytes_max) {
+std::span<uint8_t> CallWriter::BeginInput(std::string_view name, DataType datatype,
+                                          std::span<const int64_t> shape, size_t data_bytes_max) {
   GC_CHECK(used_ > 0 && open_tensor_ == 0);
   if (inputs_ == kTensorsMax || name.size() > kTensorNameBytesMax || shape.size() > kRankMax) return {};
   const size_t left = room_.size() - used_;
@@ -207,7 +210,8 @@ Status ParseCall(ByteSpan bytes, CallView& out) {
   CallHeader header;
   if (!reader.Read(header)) return Fail(Broken("shorter than its header"));
   if (header.mark != kCallMark) return Fail(Broken("is not a call"));
-  if (header.inputs > kTensorsMax || header.outputs > kTensorsMax) return Fail(Broken("has too many tensors"));
+  if (header.inputs > kTensorsMax || header.outputs > kTensorsMax)
+    return Fail(Broken("has too many tensors"));
   ByteSpan version;
   if (header.version_bytes > kVersionBytesMax || !reader.ReadPadded(header.version_bytes, version)) {
     return Fail(Broken("ends inside the version"));
@@ -234,7 +238,8 @@ Status ParseCall(ByteSpan bytes, CallView& out) {
   return Ok();
 }
 
-// ---- answers ----------------------------------------------------------------------------------------------------
+// ---- answers
+// ----------------------------------------------------------------------------------------------------
 
 size_t AnswerBytes(const AnswerView& answer) {
   size_t bytes = sizeof(AnswerHeader) + Padded(std::min(answer.message.size(), kMessageBytesMax));

@@ -1,4 +1,5 @@
-// Hostile bytes as a call and as an answer: refused, or views that lie inside the bytes and survive being written again.
+// Hostile bytes as a call and as an answer: refused, or views that lie inside the bytes and survive being
+// written again.
 #include <cstdlib>
 #include <functional>
 

@@ -62,8 +62,8 @@ TEST(CallMessageTest, ACallComesBackAsItWasWritten) {
 
 TEST(CallMessageTest, TheAnnouncedSizesAlwaysSuffice) {
   for (const size_t data : {0, 1, 7, 8, 9, 100}) {
-    const size_t wanted =
-        CallWriter::BytesFor("label") + CallWriter::BytesForTensor("input", 2, data) + CallWriter::BytesForTensor("out", 0, 0);
+    const size_t wanted = CallWriter::BytesFor("label") + CallWriter::BytesForTensor("input", 2, data) +
+                          CallWriter::BytesForTensor("out", 0, 0);
     Bytes room(wanted);
     CallWriter writer(room);
     ASSERT_TRUE(writer.Begin(1, {}, {}, "label", 0));

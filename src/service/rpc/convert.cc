@@ -128,7 +128,8 @@ Result<access::ModelRow> Read(const ModelRow& message) {
   GC_TRY(row.id, Uuid::FromBytes(message.id()));
   GC_TRY(row.owner, Uuid::FromBytes(message.owner()));
   GC_TRY(row.default_version, OptionalUuid(message.default_version()));
-  GC_TRY_VOID(ReadRows(message.versions(), row.versions, [](const VersionRow& version) { return Read(version); }));
+  GC_TRY_VOID(
+      ReadRows(message.versions(), row.versions, [](const VersionRow& version) { return Read(version); }));
   row.owner_name = message.owner_name();
   row.name = message.name();
   row.host_slot = message.host_slot();
@@ -156,8 +157,8 @@ Result<access::GrantRow> Read(const GrantRow& message) {
   row.expires_micros = message.expires_micros();
   const bool has_quota = message.quota_calls() != 0 || message.quota_period_ns() != 0;
   if (!has_quota) return row;
-  if (message.quota_calls() == 0 || message.quota_calls() > kQuotaCallsMax || message.quota_period_ns() < kSecondNs ||
-      message.quota_period_ns() > kPeriodNsMax) {
+  if (message.quota_calls() == 0 || message.quota_calls() > kQuotaCallsMax ||
+      message.quota_period_ns() < kSecondNs || message.quota_period_ns() > kPeriodNsMax) {
     return Fail(Error::InvalidArgument("a grant's quota is out of range"));
   }
   row.quota = access::Quota{.calls = message.quota_calls(), .period_ns = message.quota_period_ns()};
@@ -210,8 +211,8 @@ Result<std::vector<access::AuditRecord>> FromMessage(const AuditBatch& message) 
   if (!records.empty()) std::memcpy(records.data(), bytes.data(), bytes.size());
   for (const access::AuditRecord& record : records) {
     const auto stage = static_cast<uint8_t>(record.stage);
-    if (record.object_bytes > sizeof record.object || access::ReasonName(record.reason) == "unknown" || stage < 1 ||
-        stage > static_cast<uint8_t>(access::Stage::kCustodian)) {
+    if (record.object_bytes > sizeof record.object || access::ReasonName(record.reason) == "unknown" ||
+        stage < 1 || stage > static_cast<uint8_t>(access::Stage::kCustodian)) {
       return Fail(Error::InvalidArgument("an audit record is out of range"));
     }
   }
@@ -237,7 +238,8 @@ Result<TensorSpec> FromMessage(const TensorRow& row) {
   spec.name = row.name();
   spec.datatype = static_cast<DataType>(row.datatype());
   for (const int64_t dimension : row.shape()) {
-    if (dimension < -1) return Fail(Error::InvalidArgument("a dimension is negative: " + std::to_string(dimension)));
+    if (dimension < -1)
+      return Fail(Error::InvalidArgument("a dimension is negative: " + std::to_string(dimension)));
     spec.shape.push_back(dimension);
   }
   return spec;

@@ -104,9 +104,12 @@ TEST(ConvertTest, WhatIsOutOfRangeIsRefused) {
   ExpectRefused([](TableUpdate& m) { m.mutable_tokens(0)->set_subject(std::string(17, 'x')); });
   ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->set_default_version("x"); });
   ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->set_manifest_digest(""); });
-  ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->mutable_inputs(0)->set_datatype(15); });
-  ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->mutable_inputs(0)->set_datatype(257); });
-  ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->mutable_inputs(0)->set_shape(0, -2); });
+  ExpectRefused(
+      [](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->mutable_inputs(0)->set_datatype(15); });
+  ExpectRefused(
+      [](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->mutable_inputs(0)->set_datatype(257); });
+  ExpectRefused(
+      [](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->mutable_inputs(0)->set_shape(0, -2); });
   ExpectRefused([](TableUpdate& m) {
     for (int i = 0; i < 17; ++i) m.mutable_models(0)->mutable_versions(0)->mutable_outputs(0)->add_shape(1);
   });

@@ -289,7 +289,8 @@ def exported() -> dict[str, onnx.ModelProto]:
     def fitted(estimator: Any, x: np.ndarray, y: np.ndarray, zipmap: bool | None = False) -> onnx.ModelProto:
         estimator.fit(x, y)
         options = None if zipmap is None else {id(estimator): {"zipmap": zipmap}}
-        return to_onnx(estimator, x[:1], options=options, target_opset={"": 21, ML: 3})
+        made: onnx.ModelProto = to_onnx(estimator, x[:1], options=options, target_opset={"": 21, ML: 3})
+        return made
 
     makers: dict[str, Callable[[], onnx.ModelProto]] = {
         "logistic_regression": lambda: fitted(LogisticRegression(max_iter=500), iris, kinds),

@@ -19,8 +19,9 @@
 namespace glasscase::inference {
 namespace {
 
-// Below it a model runs on the calling thread alone. Measured on an MLP 64-96-48-10: the pool makes a run of 64 rows
-// slower (28 instead of 20 us) even with a second core idle, since waking a thread costs more than it computes.
+// Below it a model runs on the calling thread alone. Measured on an MLP 64-96-48-10: the pool makes a run of
+// 64 rows slower (28 instead of 20 us) even with a second core idle, since waking a thread costs more than it
+// computes.
 constexpr size_t kPoolBytesMin = size_t{1} << 20;
 
 void DropLogLine(void*, OrtLoggingLevel, const char*, const char*, const char*, const char*) {}
@@ -94,10 +95,10 @@ class OnnxRunner final : public Runner {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const TensorSpec& spec = inputs_[i];
       if (inputs[i].datatype != spec.datatype || !ShapeFits(spec.shape, inputs[i].shape)) {
-        return Fail(Error::InvalidArgument("input '" + Printable(spec.name) + "': the model takes " +
-                                           std::string(DataTypeName(spec.datatype)) + " " + ShapeText(spec.shape) +
-                                           ", was sent " + std::string(DataTypeName(inputs[i].datatype)) + " " +
-                                           ShapeText(inputs[i].shape)));
+        return Fail(Error::InvalidArgument(
+            "input '" + Printable(spec.name) + "': the model takes " +
+            std::string(DataTypeName(spec.datatype)) + " " + ShapeText(spec.shape) + ", was sent " +
+            std::string(DataTypeName(inputs[i].datatype)) + " " + ShapeText(inputs[i].shape)));
       }
     }
     return Ok();
@@ -132,11 +133,13 @@ class OnnxModel final : public LoadedModel {
   Status Describe() {
     Ort::AllocatorWithDefaultOptions allocator;
     for (size_t i = 0; i < session_.GetInputCount(); ++i) {
-      GC_TRY(TensorSpec spec, DescribeTensor(session_.GetInputNameAllocated(i, allocator).get(), session_.GetInputTypeInfo(i)));
+      GC_TRY(TensorSpec spec, DescribeTensor(session_.GetInputNameAllocated(i, allocator).get(),
+                                             session_.GetInputTypeInfo(i)));
       inputs_.push_back(std::move(spec));
     }
     for (size_t i = 0; i < session_.GetOutputCount(); ++i) {
-      GC_TRY(TensorSpec spec, DescribeTensor(session_.GetOutputNameAllocated(i, allocator).get(), session_.GetOutputTypeInfo(i)));
+      GC_TRY(TensorSpec spec, DescribeTensor(session_.GetOutputNameAllocated(i, allocator).get(),
+                                             session_.GetOutputTypeInfo(i)));
       outputs_.push_back(std::move(spec));
     }
     for (const TensorSpec& spec : inputs_) names_.inputs.push_back(spec.name.c_str());
@@ -164,7 +167,8 @@ class OnnxModel final : public LoadedModel {
     }
     const std::string where = "'" + Printable(spec.name) + "' ";
     if (info.GetONNXType() != ONNX_TYPE_TENSOR) {
-      return Fail(Error::InvalidArgument(where + "is a sequence, map or optional; only tensors can be called"));
+      return Fail(
+          Error::InvalidArgument(where + "is a sequence, map or optional; only tensors can be called"));
     }
     const auto tensor = info.GetTensorTypeAndShapeInfo();
     const std::optional<DataType> type = FromOrtType(tensor.GetElementType());
@@ -183,10 +187,11 @@ class OnnxModel final : public LoadedModel {
   uint64_t memory_bytes_ = 0;
 };
 
-// What ONNX Runtime takes from the environment, before it looks. Not thread-safe: at the start of the process.
+// What ONNX Runtime takes from the environment, before it looks. Not thread-safe: at the start of the
+// process.
 void SetEnvironment() {
-  // Builds for Linux have a telemetry client since 1.31 or earlier: it starts a thread with the first environment, before
-  // DisableTelemetryEvents can be called, and sends to Microsoft.
+  // Builds for Linux have a telemetry client since 1.31 or earlier: it starts a thread with the first
+  // environment, before DisableTelemetryEvents can be called, and sends to Microsoft.
   ::setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   // A model could otherwise bring session options of its own along.
   ::unsetenv("ORT_LOAD_CONFIG_FROM_MODEL");
@@ -262,7 +267,8 @@ Result<std::unique_ptr<Engine>> MakeOnnxRuntimeEngine(const OnnxRuntimeOptions& 
     threading.SetGlobalInterOpNumThreads(1);
     threading.SetGlobalSpinControl(0);
     auto sessions = std::make_shared<Sessions>();
-    sessions->env = std::make_shared<Ort::Env>(threading, DropLogLine, nullptr, ORT_LOGGING_LEVEL_FATAL, "glasscase");
+    sessions->env =
+        std::make_shared<Ort::Env>(threading, DropLogLine, nullptr, ORT_LOGGING_LEVEL_FATAL, "glasscase");
     sessions->env->DisableTelemetryEvents();
     return std::make_unique<OnnxEngine>(std::move(sessions));
   });

@@ -31,7 +31,8 @@ class OnnxRuntimeTest : public ::testing::Test {
   }
   static void TearDownTestSuite() { delete engine_; }
 
-  static std::unique_ptr<LoadedModel> Load(const std::string& graph, std::span<const ExternalFile> files = {}) {
+  static std::unique_ptr<LoadedModel> Load(const std::string& graph,
+                                           std::span<const ExternalFile> files = {}) {
     auto model = engine_->Load(AsBytes(graph), files);
     EXPECT_TRUE(model) << model.error().message();
     return model ? std::move(*model) : nullptr;
@@ -57,7 +58,9 @@ std::ptrdiff_t OnnxRuntimeTest::threads_left_ = -1;
 
 template <typename T>
 InputView View(DataType type, const std::vector<int64_t>& shape, const std::vector<T>& values) {
-  return {.datatype = type, .shape = shape, .data = {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(T)}};
+  return {.datatype = type,
+          .shape = shape,
+          .data = {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(T)}};
 }
 
 Result<Bytes> RunOnce(LoadedModel& model, const InputView& input, OutputView* output = nullptr) {
@@ -78,10 +81,12 @@ TEST_F(OnnxRuntimeTest, WarmsUpWithoutLeavingThreads) {
 
 TEST_F(OnnxRuntimeTest, EveryDatatypePassesThroughBitForBit) {
   const std::pair<int, DataType> types[] = {
-      {testing::kBoolT, DataType::kBool},     {testing::kUint8T, DataType::kUint8},   {testing::kUint16T, DataType::kUint16},
-      {testing::kUint32T, DataType::kUint32}, {testing::kUint64T, DataType::kUint64}, {testing::kInt8T, DataType::kInt8},
-      {testing::kInt16T, DataType::kInt16},   {testing::kInt32T, DataType::kInt32},   {testing::kInt64T, DataType::kInt64},
-      {testing::kFloat16, DataType::kFp16},   {testing::kFloat, DataType::kFp32},     {testing::kDouble, DataType::kFp64},
+      {testing::kBoolT, DataType::kBool},     {testing::kUint8T, DataType::kUint8},
+      {testing::kUint16T, DataType::kUint16}, {testing::kUint32T, DataType::kUint32},
+      {testing::kUint64T, DataType::kUint64}, {testing::kInt8T, DataType::kInt8},
+      {testing::kInt16T, DataType::kInt16},   {testing::kInt32T, DataType::kInt32},
+      {testing::kInt64T, DataType::kInt64},   {testing::kFloat16, DataType::kFp16},
+      {testing::kFloat, DataType::kFp32},     {testing::kDouble, DataType::kFp64},
       {testing::kBfloat16, DataType::kBf16}};
   for (const auto& [onnx, type] : types) {
     const auto model = Load(testing::IdentityModel(onnx, {-1, 3}));
@@ -89,7 +94,8 @@ TEST_F(OnnxRuntimeTest, EveryDatatypePassesThroughBitForBit) {
     EXPECT_EQ(model->inputs()[0], (TensorSpec{.name = "x", .datatype = type, .shape = {-1, 3}}));
     EXPECT_EQ(model->outputs()[0], (TensorSpec{.name = "y", .datatype = type, .shape = {-1, 3}}));
     Bytes data(6 * ElementBytes(type));
-    for (size_t i = 0; i < data.size(); ++i) data[i] = type == DataType::kBool ? i % 2 : static_cast<uint8_t>(17 * i);
+    for (size_t i = 0; i < data.size(); ++i)
+      data[i] = type == DataType::kBool ? i % 2 : static_cast<uint8_t>(17 * i);
     OutputView output;
     const auto result = RunOnce(*model, View(type, {2, 3}, data), &output);
     ASSERT_TRUE(result) << DataTypeName(type) << result.error().message();
@@ -102,7 +108,8 @@ TEST_F(OnnxRuntimeTest, EveryDatatypePassesThroughBitForBit) {
 TEST_F(OnnxRuntimeTest, StringsKeepTheirBytesAndLengths) {
   const auto model = Load(testing::IdentityModel(testing::kString, {-1}));
   Bytes data;
-  for (const std::string& text : {std::string("one"), std::string(), std::string("a\0b", 3), std::string(1000, 'z')}) {
+  for (const std::string& text :
+       {std::string("one"), std::string(), std::string("a\0b", 3), std::string(1000, 'z')}) {
     const auto length = static_cast<uint32_t>(text.size());
     const auto* bytes = reinterpret_cast<const uint8_t*>(&length);
     data.insert(data.end(), bytes, bytes + 4);
@@ -125,7 +132,8 @@ TEST_F(OnnxRuntimeTest, WhatDoesNotFitIsNamed) {
   const std::vector<int64_t> shape = {1, 4};
   const auto wrong_shape = RunOnce(*model, View(DataType::kFp32, shape, std::vector<float>(4)));
   EXPECT_EQ(wrong_shape.error().code(), Code::kInvalidArgument);
-  EXPECT_THAT(wrong_shape.error().message(), HasSubstr("input 'x': the model takes FP32 [-1,3], was sent FP32 [1,4]"));
+  EXPECT_THAT(wrong_shape.error().message(),
+              HasSubstr("input 'x': the model takes FP32 [-1,3], was sent FP32 [1,4]"));
   const auto wrong_type = RunOnce(*model, View(DataType::kInt32, shape, std::vector<float>(4)));
   EXPECT_EQ(wrong_type.error().code(), Code::kInvalidArgument);
 }
@@ -133,8 +141,8 @@ TEST_F(OnnxRuntimeTest, WhatDoesNotFitIsNamed) {
 TEST_F(OnnxRuntimeTest, WhatANodeCannotTakeIsTheInputsFaultAndNamesTheNode) {
   using namespace testing;
   const auto model = Load(Model(Graph({Node("pick", "Gather", {"table", "x"}, {"y"})},
-                                      {Initializer<float>("table", kFloat, {3}, {1, 2, 3})}, {ValueInfo("x", kInt64T, {-1})},
-                                      {ValueInfo("y", kFloat, {-1})})));
+                                      {Initializer<float>("table", kFloat, {3}, {1, 2, 3})},
+                                      {ValueInfo("x", kInt64T, {-1})}, {ValueInfo("y", kFloat, {-1})})));
   const std::vector<int64_t> shape = {1};
   EXPECT_TRUE(RunOnce(*model, View(DataType::kInt64, shape, std::vector<int64_t>{2})));
   const auto result = RunOnce(*model, View(DataType::kInt64, shape, std::vector<int64_t>{3}));
@@ -149,7 +157,8 @@ TEST_F(OnnxRuntimeTest, ExternalDataComeFromMemoryOnly) {
   using namespace testing;
   const auto graph = [](std::string_view path) {
     return Model(Graph({Node("scale", "Mul", {"x", "w"}, {"m"}), Node("shift", "Add", {"m", "b"}, {"y"})},
-                       {ExternalInitializer("w", kFloat, {2}, path, 4096, 8), ExternalInitializer("b", kFloat, {2}, "more/b.bin", 0, 8)},
+                       {ExternalInitializer("w", kFloat, {2}, path, 4096, 8),
+                        ExternalInitializer("b", kFloat, {2}, "more/b.bin", 0, 8)},
                        {ValueInfo("x", kFloat, {-1, 2})}, {ValueInfo("y", kFloat, {-1, 2})}));
   };
   Bytes weights(4096 + 8);
@@ -187,7 +196,8 @@ TEST_F(OnnxRuntimeTest, ForeignBytesAndOperatorsAreRefusedInOneLine) {
   const std::string ort_format = std::string("\x1c\0\0\0ORTM", 8) + std::string(200, '\0');
   std::string cut = MlpModel({8, 8, 4});
   cut.resize(cut.size() / 2);
-  for (const std::string& bytes : {foreign, ort_format, cut, std::string("no model"), std::string(1000, '\xFF')}) {
+  for (const std::string& bytes :
+       {foreign, ort_format, cut, std::string("no model"), std::string(1000, '\xFF')}) {
     const Error error = LoadError(bytes);
     EXPECT_EQ(error.code(), Code::kInvalidArgument);
     EXPECT_FALSE(error.message().empty());
@@ -199,8 +209,9 @@ TEST_F(OnnxRuntimeTest, ForeignBytesAndOperatorsAreRefusedInOneLine) {
 
 TEST_F(OnnxRuntimeTest, OutputsComeInTheOrderWanted) {
   using namespace testing;
-  const auto model = Load(Model(Graph({Node("a", "Neg", {"x"}, {"minus"}), Node("b", "Identity", {"x"}, {"same"})}, {},
-                                      {ValueInfo("x", kFloat, {-1})}, {ValueInfo("minus", kFloat, {-1}), ValueInfo("same", kFloat, {-1})})));
+  const auto model = Load(Model(Graph(
+      {Node("a", "Neg", {"x"}, {"minus"}), Node("b", "Identity", {"x"}, {"same"})}, {},
+      {ValueInfo("x", kFloat, {-1})}, {ValueInfo("minus", kFloat, {-1}), ValueInfo("same", kFloat, {-1})})));
   const auto runner = std::move(*model->NewRunner());
   const std::vector<float> values = {5};
   const std::vector<int64_t> shape = {1};
@@ -250,12 +261,13 @@ TEST_F(OnnxRuntimeTest, TooMuchMemoryIsResourceExhausted) {
 }
 #endif
 
-// Rows of a batch against the same rows alone. On this engine the kernels for other row counts add in another order,
-// so the last bits may differ; the README promises 1e-5 of the larger magnitude.
+// Rows of a batch against the same rows alone. On this engine the kernels for other row counts add in another
+// order, so the last bits may differ; the README promises 1e-5 of the larger magnitude.
 TEST_F(OnnxRuntimeTest, BatchedAnswersEqualSingleOnes) {
   size_t differing = 0;
   size_t compared = 0;
-  for (const std::vector<int64_t>& widths : {std::vector<int64_t>{64, 96, 48, 10}, {7, 13, 5}, {300, 700, 3}}) {
+  for (const std::vector<int64_t>& widths :
+       {std::vector<int64_t>{64, 96, 48, 10}, {7, 13, 5}, {300, 700, 3}}) {
     const auto model = Load(testing::MlpModel(widths));
     const auto runner = std::move(*model->NewRunner());
     std::mt19937 random(3);

@@ -10,12 +10,15 @@ namespace {
 
 constexpr size_t kMessageCharsMax = 300;
 
-bool Contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 bool IsOutOfMemory(std::string_view message) {
-  constexpr std::array<std::string_view, 5> kSigns = {"bad_alloc", "Failed to allocate memory", "Available memory of",
-                                                      "bad allocation", "out of memory"};
-  return std::any_of(kSigns.begin(), kSigns.end(), [message](std::string_view s) { return Contains(message, s); });
+  constexpr std::array<std::string_view, 5> kSigns = {
+      "bad_alloc", "Failed to allocate memory", "Available memory of", "bad allocation", "out of memory"};
+  return std::any_of(kSigns.begin(), kSigns.end(),
+                     [message](std::string_view s) { return Contains(message, s); });
 }
 
 // What stands between `before` and `after`; empty when either is missing.
@@ -27,10 +30,12 @@ std::string_view Between(std::string_view text, std::string_view before, std::st
   return end == std::string_view::npos ? std::string_view{} : text.substr(0, end);
 }
 
-// "/onnxruntime_src/…/x.cc:12 void onnxruntime::F(int) a == b was false. The text": only the text is for people.
+// "/onnxruntime_src/…/x.cc:12 void onnxruntime::F(int) a == b was false. The text": only the text is for
+// people.
 std::string_view DropSourcePlace(std::string_view text) {
   constexpr std::string_view kCheck = " was false. ";
-  if (const size_t at = text.rfind(kCheck); at != std::string_view::npos) return text.substr(at + kCheck.size());
+  if (const size_t at = text.rfind(kCheck); at != std::string_view::npos)
+    return text.substr(at + kCheck.size());
   const size_t path = text.find("/onnxruntime");
   if (path == std::string_view::npos) return text;
   const size_t signature_end = text.find(") ", path);
@@ -42,7 +47,8 @@ std::string_view DropSourcePlace(std::string_view text) {
 std::string CleanMessage(std::string_view message) {
   const std::string_view kind = Between(message, "while running ", " node. Name:'");
   const std::string_view name = Between(message, " node. Name:'", "'");
-  const std::string_view rest = kind.empty() ? message : message.substr(std::min(message.size(), message.find("Name:'")));
+  const std::string_view rest =
+      kind.empty() ? message : message.substr(std::min(message.size(), message.find("Name:'")));
   std::string text(DropSourcePlace(rest));
   if (!kind.empty()) text = "node '" + std::string(name) + "' (" + std::string(kind) + "): " + text;
   std::replace(text.begin(), text.end(), '"', '\'');
@@ -58,7 +64,8 @@ Status ToStatus(const OrtApi& api, OrtStatus* status, During during) {
   api.ReleaseStatus(status);
   if (IsOutOfMemory(message)) return Fail(Error::ResourceExhausted("the model's host ran out of memory"));
   if (during == During::kLoad) return Fail(Error::InvalidArgument(CleanMessage(message)));
-  if (Contains(message, "terminate flag")) return Fail(Error::DeadlineExceeded("the model did not finish in time"));
+  if (Contains(message, "terminate flag"))
+    return Fail(Error::DeadlineExceeded("the model did not finish in time"));
   if (code == ORT_INVALID_ARGUMENT || code == ORT_RUNTIME_EXCEPTION || code == ORT_FAIL) {
     return Fail(Error::InvalidArgument("the model cannot take this input: " + CleanMessage(message)));
   }

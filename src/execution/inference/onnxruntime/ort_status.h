@@ -15,8 +15,9 @@ std::string CleanMessage(std::string_view message);
 
 enum class During { kLoad, kRun };
 
-// Takes the status over; null is Ok. Foreign models are refused with InvalidArgument while loading. While running,
-// a node that cannot take the values makes InvalidArgument too: the model was checked, so the input is what is new.
+// Takes the status over; null is Ok. Foreign models are refused with InvalidArgument while loading. While
+// running, a node that cannot take the values makes InvalidArgument too: the model was checked, so the input
+// is what is new.
 Status ToStatus(const OrtApi& api, OrtStatus* status, During during);
 
 }  // namespace glasscase::inference

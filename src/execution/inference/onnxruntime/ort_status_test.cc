@@ -6,11 +6,12 @@ namespace glasscase::inference {
 namespace {
 
 TEST(CleanMessageTest, NamesTheNodeAndDropsTheSource) {
-  EXPECT_EQ(CleanMessage("Non-zero status code returned while running Reshape node. Name:'r 1' Status Message: "
-                         "/onnxruntime_src/onnxruntime/core/providers/cpu/tensor/reshape_helper.h:47 "
-                         "onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool) "
-                         "input_shape_size == size was false. The input tensor cannot be reshaped.\n"),
-            "node 'r 1' (Reshape): The input tensor cannot be reshaped.");
+  EXPECT_EQ(
+      CleanMessage("Non-zero status code returned while running Reshape node. Name:'r 1' Status Message: "
+                   "/onnxruntime_src/onnxruntime/core/providers/cpu/tensor/reshape_helper.h:47 "
+                   "onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool) "
+                   "input_shape_size == size was false. The input tensor cannot be reshaped.\n"),
+      "node 'r 1' (Reshape): The input tensor cannot be reshaped.");
 }
 
 TEST(CleanMessageTest, IsOneShortLineWhateverComes) {

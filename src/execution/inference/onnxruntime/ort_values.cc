@@ -28,7 +28,8 @@ Status FillStrings(const OrtApi& api, OrtValue* value, uint64_t count, ByteSpan 
     data = data.subspan(sizeof length);
     if (data.size() < length) return Fail(Error::InvalidArgument("BYTES data end early"));
     char* room = nullptr;
-    GC_TRY_VOID(ToStatus(api, api.GetResizedStringTensorElementBuffer(value, i, length, &room), During::kRun));
+    GC_TRY_VOID(
+        ToStatus(api, api.GetResizedStringTensorElementBuffer(value, i, length, &room), During::kRun));
     if (length > 0) std::memcpy(room, data.data(), length);
     data = data.subspan(length);
   }
@@ -42,8 +43,8 @@ Status TakeStrings(const OrtApi& api, const OrtValue* value, size_t count, Bytes
   std::string content(bytes, '\0');
   std::vector<size_t> offsets(count);
   if (count > 0) {
-    GC_TRY_VOID(
-        ToStatus(api, api.GetStringTensorContent(value, content.data(), bytes, offsets.data(), count), During::kRun));
+    GC_TRY_VOID(ToStatus(api, api.GetStringTensorContent(value, content.data(), bytes, offsets.data(), count),
+                         During::kRun));
   }
   strings.reserve(bytes + count * sizeof(uint32_t));
   for (size_t i = 0; i < count; ++i) {
@@ -74,10 +75,11 @@ Result<OrtValuePtr> MakeValue(const OrtApi& api, const OrtMemoryInfo* memory, co
     alignas(8) static uint8_t nothing[8];
     // The interface is not const-correct: inputs are only read.
     void* data = input.data.empty() ? nothing : const_cast<uint8_t*>(input.data.data());
-    GC_TRY_VOID(ToStatus(api,
-                         api.CreateTensorWithDataAsOrtValue(memory, data, input.data.size(), input.shape.data(),
-                                                            input.shape.size(), ToOrtType(input.datatype), &raw),
-                         During::kRun));
+    GC_TRY_VOID(
+        ToStatus(api,
+                 api.CreateTensorWithDataAsOrtValue(memory, data, input.data.size(), input.shape.data(),
+                                                    input.shape.size(), ToOrtType(input.datatype), &raw),
+                 During::kRun));
     return OrtValuePtr(raw, ReleaseOrtValue{&api});
   }
   OrtAllocator* allocator = nullptr;

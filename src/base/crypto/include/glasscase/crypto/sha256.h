@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4) through OpenSSL's block functions. The one-shot functions of OpenSSL 3 look the algorithm
-// up at every call, which costs more than hashing a token does (measured: sha256.cc).
+// SHA-256 (FIPS 180-4) through OpenSSL's block functions. The one-shot functions of OpenSSL 3 look the
+// algorithm up at every call, which costs more than hashing a token does (measured: sha256.cc).
 #pragma once
 
 #include <memory>

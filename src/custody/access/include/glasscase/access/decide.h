@@ -17,7 +17,7 @@ enum class Reason : uint8_t {
   kAllowedWithoutToken = 4,  // the route asks for none
   kNoToken = 10,
   kMalformedToken = 11,
-  kUnknownToken = 12,        // never issued here, or revoked
+  kUnknownToken = 12,  // never issued here, or revoked
   kExpiredToken = 13,
   kUnknownSubject = 14,
   kNoSuchModel = 20,
@@ -27,9 +27,9 @@ enum class Reason : uint8_t {
   kVersionNotGranted = 24,
   kNoSuchVersion = 25,
   kRetired = 26,
-  kDisabled = 27,            // the model was disabled after killing its host
+  kDisabled = 27,  // the model was disabled after killing its host
   kRoleMissing = 30,
-  kWrongListener = 31,       // a control route on the public edge, or the reverse
+  kWrongListener = 31,  // a control route on the public edge, or the reverse
   kNoRoute = 32,
   kQuotaExhausted = 40,
   kLeaseLapsed = 41,
@@ -65,8 +65,8 @@ CallVerdict DecideCall(const AccessTable& table, const SubjectRow& subject, cons
 const ModelRow* ResolveModel(const AccessTable& table, const SubjectRow& subject, std::string_view name,
                              bool* ambiguous);
 
-// The version a caller means who said `name` for `model`: `version` when they said one; `name` when that is the
-// UUID of one of the model's versions; empty (the default) otherwise. A view of one of the two.
+// The version a caller means who said `name` for `model`: `version` when they said one; `name` when that is
+// the UUID of one of the model's versions; empty (the default) otherwise. A view of one of the two.
 std::string_view VersionMeant(const ModelRow* model, std::string_view name, std::string_view version);
 
 // May a subject with these roles use a route that asks for one of `wanted`?

@@ -16,8 +16,8 @@
 namespace glasscase::access {
 
 struct Quota {
-  uint32_t calls = 0;       // 1 to 1,000,000,000
-  uint64_t period_ns = 0;   // 1 s to 366 days
+  uint32_t calls = 0;      // 1 to 1,000,000,000
+  uint64_t period_ns = 0;  // 1 s to 366 days
 
   // "100/min": a number, "/", and s, min, h, d (also sec, second, minute, hour, day, or a number before the
   // unit: "100/10min"). InvalidArgument shows the form.
@@ -43,7 +43,8 @@ class QuotaLedger {
   static constexpr size_t kEntriesMax = size_t{1} << 20;
   static constexpr size_t kMemoryBytes = 64 + kEntriesMax * 32;  // size of the memfd; sparse until used
 
-  // `memory_fd`: a memory file, empty when new (it is given kMemoryBytes then). Keeps a mapping, not the descriptor.
+  // `memory_fd`: a memory file, empty when new (it is given kMemoryBytes then). Keeps a mapping, not the
+  // descriptor.
   static Result<QuotaLedger> Open(int memory_fd);
   QuotaLedger(QuotaLedger&&) noexcept;
   QuotaLedger& operator=(QuotaLedger&&) noexcept;

@@ -35,14 +35,14 @@ struct SubjectRow {
 struct TokenRow {
   Uuid id;
   Uuid subject;
-  Digest digest{};            // of the receiving process's kind, see token.h
+  Digest digest{};             // of the receiving process's kind, see token.h
   int64_t expires_micros = 0;  // wall clock; 0: never
 };
 
 struct VersionRow {
   Uuid id;
-  std::string label;          // "1", "2024-spring"
-  Digest manifest_digest{};   // names the bytes: SHA-256 of the manifest (see custody/blobs)
+  std::string label;         // "1", "2024-spring"
+  Digest manifest_digest{};  // names the bytes: SHA-256 of the manifest (see custody/blobs)
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   bool rows_independent = false;
@@ -53,11 +53,11 @@ struct VersionRow {
 
 struct ModelRow {
   Uuid id;
-  Uuid owner;                 // subject
+  Uuid owner;  // subject
   std::string owner_name;
-  std::string name;           // without the owner
+  std::string name;  // without the owner
   uint32_t host_slot = 0;
-  Uuid default_version;       // nil: none is published or all are retired
+  Uuid default_version;  // nil: none is published or all are retired
   std::vector<VersionRow> versions;
 
   const VersionRow* FindVersion(const Uuid& id) const;
@@ -68,7 +68,7 @@ struct GrantRow {
   Uuid id;
   Uuid subject;
   Uuid model;
-  Uuid version;               // nil: the default version, now and later
+  Uuid version;                // nil: the default version, now and later
   int64_t expires_micros = 0;  // 0: never
   std::optional<Quota> quota;
 };
@@ -126,7 +126,8 @@ class AccessTable {
   boost::unordered_flat_map<Uuid, Digest, UuidHash> token_digests_;
   boost::unordered_flat_map<Uuid, SubjectRow, UuidHash> subjects_;
   boost::unordered_flat_map<Uuid, ModelRow, UuidHash> models_;
-  boost::unordered_flat_map<std::string, Uuid, TextHash, std::equal_to<>> model_names_;  // full names and UUIDs
+  boost::unordered_flat_map<std::string, Uuid, TextHash, std::equal_to<>>
+      model_names_;  // full names and UUIDs
   boost::unordered_flat_map<std::string, std::vector<Uuid>, TextHash, std::equal_to<>> short_names_;
   boost::unordered_flat_map<std::pair<Uuid, Uuid>, std::vector<GrantRow>, PairHash> grants_;
   boost::unordered_flat_map<Uuid, std::pair<Uuid, Uuid>, UuidHash> grant_places_;

@@ -26,7 +26,8 @@ Status CheckTokenFormat(std::string_view token);
 
 // Three different values are derived from one token, so that what one process stores or receives opens
 // nothing at another: the edge keeps SHA-256(token); it sends the host HostCredential(token), of which the
-// host keeps the SHA-256; and the custodian CustodianCredential(token), of which the catalog keeps the SHA-256.
+// host keeps the SHA-256; and the custodian CustodianCredential(token), of which the catalog keeps the
+// SHA-256.
 Digest EdgeDigest(std::string_view token);
 Digest HostCredential(std::string_view token);       // SHA-256("glasscase-host" || token)
 Digest CustodianCredential(std::string_view token);  // SHA-256("glasscase-custodian" || token)

@@ -1,8 +1,8 @@
 // Several calls in one run: their inputs one after the other along dimension 0, the outputs cut apart again.
 //
 // Only for models whose rows were proved independent (base/onnx): otherwise one caller's data would enter
-// another's answer. Answers of a batch may differ from those of single runs in the last bits, because the engine
-// picks other kernels for other row counts (README).
+// another's answer. Answers of a batch may differ from those of single runs in the last bits, because the
+// engine picks other kernels for other row counts (README).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ struct RunRequest {
   std::span<const uint32_t> wanted;
 };
 
-// Dimension 0 of all inputs when they agree on one of at least 1; nothing otherwise, and such a request goes alone.
+// Dimension 0 of all inputs when they agree on one of at least 1; nothing otherwise, and such a request goes
+// alone.
 std::optional<int64_t> RowsOf(const RunRequest& request);
 
 // Bytes of all inputs together.
@@ -48,7 +49,7 @@ class Batcher {
     std::vector<int64_t> shape;
     Bytes data;
   };
-  std::vector<Joined> joined_;      // per input
+  std::vector<Joined> joined_;  // per input
   std::vector<InputView> inputs_;
   std::vector<OutputView> whole_;   // outputs of the run
   std::vector<OutputView> pieces_;  // of request i: whole_.size() of them from i * whole_.size()

@@ -1,5 +1,5 @@
-// What runs models. Adapters implement it: onnxruntime/ here, remote engines later. No foreign exception and no
-// foreign type passes this header.
+// What runs models. Adapters implement it: onnxruntime/ here, remote engines later. No foreign exception and
+// no foreign type passes this header.
 //
 // Tensors are borrowed views: row-major little-endian elements as base/tensor describes them.
 #pragma once

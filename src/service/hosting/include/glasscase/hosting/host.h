@@ -1,5 +1,5 @@
-// The host process: holds one owner's weights and runs them for callers it decides about itself. What it is given
-// comes over the supervisor's lifeline; main() takes its rights away before anything foreign arrives.
+// The host process: holds one owner's weights and runs them for callers it decides about itself. What it is
+// given comes over the supervisor's lifeline; main() takes its rights away before anything foreign arrives.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct HostOptions {
   uint64_t memory_bytes = uint64_t{2} << 30;
   uint32_t threads = 1;
   int64_t call_deadline_ms = 10'000;
-  int64_t hard_grace_ms = 2'000;         // after the deadline a run that does not end costs the process its life
+  int64_t hard_grace_ms = 2'000;  // after the deadline a run that does not end costs the process its life
   process::Confinement confinement = {};  // told to the custodian
 };
 

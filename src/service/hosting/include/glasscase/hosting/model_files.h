@@ -1,5 +1,5 @@
-// The files of one version: copied from the custodian's descriptors into memory of our own, which is made read-only,
-// then hashed there. What was hashed is what is loaded, whatever happens to the files meanwhile.
+// The files of one version: copied from the custodian's descriptors into memory of our own, which is made
+// read-only, then hashed there. What was hashed is what is loaded, whatever happens to the files meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ Digest ManifestDigest(std::span<const FileClaim> claims);
 
 class ModelFiles {
  public:
-  // Reads every descriptor from its beginning. DataLoss when a file is not what its claim says, or all together
-  // are not what `manifest` says (when given); ResourceExhausted beyond `bytes_max`.
+  // Reads every descriptor from its beginning. DataLoss when a file is not what its claim says, or all
+  // together are not what `manifest` says (when given); ResourceExhausted beyond `bytes_max`.
   static Result<ModelFiles> Copy(std::span<const FileClaim> claims, std::span<const Fd> fds,
                                  const std::optional<Digest>& manifest, uint64_t bytes_max);
 

@@ -20,9 +20,9 @@
 
 namespace glasscase::rpc {
 
-inline constexpr uint32_t kTensorsMax = 256;         // inputs, and outputs, of one call
-inline constexpr size_t kVersionBytesMax = 255;      // of a label
-inline constexpr size_t kMessageBytesMax = 1024;     // of an answer's error message; longer ones are cut
+inline constexpr uint32_t kTensorsMax = 256;      // inputs, and outputs, of one call
+inline constexpr size_t kVersionBytesMax = 255;   // of a label
+inline constexpr size_t kMessageBytesMax = 1024;  // of an answer's error message; longer ones are cut
 
 // A view into somebody's bytes; valid as long as they are.
 struct TensorView {
@@ -36,21 +36,21 @@ struct TensorView {
 };
 
 struct CallView {
-  uint64_t id = 0;               // the edge's; comes back in the answer
-  Digest credential{};           // HostCredential(token)
+  uint64_t id = 0;      // the edge's; comes back in the answer
+  Digest credential{};  // HostCredential(token)
   Uuid model;
-  std::string_view version;      // label or UUID as asked for; empty: the default
-  int64_t deadline_ns = 0;       // monotonic
+  std::string_view version;  // label or UUID as asked for; empty: the default
+  int64_t deadline_ns = 0;   // monotonic
   std::vector<TensorView> inputs;
   std::vector<std::string_view> outputs;  // wanted; empty: all
 };
 
 struct AnswerView {
   uint64_t id = 0;
-  uint32_t code = 0;             // 0, or a canonical code
+  uint32_t code = 0;  // 0, or a canonical code
   access::Reason reason = access::Reason::kAllowedByGrant;
-  std::string_view message;      // when code is not 0
-  Uuid version;                  // that answered
+  std::string_view message;  // when code is not 0
+  Uuid version;              // that answered
   bool has_quota = false;
   access::Quota quota;
   access::QuotaAnswer quota_state;
@@ -75,7 +75,7 @@ class CallWriter {
   bool AddOutput(std::string_view name);
   size_t Finish();  // bytes used
 
-  static size_t BytesFor(std::string_view version);                                       // without tensors
+  static size_t BytesFor(std::string_view version);  // without tensors
   static size_t BytesForTensor(std::string_view name, size_t rank, size_t data_bytes);
 
  private:

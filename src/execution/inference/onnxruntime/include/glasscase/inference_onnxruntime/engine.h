@@ -13,8 +13,8 @@ struct OnnxRuntimeOptions {
   uint32_t threads = 1;  // of the one pool that all larger models share; the calling thread counts
 };
 
-// Touches everything that ONNX Runtime opens, reads or binds lazily, with a model of our own, and makes no thread
-// that stays: what a process does before it gives up its rights.
+// Touches everything that ONNX Runtime opens, reads or binds lazily, with a model of our own, and makes no
+// thread that stays: what a process does before it gives up its rights.
 Status WarmUpOnnxRuntime();
 
 // One per process. With more than one thread it starts the others.

@@ -27,8 +27,8 @@
 namespace glasscase::inference::testing {
 
 struct FakeEngineLog {
-  std::mutex mutex;                // guards all below
-  std::vector<int64_t> run_rows;   // of each run, in order of their starts
+  std::mutex mutex;               // guards all below
+  std::vector<int64_t> run_rows;  // of each run, in order of their starts
   int loads = 0;
   int unloads = 0;
   int running = 0;
@@ -37,7 +37,8 @@ struct FakeEngineLog {
 
 class FakeModel final : public LoadedModel {
  public:
-  FakeModel(std::string kind, int64_t delay_ms, FakeEngineLog& log) : kind_(std::move(kind)), delay_ms_(delay_ms), log_(log) {}
+  FakeModel(std::string kind, int64_t delay_ms, FakeEngineLog& log)
+      : kind_(std::move(kind)), delay_ms_(delay_ms), log_(log) {}
   ~FakeModel() override {
     const std::lock_guard lock(log_.mutex);
     ++log_.unloads;
@@ -78,7 +79,8 @@ class FakeModel final : public LoadedModel {
     }
     Status Compute(const InputView& input) {
       const bool is_quick = model_.kind_ == "later" && runs_++ < 3;
-      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(is_quick ? 0 : model_.delay_ms_);
+      const auto end =
+          std::chrono::steady_clock::now() + std::chrono::milliseconds(is_quick ? 0 : model_.delay_ms_);
       while (std::chrono::steady_clock::now() < end) {
         if (terminate_ && model_.kind_ == "slow") return Fail(Error::DeadlineExceeded("terminated"));
         std::this_thread::sleep_for(std::chrono::milliseconds(1));

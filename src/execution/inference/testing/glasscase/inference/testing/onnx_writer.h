@@ -1,5 +1,5 @@
-// Writes small ONNX files for tests, field by field (onnx.proto of the ONNX project), so that tests need no converter
-// and can write what no exporter would.
+// Writes small ONNX files for tests, field by field (onnx.proto of the ONNX project), so that tests need no
+// converter and can write what no exporter would.
 #pragma once
 
 #include <cmath>
@@ -38,8 +38,22 @@ class Message {
 };
 
 // TensorProto.DataType
-enum OnnxType : int { kFloat = 1, kUint8T = 2, kInt8T = 3, kUint16T = 4, kInt16T = 5, kInt32T = 6, kInt64T = 7, kString = 8,
-                      kBoolT = 9, kFloat16 = 10, kDouble = 11, kUint32T = 12, kUint64T = 13, kBfloat16 = 16 };
+enum OnnxType : int {
+  kFloat = 1,
+  kUint8T = 2,
+  kInt8T = 3,
+  kUint16T = 4,
+  kInt16T = 5,
+  kInt32T = 6,
+  kInt64T = 7,
+  kString = 8,
+  kBoolT = 9,
+  kFloat16 = 10,
+  kDouble = 11,
+  kUint32T = 12,
+  kUint64T = 13,
+  kBfloat16 = 16
+};
 
 // dimension -1: named "n"
 inline Message ValueInfo(std::string_view name, int type, const std::vector<int64_t>& shape) {
@@ -52,7 +66,9 @@ inline Message ValueInfo(std::string_view name, int type, const std::vector<int6
   return Message().Text(1, name).Sub(2, Message().Sub(1, Message().Int(1, type).Sub(2, dims)));
 }
 
-inline Message IntAttribute(std::string_view name, int64_t value) { return Message().Text(1, name).Int(3, value).Int(20, 2); }
+inline Message IntAttribute(std::string_view name, int64_t value) {
+  return Message().Text(1, name).Int(3, value).Int(20, 2);
+}
 inline Message GraphAttribute(std::string_view name, const Message& graph) {
   return Message().Text(1, name).Sub(6, graph).Int(20, 5);
 }
@@ -70,7 +86,8 @@ inline Message Node(std::string_view name, std::string_view op, const std::vecto
 }
 
 template <typename T>
-Message Initializer(std::string_view name, int type, const std::vector<int64_t>& shape, const std::vector<T>& values) {
+Message Initializer(std::string_view name, int type, const std::vector<int64_t>& shape,
+                    const std::vector<T>& values) {
   Message tensor;
   for (const int64_t d : shape) tensor.Int(1, d);
   return tensor.Int(2, type).Text(8, name).Text(
@@ -108,10 +125,12 @@ inline std::string Model(const Message& graph, int64_t opset = 17) {
 
 // y = x, of any element type and shape
 inline std::string IdentityModel(int type, const std::vector<int64_t>& shape) {
-  return Model(Graph({Node("copy", "Identity", {"x"}, {"y"})}, {}, {ValueInfo("x", type, shape)}, {ValueInfo("y", type, shape)}));
+  return Model(Graph({Node("copy", "Identity", {"x"}, {"y"})}, {}, {ValueInfo("x", type, shape)},
+                     {ValueInfo("y", type, shape)}));
 }
 
-// A dense network with ReLU between and softmax behind; x: FP32 [n, widths.front()], y: FP32 [n, widths.back()].
+// A dense network with ReLU between and softmax behind; x: FP32 [n, widths.front()], y: FP32 [n,
+// widths.back()].
 inline std::string MlpModel(const std::vector<int64_t>& widths, uint32_t seed = 1) {
   std::mt19937 random(seed);
   std::normal_distribution<float> normal;
@@ -138,15 +157,18 @@ inline std::string MlpModel(const std::vector<int64_t>& widths, uint32_t seed = 
                      {ValueInfo("y", kFloat, {-1, widths.back()})}));
 }
 
-// y = x after `turns` additions of zero in a Loop: takes as long as asked, and ends at every turn when told to.
+// y = x after `turns` additions of zero in a Loop: takes as long as asked, and ends at every turn when told
+// to.
 inline std::string LoopModel(int64_t turns) {
-  const Message body = Graph({Node("keep", "Identity", {"go_in"}, {"go_out"}), Node("add", "Add", {"v_in", "zero"}, {"v_out"})},
-                             {}, {ValueInfo("i", kInt64T, {}), ValueInfo("go_in", kBoolT, {}), ValueInfo("v_in", kFloat, {-1, 4})},
-                             {ValueInfo("go_out", kBoolT, {}), ValueInfo("v_out", kFloat, {-1, 4})});
-  return Model(Graph({Node("loop", "Loop", {"turns", "go", "x"}, {"y"}, {GraphAttribute("body", body)})},
-                     {Initializer<int64_t>("turns", kInt64T, {}, {turns}), Initializer<uint8_t>("go", kBoolT, {}, {1}),
-                      Initializer<float>("zero", kFloat, {1}, {0})},
-                     {ValueInfo("x", kFloat, {-1, 4})}, {ValueInfo("y", kFloat, {-1, 4})}));
+  const Message body = Graph(
+      {Node("keep", "Identity", {"go_in"}, {"go_out"}), Node("add", "Add", {"v_in", "zero"}, {"v_out"})}, {},
+      {ValueInfo("i", kInt64T, {}), ValueInfo("go_in", kBoolT, {}), ValueInfo("v_in", kFloat, {-1, 4})},
+      {ValueInfo("go_out", kBoolT, {}), ValueInfo("v_out", kFloat, {-1, 4})});
+  return Model(
+      Graph({Node("loop", "Loop", {"turns", "go", "x"}, {"y"}, {GraphAttribute("body", body)})},
+            {Initializer<int64_t>("turns", kInt64T, {}, {turns}), Initializer<uint8_t>("go", kBoolT, {}, {1}),
+             Initializer<float>("zero", kFloat, {1}, {0})},
+            {ValueInfo("x", kFloat, {-1, 4})}, {ValueInfo("y", kFloat, {-1, 4})}));
 }
 
 // y = x spread over `elements` elements: asks for that much memory when run.
