@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "test_bench.h"
+#include "bench_test.h"
 
 namespace glasscase::operations::testing {
 namespace {

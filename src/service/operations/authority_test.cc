@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "routes.h"
-#include "test_bench.h"
+#include "bench_test.h"
 
 namespace glasscase::operations::testing {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <glasscase/crypto/sha256.h>
 
-#include "test_bench.h"
+#include "bench_test.h"
 #include "uploads.h"
 
 namespace glasscase::operations::testing {

@@ -5,7 +5,7 @@
 
 #include <glasscase/access/audit.h>
 
-#include "test_bench.h"
+#include "bench_test.h"
 
 namespace glasscase::operations::testing {
 namespace {
