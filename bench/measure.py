@@ -70,11 +70,14 @@ class LoadFailed(Exception):
     """wrk saw answers that were not 200, or broken connections."""
 
 
+def wrk_words(load: Load, seconds: float) -> list[str]:
+    """The command that drives this load."""
+    return ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{load.connections}", f"-d{seconds:g}s", "-s", str(LUA), load.url, "--", str(load.requests)]
+
+
 def run(load: Load, seconds: float) -> Sample:
     before = cpu_seconds(load.pids)
-    done = subprocess.run(
-        ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{load.connections}", f"-d{seconds:g}s", "-s", str(LUA), load.url, "--", str(load.requests)],
-        capture_output=True, text=True, check=True)
+    done = subprocess.run(wrk_words(load, seconds), capture_output=True, text=True, check=True)
     after = cpu_seconds(load.pids)
     seen: dict[str, Any] = json.loads(done.stderr.strip().splitlines()[-1])
     if seen["bad_status"] or seen["socket_errors"] or not seen["requests"]:

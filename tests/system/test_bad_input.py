@@ -30,7 +30,7 @@ def text(**changes: Any) -> bytes:
 def path(glasscase: Installation, models: Models) -> str:
     """Where the model `scale` is called."""
     glasscase.publish(models.scale, "scale", "--version", "1")
-    return str(glasscase.cli("show", "scale", json=True)["id"]).join(("/v2/models/", "/infer"))
+    return str(glasscase.cli("show", "owner/scale", json=True)["id"]).join(("/v2/models/", "/infer"))
 
 
 @pytest.fixture

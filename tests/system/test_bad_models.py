@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from system.installation import Installation, wait_until
-from system.models import Models, external_graph, make_spin, save, value
+from system.models import Models, external_graph, save, value
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_paths_that_the_command_line_would_not_send(glasscase: Installation, mod
 def test_a_tensor_that_claims_a_petabyte(refusal: Callable[[Path], str], tmp_path: Path) -> None:
     inline = TensorProto(name="huge", data_type=TensorProto.FLOAT, dims=[2**48])
     node = helper.make_node("Mul", ["x", "huge"], ["y"])
-    graph = helper.make_graph([node], "g", [value("x", TensorProto.FLOAT, ["n", 4])], [value("y", TensorProto.FLOAT, None)], [inline])  # type: ignore[arg-type]
+    graph = helper.make_graph([node], "g", [value("x", TensorProto.FLOAT, ["n", 4])], [value("y", TensorProto.FLOAT, ["m"])], [inline])
     assert "huge" in refusal(save(graph, tmp_path / "inline.onnx"))
     folder = tmp_path / "external"
     save(external_graph("weights.bin", length=2**50, dims=(2**48,)), folder / "model.onnx")
@@ -153,24 +153,38 @@ def test_functions_that_call_themselves(refusal: Callable[[Path], str], tmp_path
     assert "A" in said or "recurs" in said
 
 
-def test_subgraphs_in_subgraphs(refusal: Callable[[Path], str], tmp_path: Path) -> None:
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "leaf", [], [value("y", TensorProto.FLOAT, ["n", 4])])
-    for _ in range(200):
-        branch = helper.make_node("If", ["go"], ["y"], then_branch=graph, else_branch=graph.__class__(name="e"))
-        graph = helper.make_graph([branch], "g", [], [value("y", TensorProto.FLOAT, ["n", 4])])
-    graph.input.extend([value("x", TensorProto.FLOAT, ["n", 4]), value("go", TensorProto.BOOL, [])])
-    assert refusal(save(graph, tmp_path / "deep.onnx"))
+def field(number: int, content: bytes) -> bytes:
+    """A length-delimited protobuf field: onnx's own library refuses to write graphs nested as deep as here."""
+    length, text = len(content), b""
+    while length > 127:
+        text += bytes([length & 127 | 128])
+        length >>= 7
+    return bytes([number << 3 | 2]) + text + bytes([length]) + content
+
+
+@pytest.mark.parametrize("depth", [70, 5000])
+def test_subgraphs_in_subgraphs(refusal: Callable[[Path], str], tmp_path: Path, depth: int) -> None:
+    inner = field(1, field(1, b"x") + field(2, b"y") + field(4, b"Identity"))  # GraphProto.node
+    for _ in range(depth):
+        attribute = field(1, b"then_branch") + field(6, inner) + b"\xa0\x01\x05"  # AttributeProto: name, g, type GRAPH
+        inner = field(1, field(1, b"go") + field(2, b"y") + field(4, b"If") + field(5, attribute))
+    model = b"\x08\x08" + field(7, inner) + field(8, b"\x10\x11")  # ModelProto: ir_version, graph, opset_import
+    path = tmp_path / "deep.onnx"
+    path.write_bytes(model)
+    assert "nest" in refusal(path) or "deep" in refusal(path)
 
 
 def test_unknown_domains_and_opsets_are_named(refusal: Callable[[Path], str], tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Frobnicate", ["x"], ["y"], domain="com.example")], "g",
                               [value("x", TensorProto.FLOAT, ["n", 4])], [value("y", TensorProto.FLOAT, ["n", 4])])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.example", 1)])
+    model.ir_version = 8
     path = tmp_path / "domain.onnx"
     path.write_bytes(model.SerializeToString())
     assert "com.example" in refusal(path)
     model = helper.make_model(helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", graph.input, graph.output),
                               opset_imports=[helper.make_opsetid("", 9999)])
+    model.ir_version = 8
     path.write_bytes(model.SerializeToString())
     assert "9999" in refusal(path)
 
@@ -190,20 +204,6 @@ def test_nodes_that_read_nothing_or_each_other(refusal: Callable[[Path], str], t
     assert "y" in refusal(save(twice, tmp_path / "twice.onnx"))
 
 
-@pytest.mark.timeout(240)
-def test_graphs_that_never_end_are_refused_in_time(refusal: Callable[[Path], str], tmp_path: Path) -> None:
-    said = refusal(make_spin(tmp_path / "spin.onnx", turns=2**62))
-    assert any(word in said for word in ("time", "second", " s", "deadline")), said
-
-
-@pytest.mark.timeout(240)
-def test_graphs_that_allocate_without_end_are_refused(refusal: Callable[[Path], str], tmp_path: Path) -> None:
-    shape = numpy_helper.from_array(numpy.array([2**20, 2**17], dtype=numpy.int64), "shape")
-    nodes = [helper.make_node("Expand", ["x", "shape"], ["big"]), helper.make_node("ReduceSum", ["big"], ["y"], keepdims=0)]
-    graph = helper.make_graph(nodes, "g", [value("x", TensorProto.FLOAT, [1])], [value("y", TensorProto.FLOAT, [])], [shape])
-    assert refusal(save(graph, tmp_path / "big.onnx"))
-
-
 # ---- models that pass and then misbehave ----
 
 
@@ -211,45 +211,95 @@ def spin_body(turns: int) -> dict[str, Any]:
     return {"inputs": [{"name": "turns", "shape": [], "datatype": "INT64", "data": [turns]}]}
 
 
-@pytest.mark.timeout(300)
+def make_hungry(path: Path) -> Path:
+    """Asks for half a terabyte when it is run."""
+    shape = numpy_helper.from_array(numpy.array([2**20, 2**17], dtype=numpy.int64), "shape")
+    nodes = [helper.make_node("Expand", ["x", "shape"], ["big"]), helper.make_node("ReduceSum", ["big"], ["y"], keepdims=0)]
+    graph = helper.make_graph(nodes, "g", [value("x", TensorProto.FLOAT, [1])], [value("y", TensorProto.FLOAT, [])], [shape])
+    return save(graph, path)
+
+
+def make_growing(path: Path) -> Path:
+    """Doubles a tensor in a loop: allocates without end when it is run."""
+    two = numpy_helper.from_array(numpy.array([2], dtype=numpy.int64), "two")
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go_in"], ["go_out"]), helper.make_node("Tile", ["grow_in", "two"], ["grow_out"])], "body",
+        [value("i", TensorProto.INT64, []), value("go_in", TensorProto.BOOL, []), value("grow_in", TensorProto.FLOAT, ["k"])],
+        [value("go_out", TensorProto.BOOL, []), value("grow_out", TensorProto.FLOAT, ["m"])], [two])
+    constants = [numpy_helper.from_array(numpy.array(2**40, dtype=numpy.int64), "turns"), numpy_helper.from_array(numpy.array(True), "go")]
+    nodes = [helper.make_node("Loop", ["turns", "go", "x"], ["last"], body=body), helper.make_node("ReduceSum", ["last"], ["y"], keepdims=0)]
+    return save(helper.make_graph(nodes, "g", [value("x", TensorProto.FLOAT, [1])], [value("y", TensorProto.FLOAT, [])], constants), path)
+
+
+class Neighbours:
+    """Another owner's model, called all the time; `disturbed` says what went wrong with it."""
+
+    def __init__(self, glasscase: Installation, models: Models) -> None:
+        self.glasscase = glasscase
+        glasscase.cli("subject", "add", "grace", "--role", "owner")
+        self.token = str(glasscase.cli("token", "create", "grace", json=True)["token"])
+        self.model = str(glasscase.cli("publish", str(models.scale), "--name", "scale", token=self.token, json=True)["model"]["name"])
+        self.ended = threading.Event()
+        self.disturbed: list[str] = []
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self) -> None:
+        body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
+        while not self.ended.is_set():
+            answer = self.glasscase.infer(self.model, body, self.token)
+            if answer.status_code != 200:
+                self.disturbed.append(answer.text)
+
+    def __enter__(self) -> Neighbours:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.thread.join()
+
+
+def state_of(glasscase: Installation, model: str) -> str:
+    (version,) = glasscase.cli("show", model, json=True)["versions"]
+    return str(version["state"])
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("kind", ["spin", "growing"])
 def test_a_runaway_model_costs_its_host_its_life_and_nobody_elses(
-    fresh_glasscase: Callable[..., Installation], models: Models
+    fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path, kind: str
 ) -> None:
     glasscase = fresh_glasscase()
     digits = glasscase.publish(models.digits, "digits")["model"]["name"]
-    spin = glasscase.publish(models.spin, "spin")["model"]["name"]
-    glasscase.cli("subject", "add", "grace", "--role", "owner")
-    grace = glasscase.cli("token", "create", "grace", json=True)["token"]
-    theirs = glasscase.cli("publish", str(models.scale), "--name", "scale", token=grace, json=True)["model"]["name"]
-    scale_body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
-    assert glasscase.infer(spin, spin_body(10)).json()["outputs"][0]["data"] == [10]
-    ended = threading.Event()
-    disturbed: list[str] = []
-
-    def call_the_others() -> None:
-        while not ended.is_set():
-            answer = glasscase.infer(theirs, scale_body, grace)
-            if answer.status_code != 200:
-                disturbed.append(answer.text)
-
-    watcher = threading.Thread(target=call_the_others)
-    watcher.start()
-    try:
-        for _ in range(3):
-            answer = glasscase.infer(spin, spin_body(2**62))
-            assert answer.status_code in (503, 504), answer.text
-            wait_until("the host is back", lambda: glasscase.infer(digits, models.digit_body()).status_code == 200, 30)
-    finally:
-        ended.set()
-        watcher.join()
-    assert disturbed == []
-    wait_until("it is disabled", lambda: "disabled" in json.dumps(glasscase.cli("show", spin, json=True)["versions"]), 10)
-    refused = glasscase.infer(spin, spin_body(10))
+    path = models.spin if kind == "spin" else make_growing(tmp_path / "growing.onnx")
+    done = glasscase.cli("publish", str(path), "--name", kind, "--json", check=False)
+    if done.returncode == 1:
+        assert kind == "growing", "the spin model is fine for small numbers"
+        return  # refused at once is better still
+    model = json.loads(done.stdout)["model"]["name"]
+    body = spin_body(2**62) if kind == "spin" else {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]}
+    deadline = time.monotonic() + 300
+    with Neighbours(glasscase, models) as neighbours:
+        while state_of(glasscase, model) != "disabled":
+            assert time.monotonic() < deadline, "it was never disabled"
+            answer = glasscase.infer(model, body)
+            assert answer.status_code in (429, 500, 503, 504, 507), answer.text
+            time.sleep(0.2)
+        wait_until("the host is back", lambda: glasscase.infer(digits, models.digit_body()).status_code == 200, 60)
+    assert neighbours.disturbed == []
+    refused = glasscase.infer(model, body)
     assert refused.status_code == 503
     assert "disabled" in refused.json()["error"]
-    (version,) = glasscase.cli("show", spin, json=True)["versions"]
-    assert version["state"] == "disabled" and version["note"]
-    assert glasscase.infer(digits, models.digit_body()).status_code == 200
+    (version,) = glasscase.cli("show", model, json=True)["versions"]
+    assert version["note"]
+
+
+def test_a_model_that_asks_for_half_a_terabyte(glasscase: Installation, tmp_path: Path, digits: str, models: Models) -> None:
+    done = glasscase.cli("publish", str(make_hungry(tmp_path / "hungry.onnx")), "--name", "hungry", "--json", check=False)
+    if done.returncode == 0:
+        answer = glasscase.infer("hungry", {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]})
+        assert answer.status_code >= 400, answer.text
+    wait_until("calls are answered", lambda: glasscase.infer(digits, models.digit_body()).status_code == 200, 30)
 
 
 def test_a_caller_who_gives_up_disturbs_nobody(glasscase: Installation, models: Models) -> None:

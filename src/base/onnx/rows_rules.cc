@@ -4,9 +4,13 @@ namespace glasscase::onnx {
 
 const AttributeProto* NodeView::Attribute(std::string_view name) const {
   const AttributeProto* attribute = FindAttribute(node_, name);
-  if (attribute == nullptr || attribute->ref_attr_name().empty()) return attribute;
+  return attribute == nullptr ? nullptr : Resolve(*attribute);
+}
+
+const AttributeProto* NodeView::Resolve(const AttributeProto& attribute) const {
+  if (attribute.ref_attr_name().empty()) return &attribute;
   if (call_ == nullptr) return nullptr;
-  const auto found = call_->find(attribute->ref_attr_name());
+  const auto found = call_->find(attribute.ref_attr_name());
   return found == call_->end() ? nullptr : found->second;
 }
 

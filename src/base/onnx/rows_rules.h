@@ -31,6 +31,9 @@ class NodeView {
   const NodeProto& node() const { return node_; }
 
   const AttributeProto* Attribute(std::string_view name) const;
+  // What `attribute` of this node stands for: itself, or what the caller gave; null where the caller gave
+  // none.
+  const AttributeProto* Resolve(const AttributeProto& attribute) const;
   int64_t Int(std::string_view name, int64_t otherwise) const;
   std::optional<std::vector<int64_t>> Ints(std::string_view name) const;
   std::string_view Text(std::string_view name, std::string_view otherwise) const;

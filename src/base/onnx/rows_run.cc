@@ -7,6 +7,9 @@ namespace glasscase::onnx {
 namespace {
 
 constexpr int64_t kOldestFunctionOpset = 7;
+constexpr int64_t kStepsMax = 30'000'000;
+
+Outcome TooLarge() { return Outcome::Refused("is in a model that is too large to follow"); }
 
 const Operator* FindOperator(std::string_view domain, std::string_view type) {
   static const auto* const table = [] {
@@ -92,6 +95,11 @@ const Value* RowScope::Find(std::string_view name) const {
   return nullptr;
 }
 
+bool RowRun::Spend(int steps) {
+  steps_ += steps;
+  return steps_ <= kStepsMax;
+}
+
 std::string RowRun::RunModel() {
   graph_.opsets = &checked_.opsets;
   for (const TensorSpec& input : checked_.inputs)
@@ -124,8 +132,7 @@ void RowRun::AddInitializers(const GraphProto& graph, RowScope& scope) const {
   }
 }
 
-std::string RowRun::RunNodes(const ::google::protobuf::RepeatedPtrField<NodeProto>& nodes,
-                             RowScope& scope) const {
+std::string RowRun::RunNodes(const ::google::protobuf::RepeatedPtrField<NodeProto>& nodes, RowScope& scope) {
   for (int i = 0; i < nodes.size(); ++i) {
     const NodeProto& node = nodes[i];
     Outcome outcome = RunNode(node, scope);
@@ -140,7 +147,8 @@ std::string RowRun::RunNodes(const ::google::protobuf::RepeatedPtrField<NodeProt
   return {};
 }
 
-Outcome RowRun::RunNode(const NodeProto& node, const RowScope& scope) const {
+Outcome RowRun::RunNode(const NodeProto& node, const RowScope& scope) {
+  if (!Spend(1 + node.input_size() + node.output_size())) return TooLarge();
   std::vector<const Value*> inputs;
   for (const std::string& name : node.input()) {
     inputs.push_back(name.empty() ? nullptr : scope.Find(name));
@@ -205,7 +213,11 @@ Outcome RowRun::RunConstant(const NodeView& node) const {
 }
 
 // The body is run with its parameters bound, as if it stood in the caller's place.
-Outcome RowRun::RunCall(const NodeView& node, const FunctionProto& function) const {
+Outcome RowRun::RunCall(const NodeView& node, const FunctionProto& function) {
+  if (!Spend(function.opset_import_size()) || !Spend(function.attribute_proto_size()) ||
+      !Spend(function.input_size()) || !Spend(node.node().attribute_size())) {
+    return TooLarge();
+  }
   Opsets opsets;
   for (const auto& import : function.opset_import()) {
     const std::string_view domain = DomainOf(import.domain());
@@ -221,8 +233,7 @@ Outcome RowRun::RunCall(const NodeView& node, const FunctionProto& function) con
   for (const AttributeProto& attribute : function.attribute_proto())
     attributes[attribute.name()] = &attribute;
   for (const AttributeProto& attribute : node.node().attribute()) {
-    if (const auto* given = node.Attribute(attribute.name()); given != nullptr)
-      attributes[attribute.name()] = given;
+    if (const auto* given = node.Resolve(attribute); given != nullptr) attributes[attribute.name()] = given;
   }
   RowScope body{.outer = nullptr,
                 .opsets = &opsets,
@@ -245,7 +256,10 @@ Outcome RowRun::RunCall(const NodeView& node, const FunctionProto& function) con
   return outcome;
 }
 
-Outcome RowRun::RunSubgraph(const GraphProto& graph, std::vector<Value> given, const RowScope& scope) const {
+Outcome RowRun::RunSubgraph(const GraphProto& graph, std::vector<Value> given, const RowScope& scope) {
+  if (!Spend(graph.initializer_size()) || !Spend(graph.sparse_initializer_size()) ||
+      !Spend(graph.node_size()))
+    return TooLarge();
   if (graph.input_size() != static_cast<int>(given.size()) || Shadows(graph, scope)) {
     return Outcome::Refused("has a subgraph that is not followed");
   }
@@ -266,7 +280,7 @@ Outcome RowRun::RunSubgraph(const GraphProto& graph, std::vector<Value> given, c
 }
 
 // The choice must not depend on the rows, and both branches must say the same.
-Outcome RowRun::RunIf(const NodeView& node, const RowScope& scope) const {
+Outcome RowRun::RunIf(const NodeView& node, const RowScope& scope) {
   const GraphProto* yes = GraphOf(node, "then_branch");
   const GraphProto* no = GraphOf(node, "else_branch");
   if (yes == nullptr || no == nullptr || node.InputCount() != 1)
@@ -288,7 +302,7 @@ Outcome RowRun::RunIf(const NodeView& node, const RowScope& scope) const {
   return first;
 }
 
-Outcome RowRun::RunScan(const NodeView& node, const RowScope& scope) const {
+Outcome RowRun::RunScan(const NodeView& node, const RowScope& scope) {
   constexpr int64_t kOldestScanOpset = 9;  // before, Scan had a batch dimension of its own
   const GraphProto* body = GraphOf(node, "body");
   const int64_t scanned = node.Int("num_scan_inputs", 0);

@@ -35,19 +35,22 @@ class RowRun {
   const Value* Find(std::string_view name) const { return graph_.Find(name); }
 
  private:
+  // Counts work against a limit: functions make a small file a long run. False when it is used up.
+  bool Spend(int steps);
   Value ValueOf(const TensorProto& tensor) const;
   void AddInitializers(const GraphProto& graph, RowScope& scope) const;
-  std::string RunNodes(const ::google::protobuf::RepeatedPtrField<NodeProto>& nodes, RowScope& scope) const;
-  Outcome RunNode(const NodeProto& node, const RowScope& scope) const;
+  std::string RunNodes(const ::google::protobuf::RepeatedPtrField<NodeProto>& nodes, RowScope& scope);
+  Outcome RunNode(const NodeProto& node, const RowScope& scope);
   Outcome RunOperator(const NodeView& node, std::string_view domain) const;
   Outcome RunConstant(const NodeView& node) const;
-  Outcome RunCall(const NodeView& node, const FunctionProto& function) const;
-  Outcome RunSubgraph(const GraphProto& graph, std::vector<Value> given, const RowScope& scope) const;
-  Outcome RunIf(const NodeView& node, const RowScope& scope) const;
-  Outcome RunScan(const NodeView& node, const RowScope& scope) const;
+  Outcome RunCall(const NodeView& node, const FunctionProto& function);
+  Outcome RunSubgraph(const GraphProto& graph, std::vector<Value> given, const RowScope& scope);
+  Outcome RunIf(const NodeView& node, const RowScope& scope);
+  Outcome RunScan(const NodeView& node, const RowScope& scope);
 
   const CheckedModel& checked_;
   RowScope graph_;
+  int64_t steps_ = 0;
 };
 
 }  // namespace glasscase::onnx

@@ -31,8 +31,8 @@ std::optional<Value> ConcatElements(const NodeView& node) {
     const Value& in = node.In(i);
     if (!in.has_elements || in.rank() != 1 || in.element_type != node.In(0).element_type) return std::nullopt;
     elements.insert(elements.end(), in.elements.begin(), in.elements.end());
+    if (elements.size() > kElementsTracked) return std::nullopt;
   }
-  if (elements.size() > kElementsTracked) return std::nullopt;
   Value out = Value::Vector(std::move(elements));
   out.element_type = node.In(0).element_type;
   return out;

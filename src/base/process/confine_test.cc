@@ -81,6 +81,8 @@ bool Refused(int error) {
 class ConfineTest : public ::testing::TestWithParam<StartedAs> {
  protected:
   void SetUp() override {
+    if (kThreadSanitized)
+      GTEST_SKIP() << "runs in the plain build only: the sanitizer has threads of its own";
     if (GetParam() == StartedAs::kRoot && geteuid() != 0) GTEST_SKIP() << "needs root";
     char name[] = "/tmp/confine_test_XXXXXX";
     ASSERT_NE(mkdtemp(name), nullptr);

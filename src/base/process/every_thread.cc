@@ -15,6 +15,8 @@
 #include <set>
 #include <string>
 
+#include "sanitizers.h"
+
 namespace glasscase::process {
 namespace {
 
@@ -72,6 +74,7 @@ int EveryThread::Count() const { return static_cast<int>(List(tasks_).size()); }
 
 Status EveryThread::Run(int (*act)()) const {
   if (const int error = act(); error != 0) return Fail(Error::FromErrno(error, "this thread"));
+  if (kThreadSanitized) return Ok();
   // The handler stays: a thread that blocks the signal must not die of it later.
   struct sigaction action {};
   action.sa_handler = ActInThisThread;

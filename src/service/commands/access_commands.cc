@@ -172,8 +172,7 @@ Result<Outcome> Revoke(Context& context, std::string_view collection, const Revo
   const bool none = withdrawn.empty();
   context.console.PrintLine(none ? "nothing to revoke: it was withdrawn already"
                                  : "revoked: " + Join(withdrawn, ", ") + "; in force everywhere after " +
-                                       FormatNumber(static_cast<float>(NumberOf(answer, "acknowledged_ms"))) +
-                                       " ms");
+                                       FormatMilliseconds(NumberOf(answer, "acknowledged_ms")));
   return Done();
 }
 

@@ -25,6 +25,7 @@ Code CodeOfStatus(long status) {
     case 501: return Code::kUnimplemented;
     case 503: return Code::kUnavailable;
     case 504: return Code::kDeadlineExceeded;
+    case 507: return Code::kResourceExhausted;
     default: return status >= 500 ? Code::kInternal : Code::kFailedPrecondition;
   }
 }

@@ -35,8 +35,7 @@ Result<Outcome> ShowStatus(Context& context, const NoOptions&) {
       {"running since", ShownOf(answer, "started_at")},
       {"keeps", Count(number("subjects"), "subject") + ", " + Count(number("tokens"), "token") + ", " +
                     Count(number("grants"), "grant") + ", " + Count(number("models"), "model")},
-      {"last change", "in force everywhere after " +
-                          FormatNumber(static_cast<float>(NumberOf(answer, "last_push_ms"))) + " ms"},
+      {"last change", "in force everywhere after " + FormatMilliseconds(NumberOf(answer, "last_push_ms"))},
       {"disk", FormatBytes(number("data_bytes_free")) + " free"},
   }));
   for (const auto& process : ArrayOf(answer, "processes")) PrintProcess(context, process);

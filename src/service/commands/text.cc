@@ -121,6 +121,12 @@ std::string FormatNumber(double value) {
   return {buffer.data(), end.ptr};
 }
 
+std::string FormatMilliseconds(double milliseconds) {
+  std::array<char, 64> buffer{};
+  const int n = std::snprintf(buffer.data(), buffer.size(), "%.2f ms", std::clamp(milliseconds, 0.0, 1e12));
+  return {buffer.data(), static_cast<size_t>(n)};
+}
+
 std::string Count(uint64_t n, std::string_view thing) {
   return std::to_string(n) + " " + std::string(thing) + (n == 1 ? "" : "s");
 }

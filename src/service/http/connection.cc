@@ -82,7 +82,9 @@ std::string_view Connection::query() const {
 
 void Connection::StartReading() {
   if (reading_ || phase_ == Phase::kServing || phase_ == Phase::kWriting || phase_ == Phase::kClosed) return;
-  if (phase_ == Phase::kStreaming && pieces_under_way_ >= kPiecesMax) return;
+  // Not beyond the body either: the buffer may change when the upload is answered.
+  const bool body_at_hand = streamed_ + (used_ - parsed_) >= body_length_;
+  if (phase_ == Phase::kStreaming && (body_at_hand || pieces_under_way_ >= kPiecesMax)) return;
   if (used_ == capacity_) Compact();
   if (used_ == capacity_) return;  // the parser has what it needs to say why
   reading_ = true;
@@ -111,6 +113,7 @@ void Connection::OnRead(bool failed, size_t bytes) {
 }
 
 void Connection::Compact() {
+  GC_CHECK(!reading_);
   if (parsed_ == 0) return;
   std::memmove(buffer_, buffer_ + parsed_, used_ - parsed_);
   used_ -= parsed_;
@@ -118,6 +121,7 @@ void Connection::Compact() {
 }
 
 void Connection::GrowBuffer(size_t capacity) {
+  GC_CHECK(!reading_);
   if (capacity <= capacity_) return;
   auto larger = std::make_unique<char[]>(capacity + kPadding);
   std::memcpy(larger.get(), buffer_ + parsed_, used_ - parsed_);
@@ -248,7 +252,8 @@ void Connection::BeginBody() {
   pieces_under_way_ = 0;
   time_limit_ns_ = gateway_.now_ns + kBodyLimit +
                    static_cast<int64_t>(body_length_ / kSlowestBytesPerSecond) * kSecond;
-  if (!whole && body_length_ > capacity_) GrowBuffer(streams ? kPieceBytes : kBodyReadBytes);
+  const bool large = body_length_ > capacity_ || reader_->chunked();
+  if (!whole && large) GrowBuffer(streams ? kPieceBytes : kBodyReadBytes);
 }
 
 bool Connection::AdvanceBody() {
@@ -276,7 +281,8 @@ bool Connection::AdvanceChunkedBody() {
   boost::beast::error_code error;
   while (!reader_->is_done()) {
     const std::string_view unread = UnreadBytes();
-    parsed_ += reader_->put(boost::asio::const_buffer(unread.data(), unread.size()), error);
+    if (unread.empty()) error = bhttp::error::need_more;  // inside a chunk the parser would not say so
+    if (!error) parsed_ += reader_->put(boost::asio::const_buffer(unread.data(), unread.size()), error);
     if (error) break;
   }
   if (error == bhttp::error::need_more) {
@@ -332,7 +338,7 @@ void Connection::ContinueStreaming() {
     if (!first_of_empty && (bytes == 0 || (bytes < left && used_ < capacity_ / 2))) break;
     SendPiece(bytes);
   }
-  Compact();
+  if (!reading_) Compact();  // a read under way knows where it writes
   const bool sent = streamed_ == body_length_ && body_taken_;
   if (phase_ == Phase::kStreaming && sent && pieces_under_way_ == 0) {
     phase_ = Phase::kServing;
@@ -474,7 +480,7 @@ void Connection::FinishRequest() {
     StartReading();
     return;
   }
-  Compact();
+  Compact();  // no read is under way: none is started while a request is served
   if (large_ && used_ <= kInlineBytes) {
     std::memcpy(inline_, buffer_, used_);
     large_.reset();

@@ -33,6 +33,7 @@ constexpr int64_t kStageMillis = 2000;    // each kind of process has this long 
 constexpr uint32_t kFinishMillis = 1500;  // of which it may use this long for what is under way
 constexpr int64_t kDyingMillis = 500;     // between the end of a lifeline and the end of the process
 constexpr int kDeathsAtStartMax = 3;
+constexpr int kMessagesPerRound = 64;
 
 const ChildId kCustodian{ProcessKind::kCustodian, 0};
 const ChildId kPublicEdge{ProcessKind::kPublicEdge, 0};
@@ -272,7 +273,8 @@ void Supervisor::State::Send(const ChildId& to, const Message& message, const st
 // ---- listening to the processes ----
 
 void Supervisor::State::OnLifeline(const ChildId& id) {
-  while (children_[id].running()) {
+  // A bounded number per round: no process holds the loop by talking.
+  for (int count = 0; count < kMessagesPerRound && children_[id].running(); ++count) {
     const auto received = process::ReceiveLifeline(children_[id].lifeline.get());
     if (received && !*received) return;
     if (!received) {

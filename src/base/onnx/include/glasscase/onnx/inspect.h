@@ -32,18 +32,19 @@ struct ExternalFile {
 };
 
 struct Description {
-  std::vector<TensorSpec> inputs;   // graph inputs that are not initializers
+  std::vector<TensorSpec> inputs;  // graph inputs that are not initializers
   std::vector<TensorSpec> outputs;
   std::vector<std::pair<std::string, int64_t>> opsets;  // domain ("" is ai.onnx), version
   int64_t ir_version = 0;
-  std::string producer;             // as the file says, printable, at most 120 characters
-  uint64_t parameters = 0;          // elements of all initializers
+  std::string producer;     // as the file says, printable, at most 120 characters
+  uint64_t parameters = 0;  // elements of all initializers
   // True when dimension 0 varies in every input and output and every output row was proved to depend on
-  // the same input row alone, so that rows of different callers may share a run. Never guessed. The proof speaks of
-  // runs in which all inputs have equally many rows and requests that agree in every other dimension. A run can
-  // fail because of one row (an index outside a table): then each request must be run by itself.
+  // the same input row alone, so that rows of different callers may share a run. Never guessed. The proof
+  // speaks of runs in which all inputs have equally many rows, and of requests that agree in every other
+  // dimension. A run can fail because of one row (an index outside a table, say): then each request must be
+  // run by itself.
   bool rows_independent = false;
-  std::string rows_reason;          // why not, naming the node; empty when proved
+  std::string rows_reason;                  // why not, naming the node; empty when proved
   std::vector<std::string> external_paths;  // the files the model refers to, sorted, without repeats
 };
 
