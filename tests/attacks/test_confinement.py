@@ -1,7 +1,7 @@
 """What a thief who has taken a process over cannot do: the table in SECURITY.md, tried in the real processes.
 
-Every attack is a system call made by the process itself (inject.py). A file that cannot be found counts as refused
-like one that may not be opened.
+Every attack is a system call made by the process itself (inject.py), in an installation that root started and in one
+of an ordinary user. A file that cannot be found counts as refused like one that may not be opened.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
+import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from attacks.inject import AT_EMPTY_PATH, AT_FDCWD, SUPPORTED, Attacker
-from system.installation import Installation
+from system.installation import Installation, running
 from system.models import Models
 
 pytestmark = [
@@ -35,6 +39,7 @@ PTRACE_ATTACH = 16
 MSG_FASTOPEN = 0x20000000
 PR_SET_DUMPABLE = 4
 CLONE_NEWUSER = 0x10000000
+MS_PRIVATE = 1 << 18
 
 # ESRCH: the root directory of an edge is that of a process which has ended.
 REFUSED = {errno.EPERM, errno.EACCES, errno.ENOENT, errno.ESRCH}
@@ -80,16 +85,65 @@ def is_confined(pid: int) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def processes(glasscase: Installation, digits: str, models: Models) -> dict[str, int]:
-    """The long-lived processes by kind. A call was made, so there is a host that has loaded weights."""
-    learner = glasscase.learner("thief", digits)
-    assert glasscase.infer(digits, models.digit_body(0), learner).status_code == 200
-    found = {kind_of(pid): pid for pid in descendants(glasscase.pid)}
-    for kind in LONG_LIVED:
-        assert kind in found, f"there is no {kind} below glasscase serve"
-        assert is_confined(found[kind]), f"the {kind} is not confined"
-    return found
+@dataclass(frozen=True)
+class Prey:
+    """A running installation whose model digits may be called, and its long-lived processes by kind."""
+
+    installation: Installation
+    digits: str
+    pids: dict[str, int]
+    digits_file: Path
+    as_root: bool
+
+    def now(self) -> dict[str, int]:
+        return {kind_of(pid): pid for pid in descendants(self.installation.pid)}
+
+
+ORDINARY_USER = 65_534
+
+
+def programs_of_an_ordinary_user(programs: Path, folder: Path) -> Path:
+    """A folder with a `glasscase` that runs the real one without any right of root."""
+    user = str(ORDINARY_USER)
+    words = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", str(programs / "glasscase")]
+    folder.mkdir()
+    (folder / "glasscase").write_text(f"#!/bin/sh\nexec {shlex.join(words)} \"$@\"\n")
+    (folder / "glasscase").chmod(0o755)
+    return folder
+
+
+@contextmanager
+def running_as_an_ordinary_user(programs: Path) -> Iterator[Installation]:
+    with tempfile.TemporaryDirectory(prefix="glasscase-attacks-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        home = folder / "home"
+        home.mkdir()
+        os.chown(home, ORDINARY_USER, ORDINARY_USER)
+        with running(programs_of_an_ordinary_user(programs, folder / "bin"), home) as installation:
+            yield installation
+
+
+@pytest.fixture(scope="module", params=("root", "ordinary user"))
+def prey(
+    request: pytest.FixtureRequest, programs: Path, models: Models, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prey]:
+    as_root = request.param == "root"
+    with ExitStack() as stack:
+        if as_root:
+            installation = stack.enter_context(running(programs, tmp_path_factory.mktemp("prey")))
+        else:
+            installation = stack.enter_context(running_as_an_ordinary_user(programs))
+        file = installation.folder / "digits.onnx"
+        shutil.copyfile(models.digits, file)
+        name = str(installation.publish(file, "digits")["model"]["name"])
+        learner = installation.learner("thief", name)
+        assert installation.infer(name, models.digit_body(0), learner).status_code == 200
+        found = {kind_of(pid): pid for pid in descendants(installation.pid)}
+        for kind in LONG_LIVED:
+            assert kind in found, f"there is no {kind} below glasscase serve"
+            assert is_confined(found[kind]), f"the {kind} is not confined"
+        yield Prey(installation, name, found, file, as_root)
 
 
 # ---- the attacks ----
@@ -320,7 +374,8 @@ def change_the_root(thief: Attacker, scene: Scene) -> int:
 
 @attack
 def mount(thief: Attacker, scene: Scene) -> int:
-    return thief.call("mount", b"none", b"/", b"tmpfs", 0, 0)
+    # Harmless to the machine if it works: the root mount becomes private.
+    return thief.call("mount", 0, b"/", 0, MS_PRIVATE, 0)
 
 
 def bare_call(name: str, *arguments: int) -> Attack:
@@ -344,112 +399,119 @@ def describe(result: int) -> str:
     return errno.errorcode.get(-result, str(result)) if result < 0 else f"it worked ({result})"
 
 
+def worked(thief: Attacker, scene: Scene) -> dict[str, str]:
+    """The attacks that were not refused."""
+    results = {name: act(thief, scene) for name, act in ATTACKS.items()}
+    return {name: describe(result) for name, result in results.items() if -result not in REFUSED}
+
+
 @pytest.mark.parametrize("kind", LONG_LIVED)
-def test_a_taken_over_process_cannot(kind: str, processes: dict[str, int], glasscase: Installation) -> None:
+def test_a_taken_over_process_cannot(kind: str, prey: Prey) -> None:
     """All attacks in one stop of the process, so that it misses no deadline; all that worked are named at once."""
-    scene = Scene(processes, glasscase, kind)
-    with Attacker(processes[kind]) as thief:
-        assert thief.call("getpid") == processes[kind], "the attacker is in control"
-        results = {name: act(thief, scene) for name, act in ATTACKS.items()}
-    worked = {name: describe(result) for name, result in results.items() if -result not in REFUSED}
-    assert not worked, f"a taken-over {kind} could: {worked}"
+    with Attacker(prey.pids[kind]) as thief:
+        assert thief.call("getpid") == prey.pids[kind], "the attacker is in control"
+        successes = worked(thief, Scene(prey.pids, prey.installation, kind))
+    assert not successes, f"a taken-over {kind} could: {successes}"
 
 
 @pytest.mark.parametrize("kind", ("public edge", "control edge", "host"))
-def test_only_the_custodian_reaches_the_data_directory(
-    kind: str, processes: dict[str, int], glasscase: Installation
-) -> None:
-    files = [path for path in glasscase.data.rglob("*") if path.is_file()]
+def test_only_the_custodian_reaches_the_data_directory(kind: str, prey: Prey) -> None:
+    data = prey.installation.data
+    files = [path for path in data.rglob("*") if path.is_file()]
     assert files
-    with Attacker(processes[kind]) as thief:
-        for path in [glasscase.data, *files[:20]]:
+    with Attacker(prey.pids[kind]) as thief:
+        for path in [data, *files[:20]]:
             assert -thief.call("openat", AT_FDCWD, os.fsencode(path), os.O_RDONLY) in REFUSED
-    for entry in os.listdir(f"/proc/{processes[kind]}/fd"):
-        target = os.readlink(f"/proc/{processes[kind]}/fd/{entry}")
-        assert not target.startswith(str(glasscase.data)), f"the {kind} holds {target}"
-    assert str(glasscase.data) not in Path(f"/proc/{processes[kind]}/maps").read_text()
+    for entry in os.listdir(f"/proc/{prey.pids[kind]}/fd"):
+        target = os.readlink(f"/proc/{prey.pids[kind]}/fd/{entry}")
+        assert not target.startswith(str(data)), f"the {kind} holds {target}"
+    assert str(data) not in Path(f"/proc/{prey.pids[kind]}/maps").read_text()
 
 
-def test_custodian_stays_in_the_data_directory(processes: dict[str, int], glasscase: Installation) -> None:
-    with Attacker(processes["custodian"]) as thief:
+def test_custodian_stays_in_the_data_directory(prey: Prey) -> None:
+    data = str(prey.installation.data.resolve())
+    with Attacker(prey.pids["custodian"]) as thief:
         fd = thief.call("openat", AT_FDCWD, b".", os.O_RDONLY | os.O_DIRECTORY)
         assert fd >= 0
-        assert os.readlink(f"/proc/{thief.pid}/fd/{fd}") == str(glasscase.data.resolve())
+        assert os.readlink(f"/proc/{thief.pid}/fd/{fd}") == data
         for way in (b"..", b"../..", b"/..", b"/proc/self/root/etc"):
             out = thief.call("openat", fd, way, os.O_RDONLY | os.O_DIRECTORY)
             if out >= 0:  # ".." of the root is the root
-                assert os.readlink(f"/proc/{thief.pid}/fd/{out}") == str(glasscase.data.resolve())
+                assert os.readlink(f"/proc/{thief.pid}/fd/{out}") == data
                 thief.call("close", out)
         thief.call("close", fd)
 
 
 @pytest.mark.parametrize("kind", LONG_LIVED)
-def test_rights_are_given_up(kind: str, processes: dict[str, int]) -> None:
-    pid = processes[kind]
+def test_rights_are_given_up(kind: str, prey: Prey) -> None:
+    pid = prey.pids[kind]
     status = status_of(pid)
     assert status["NoNewPrivs"] == "1"
+    assert status["CapBnd"] == "0" * 16
     for thread in os.listdir(f"/proc/{pid}/task"):
         of_thread = status_of(int(thread))
         assert of_thread["Seccomp"] == "2", f"thread {thread} of the {kind} has no filter"
         assert {of_thread[key] for key in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
-    assert status["CapBnd"] == "0" * 16
+        for namespace in ("net", "ipc", "uts", *(() if prey.as_root else ("user",))):
+            theirs = os.readlink(f"/proc/{pid}/task/{thread}/ns/{namespace}")
+            assert theirs != os.readlink(f"/proc/self/ns/{namespace}"), f"thread {thread} of the {kind}: {namespace}"
     assert os.stat(f"/proc/{pid}/mem").st_uid == 0, "it is not dumpable, so its files in /proc are root's"
-    for namespace in ("net", "ipc", "uts"):
-        assert os.readlink(f"/proc/{pid}/ns/{namespace}") != os.readlink(f"/proc/self/ns/{namespace}")
     limits = Path(f"/proc/{pid}/limits").read_text()
     assert re.search(r"Max core file size\s+0\s+0", limits)
 
 
-def test_processes_run_as_different_users(processes: dict[str, int]) -> None:
-    users = {kind: int(status_of(processes[kind])["Uid"].split()[1]) for kind in LONG_LIVED}
+def test_processes_run_as_different_users_when_root_starts_them(prey: Prey) -> None:
+    users = {kind: int(status_of(prey.pids[kind])["Uid"].split()[1]) for kind in LONG_LIVED}
+    if not prey.as_root:
+        assert set(users.values()) == {ORDINARY_USER}
+        return
     assert len(set(users.values())) == len(users), f"shared users: {users}"
-    for kind in ("public edge", "control edge", "host"):
+    for kind in LONG_LIVED:
         assert users[kind] >= FIRST_USER, f"{kind}: {users[kind]}"
-        assert not status_of(processes[kind])["Groups"]
+        assert not status_of(prey.pids[kind])["Groups"]
 
 
-def test_descriptors_are_few_and_known(processes: dict[str, int]) -> None:
+def test_descriptors_are_few_and_known(prey: Prey) -> None:
     """Sockets, memory, eventfds, epoll, and the terminal: nothing that leads to a file."""
     known = re.compile(r"(socket|pipe):\[\d+\]|anon_inode:.*|/memfd:.*|/dev/(null|pts/\d+|tty)|.*serve\.log")
     for kind in ("public edge", "control edge", "host"):
-        for entry in os.listdir(f"/proc/{processes[kind]}/fd"):
-            target = os.readlink(f"/proc/{processes[kind]}/fd/{entry}")
+        for entry in os.listdir(f"/proc/{prey.pids[kind]}/fd"):
+            target = os.readlink(f"/proc/{prey.pids[kind]}/fd/{entry}")
             assert known.fullmatch(target), f"the {kind} holds {target}"
 
 
-def test_attacked_processes_go_on(processes: dict[str, int], glasscase: Installation, digits: str, models: Models) -> None:
-    answer = glasscase.infer(digits, models.digit_body(1), glasscase.learner("witness", digits))
+def test_attacked_processes_go_on(prey: Prey, models: Models) -> None:
+    answer = prey.installation.infer(
+        prey.digits, models.digit_body(1), prey.installation.learner("witness", prey.digits)
+    )
     assert answer.status_code == 200
-    now = {kind_of(pid): pid for pid in descendants(glasscase.pid)}
-    assert {kind: now[kind] for kind in LONG_LIVED} == {kind: processes[kind] for kind in LONG_LIVED}
+    now = prey.now()
+    assert {kind: now[kind] for kind in LONG_LIVED} == {kind: prey.pids[kind] for kind in LONG_LIVED}
 
 
-def test_inspector_reaches_nothing_but_its_file(
-    processes: dict[str, int], glasscase: Installation, models: Models, unique: Callable[[str], str]
-) -> None:
+def test_inspector_reaches_nothing_but_its_file(prey: Prey, unique: Callable[[str], str]) -> None:
     """It lives for one file and some tens of milliseconds, so it takes a few tries to catch one."""
+    installation = prey.installation
     for _ in range(10):
-        words = [str(glasscase.programs / "glasscase"), "publish", str(models.digits), "--name", unique("inspected")]
-        with subprocess.Popen(words, env=glasscase.environment(), stdout=subprocess.DEVNULL) as publishing:
-            caught = catch_inspector(glasscase, publishing)
+        words = [str(installation.programs / "glasscase"), "publish", str(prey.digits_file), "--name", unique("seen")]
+        with subprocess.Popen(words, env=installation.environment(), stdout=subprocess.DEVNULL) as publishing:
+            caught = catch_inspector(installation, publishing)
             if caught is None:
                 continue
             try:
                 with Attacker(caught) as thief:
-                    scene = Scene(processes, glasscase, "inspector")
-                    results = {name: act(thief, scene) for name, act in ATTACKS.items()}
+                    successes = worked(thief, Scene(prey.pids, installation, "inspector"))
             except (ProcessLookupError, FileNotFoundError):
                 continue
-        worked = {name: describe(result) for name, result in results.items() if -result not in REFUSED}
-        assert not worked, f"a taken-over inspector could: {worked}"
+        assert not successes, f"a taken-over inspector could: {successes}"
         return
     pytest.fail("no inspector was caught alive")
 
 
-def catch_inspector(glasscase: Installation, publishing: subprocess.Popen[bytes]) -> int | None:
+def catch_inspector(installation: Installation, publishing: subprocess.Popen[bytes]) -> int | None:
     deadline = time.monotonic() + 20
     while publishing.poll() is None and time.monotonic() < deadline:
-        for pid in descendants(glasscase.pid):
+        for pid in descendants(installation.pid):
             if kind_of(pid) == "inspector" and is_confined(pid):
                 return pid
     return None

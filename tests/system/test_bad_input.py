@@ -384,7 +384,7 @@ def test_a_caller_that_does_not_read_disturbs_nobody(glasscase: Installation, mo
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "named"),
+    ("route", "body", "named"),
     [
         ("/glasscase/v1/subjects", {"name": ""}, "name"), ("/glasscase/v1/subjects", {}, "name"),
         ("/glasscase/v1/subjects", {"name": "a/b"}, "name"), ("/glasscase/v1/subjects", {"name": "a\nb"}, "name"),
@@ -402,8 +402,8 @@ def test_a_caller_that_does_not_read_disturbs_nobody(glasscase: Installation, mo
         ("/glasscase/v1/models", {"upload": "x", "name": "m"}, "upload"),
     ],
 )
-def test_wrong_members_of_control_acts_are_named(glasscase: Installation, path: str, body: Any, named: str) -> None:
-    answer = glasscase.request("POST", path, control=True, json=body)
+def test_wrong_members_of_control_acts_are_named(glasscase: Installation, route: str, body: Any, named: str) -> None:
+    answer = glasscase.request("POST", route, control=True, json=body)
     assert answer.status_code in (400, 404, 413), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert named in answer.json()["error"], answer.text

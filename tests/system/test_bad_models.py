@@ -251,6 +251,9 @@ class Neighbours:
                 self.disturbed.append(answer.text)
 
     def __enter__(self) -> Neighbours:
+        # Its host starts with its first model; until then calls are 503.
+        body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
+        wait_until("the neighbour's model answers", lambda: self.glasscase.infer(self.model, body, self.token).status_code == 200, 30)
         self.thread.start()
         return self
 
@@ -264,34 +267,40 @@ def state_of(glasscase: Installation, model: str) -> str:
     return str(version["state"])
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("kind", ["spin", "growing"])
-def test_a_runaway_model_costs_its_host_its_life_and_nobody_elses(
-    fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path, kind: str
+def test_a_model_that_loops_is_stopped_at_its_deadline(
+    fresh_glasscase: Callable[..., Installation], models: Models
+) -> None:
+    glasscase = fresh_glasscase()
+    glasscase.publish(models.digits, "digits")
+    model = glasscase.publish(models.spin, "spin")["model"]["name"]
+    before = sorted(p.pid for p in glasscase.processes())
+    with Neighbours(glasscase, models) as neighbours:
+        for _ in range(4):
+            started = time.monotonic()
+            answer = glasscase.infer(model, spin_body(2**62) | {"parameters": {"timeout": 700_000}})
+            assert answer.status_code == 504, answer.text
+            assert time.monotonic() - started < 10
+    # The runtime gave way at the deadline, so nobody had to die, and callers with hard questions disable nothing.
+    assert neighbours.disturbed == []
+    assert sorted(p.pid for p in glasscase.processes()) == before
+    assert state_of(glasscase, model) == "published"
+
+
+@pytest.mark.timeout(300)
+def test_a_model_that_takes_all_memory_costs_nobody_else(
+    fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path
 ) -> None:
     glasscase = fresh_glasscase()
     digits = glasscase.publish(models.digits, "digits")["model"]["name"]
-    path = models.spin if kind == "spin" else make_growing(tmp_path / "growing.onnx")
-    done = glasscase.cli("publish", str(path), "--name", kind, "--json", check=False)
+    done = glasscase.cli("publish", str(make_growing(tmp_path / "growing.onnx")), "--name", "growing", "--json", check=False)
     if done.returncode == 1:
-        assert kind == "growing", "the spin model is fine for small numbers"
         return  # refused at once is better still
     model = json.loads(done.stdout)["model"]["name"]
-    body = spin_body(2**62) if kind == "spin" else {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]}
-    deadline = time.monotonic() + 300
-    with Neighbours(glasscase, models) as neighbours:
-        while state_of(glasscase, model) != "disabled":
-            assert time.monotonic() < deadline, "it was never disabled"
-            answer = glasscase.infer(model, body)
-            assert answer.status_code in (429, 500, 503, 504, 507), answer.text
-            time.sleep(0.2)
-        wait_until("the host is back", lambda: glasscase.infer(digits, models.digit_body()).status_code == 200, 60)
-    assert neighbours.disturbed == []
-    refused = glasscase.infer(model, body)
-    assert refused.status_code == 503
-    assert "disabled" in refused.json()["error"]
-    (version,) = glasscase.cli("show", model, json=True)["versions"]
-    assert version["note"]
+    body = {"inputs": [{"name": "x", "shape": [1], "datatype": "FP32", "data": [1]}]}
+    for _ in range(3):
+        answer = glasscase.infer(model, body)
+        assert answer.status_code in (503, 504, 507), answer.text
+        wait_until("the others answer", lambda: glasscase.infer(digits, models.digit_body()).status_code == 200, 60)
 
 
 def test_a_model_that_asks_for_half_a_terabyte(glasscase: Installation, tmp_path: Path, digits: str, models: Models) -> None:

@@ -307,7 +307,7 @@ Result<Opsets> ReadOpsets(const ::google::protobuf::RepeatedPtrField<::onnx::Ope
                     std::to_string(newest) + ", the newest that the runtime knows; export with that one");
     }
     // skl2onnx writes the same import twice; only a contradiction is an error.
-    if (opsets.emplace(domain, import.version()).first->second == import.version()) continue;
+    if (opsets.try_emplace(domain, import.version()).first->second == import.version()) continue;
     return Refuse(label + "is given in two versions");
   }
   return opsets;

@@ -224,10 +224,11 @@ Outcome Broadcast(std::span<const Value* const> operands) {
                            : Outcome::Refused("joins the rows with a constant of unknown shape");
   }
   const int axis = rows == nullptr ? -1 : rank - rows->rank() + rows->axis;
+  const int64_t block = rows == nullptr ? 1 : rows->block;
   std::vector<int64_t> dims(static_cast<size_t>(rank), 1);
   for (const Value* operand : operands) {
     const int shift = rank - operand->rank();
-    if (operand->IsRows() && (operand->axis + shift != axis || operand->block != rows->block)) {
+    if (operand->IsRows() && (operand->axis + shift != axis || operand->block != block)) {
       return Outcome::Refused("joins inputs whose rows lie in different dimensions");
     }
     for (int i = 0; i < operand->rank(); ++i) {
@@ -244,7 +245,7 @@ Outcome Broadcast(std::span<const Value* const> operands) {
     }
   }
   if (rows == nullptr) return Outcome::Of(Value::Fixed(std::move(dims)));
-  return Outcome::Of(Value::Rows(std::move(dims), axis, rows->block));
+  return Outcome::Of(Value::Rows(std::move(dims), axis, block));
 }
 
 std::vector<Operator> ElementwiseOperators() {

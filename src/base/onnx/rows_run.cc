@@ -7,7 +7,7 @@ namespace glasscase::onnx {
 namespace {
 
 constexpr int64_t kOldestFunctionOpset = 7;
-constexpr int64_t kStepsMax = 30'000'000;
+constexpr int64_t kStepsMax = 10'000'000;
 
 Outcome TooLarge() { return Outcome::Refused("is in a model that is too large to follow"); }
 
@@ -221,7 +221,7 @@ Outcome RowRun::RunCall(const NodeView& node, const FunctionProto& function) {
   Opsets opsets;
   for (const auto& import : function.opset_import()) {
     const std::string_view domain = DomainOf(import.domain());
-    opsets.emplace(domain, import.version());
+    opsets.try_emplace(domain, import.version());
     const auto of_model = checked_.opsets.find(domain);
     // The runtime puts the body into the graph and may then read it by the graph's opset.
     const bool differs = of_model != checked_.opsets.end() && of_model->second != import.version();
@@ -288,7 +288,7 @@ Outcome RowRun::RunIf(const NodeView& node, const RowScope& scope) {
   if (!node.RestIsConstant(0)) return Outcome::Refused("branches by a value that depends on the rows");
   Outcome first = RunSubgraph(*yes, {}, scope);
   if (!first.refusal.empty()) return first;
-  const Outcome second = RunSubgraph(*no, {}, scope);
+  Outcome second = RunSubgraph(*no, {}, scope);
   if (!second.refusal.empty()) return second;
   if (first.outputs.size() != second.outputs.size())
     return Outcome::Refused("has branches with different results");

@@ -354,7 +354,7 @@ Outcome Expand(const NodeView& node) {
   if (shape.elements.size() > static_cast<size_t>(kProofRankMax))
     return Outcome::Refused("has too many dimensions");
   // The same as broadcasting with a tensor of that shape, whatever its elements are.
-  const Outcome target = OfShape(shape.elements);
+  Outcome target = OfShape(shape.elements);
   if (!target.refusal.empty()) return target;
   const Value* operands[] = {&data, &target.outputs.front()};
   return Broadcast(operands);

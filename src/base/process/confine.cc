@@ -174,7 +174,7 @@ int ApplyLandlockToThread() {
 Status ApplyLandlock(const Policy& policy, const EveryThread& threads) {
   GC_TRY(const Fd ruleset, MakeLandlockRuleset({policy.files_below_root, policy.network}));
   landlock_ruleset = ruleset.get();
-  const Status applied = threads.Run(ApplyLandlockToThread);
+  Status applied = threads.Run(ApplyLandlockToThread);
   landlock_ruleset = -1;
   return applied;
 }
