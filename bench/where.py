@@ -29,7 +29,7 @@ for _ in range(SAMPLES):
         print("THREAD " + " <- ".join(names), flush=True)
 """
 # Threads that wait are not where time goes.
-WAITING = ("epoll_wait", "futex", "pthread_cond", "__poll", "syscall", "clock_nanosleep", "read <- ", "recvmsg")
+WAITING = re.compile(r"[_A-Z]*(epoll_p?wait|futex|pthread_cond|poll|clock_nanosleep)")
 
 
 def stacks(pid: int, samples: int) -> list[list[str]]:
@@ -41,7 +41,7 @@ def stacks(pid: int, samples: int) -> list[list[str]]:
     found = []
     for line in done.stdout.splitlines():
         names = line.removeprefix("THREAD ")
-        if line.startswith("THREAD ") and not names.startswith(WAITING):
+        if line.startswith("THREAD ") and not WAITING.match(names):
             found.append([re.sub(r"\(.*|<.*", "", name) for name in names.split(" <- ")])
     return found
 

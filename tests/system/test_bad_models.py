@@ -168,6 +168,8 @@ def test_subgraphs_in_subgraphs(refusal: Callable[[Path], str], tmp_path: Path, 
     for _ in range(depth):
         attribute = field(1, b"then_branch") + field(6, inner) + b"\xa0\x01\x05"  # AttributeProto: name, g, type GRAPH
         inner = field(1, field(1, b"go") + field(2, b"y") + field(4, b"If") + field(5, attribute))
+    # GraphProto.output, so that nothing but the depth is wrong
+    inner += field(12, field(1, b"y") + field(2, field(1, b"\x08\x01" + field(2, b""))))
     model = b"\x08\x08" + field(7, inner) + field(8, b"\x10\x11")  # ModelProto: ir_version, graph, opset_import
     path = tmp_path / "deep.onnx"
     path.write_bytes(model)
@@ -273,8 +275,8 @@ def test_a_model_that_loops_is_stopped_at_its_deadline(
     glasscase = fresh_glasscase()
     glasscase.publish(models.digits, "digits")
     model = glasscase.publish(models.spin, "spin")["model"]["name"]
-    before = sorted(p.pid for p in glasscase.processes())
     with Neighbours(glasscase, models) as neighbours:
+        before = sorted(p.pid for p in glasscase.processes("glasscase-host"))
         for _ in range(4):
             started = time.monotonic()
             answer = glasscase.infer(model, spin_body(2**62) | {"parameters": {"timeout": 700_000}})
@@ -282,7 +284,7 @@ def test_a_model_that_loops_is_stopped_at_its_deadline(
             assert time.monotonic() - started < 10
     # The runtime gave way at the deadline, so nobody had to die, and callers with hard questions disable nothing.
     assert neighbours.disturbed == []
-    assert sorted(p.pid for p in glasscase.processes()) == before
+    assert sorted(p.pid for p in glasscase.processes("glasscase-host")) == before
     assert state_of(glasscase, model) == "published"
 
 

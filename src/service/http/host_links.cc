@@ -112,7 +112,6 @@ void HostLinks::WakeHosts() {
 }
 
 bool HostLinks::DrainAnswers() {
-  if (waiting_ == 0) return false;
   bool any = false;
   for (auto it = hosts_.begin(); it != hosts_.end();) {
     const std::shared_ptr<Host> host = it->second;  // an answer's consequences may disconnect it

@@ -64,7 +64,7 @@ Result<Asked> Prepare(Desk& desk, Act& act) {
   if (!request.quota().empty()) {
     GC_TRY(asked.grant.quota, access::Quota::Parse(request.quota()));
   }
-  GC_TRY(const int64_t lifetime, ParseDuration(request.expires()));
+  GC_TRY(const int64_t lifetime, Named("expires", ParseDuration(request.expires())));
   if (lifetime != 0) asked.grant.expires_micros = desk.now() + lifetime;
 
   GC_TRY_VOID(desk.catalog.EachGrant({.subject = subject.id, .model = named.model.id, .with_revoked = false},

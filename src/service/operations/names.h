@@ -18,4 +18,11 @@ Result<int64_t> ParseDuration(std::string_view text);
 // A path of an uploaded file: relative, clean UTF-8, no "..", no backslash, no control characters.
 Status CheckFilePath(std::string_view path);
 
+// Puts the member's name before the message of a value that cannot be used.
+template <typename T>
+Result<T> Named(std::string_view member, Result<T> value) {
+  if (!value) return Fail(value.error().WithContext(member));
+  return value;
+}
+
 }  // namespace glasscase::operations

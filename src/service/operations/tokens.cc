@@ -31,7 +31,7 @@ Result<Outcome> CreateToken(Workplace& place, Act& act) {
   const rpc::CreateTokenRequest& request = act.request.create_token();
   act.object = request.subject();
   GC_TRY(const catalog::Subject subject, FindSubject(desk, request.subject()));
-  GC_TRY(const int64_t lifetime, ParseDuration(request.expires()));
+  GC_TRY(const int64_t lifetime, Named("expires", ParseDuration(request.expires())));
   const int64_t expires = lifetime == 0 ? 0 : desk.now() + lifetime;
   if (!MayHandleTokensOf(act, subject))
     return act.Refuse(access::Reason::kRoleMissing,

@@ -67,7 +67,7 @@ Status Complete(Desk& desk, UploadedFile& file) {
 
 Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequest& request) {
   const auto count = static_cast<size_t>(request.files_size());
-  if (count == 0) return Fail(Error::InvalidArgument("no file was announced"));
+  if (count == 0) return Fail(Error::InvalidArgument("files: no file was announced"));
   if (count > kUploadFilesMax)
     return Fail(Error::InvalidArgument("at most " + std::to_string(kUploadFilesMax) +
                                        " files make a model, not " + std::to_string(count) +
@@ -81,11 +81,11 @@ Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequ
     const auto bytes = static_cast<uint64_t>(announced.bytes());
     if (announced.bytes() < 0 || bytes > kUploadBytesMax || (total += bytes) > kUploadBytesMax)
       return Fail(
-          BadFile(announced.path(), "is too large: the files of a model have at most 16 GiB together"));
+          BadFile(announced.path(), "has too many bytes: the files of a model have at most 16 GiB together"));
     files[i].path = announced.path();
     files[i].bytes = bytes;
     if (!announced.sha256().empty()) {
-      GC_TRY(files[i].announced_sha256, DigestFromHex(announced.sha256()));
+      GC_TRY(files[i].announced_sha256, Named("sha256 of \"" + Printable(announced.path()) + "\"", DigestFromHex(announced.sha256())));
     }
   }
   GC_TRY_VOID(CheckCollisions(files));
