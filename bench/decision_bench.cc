@@ -1,6 +1,7 @@
-// What one decision costs, with 100,000 tokens and 10,000 grants loaded: at the edge (digest of the token, look-up,
-// name, grant) and at the host (digest of the credential, look-up, grant, quota). Callers are drawn at random, so
-// that rows come from memory as they would, not from the nearest cache. CPU time of the thread, median of nine.
+// What one decision costs, with 100,000 tokens and 10,000 grants loaded: at the edge (digest of the token,
+// look-up, name, grant) and at the host (digest of the credential, look-up, grant, quota). Callers are drawn
+// at random, so that rows come from memory as they would, not from the nearest cache. CPU time of the thread,
+// median of nine.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -135,7 +136,8 @@ int main() {
     now_ns += 1000;
     return ledger.Debit(verdict.grant->id, *verdict.grant->quota, now_ns)->allowed;
   });
-  std::printf("{\"tokens\": %d, \"grants\": %d, \"sha_instructions\": %s, \"edge_us\": %.3f, \"host_us\": %.3f}\n", kTokens,
-              kGrants, CpuHasShaInstructions() ? "true" : "false", edge, host);
+  std::printf(
+      "{\"tokens\": %d, \"grants\": %d, \"sha_instructions\": %s, \"edge_us\": %.3f, \"host_us\": %.3f}\n",
+      kTokens, kGrants, CpuHasShaInstructions() ? "true" : "false", edge, host);
   return 0;
 }

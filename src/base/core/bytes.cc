@@ -66,7 +66,8 @@ Result<Bytes> FromHex(std::string_view text) {
   for (size_t i = 0; i < bytes.size(); ++i) {
     const int high = HexValue(text[2 * i]);
     const int low = HexValue(text[2 * i + 1]);
-    if (high < 0 || low < 0) return Fail(Error::InvalidArgument("not a hexadecimal digit: " + Printable(text)));
+    if (high < 0 || low < 0)
+      return Fail(Error::InvalidArgument("not a hexadecimal digit: " + Printable(text)));
     bytes[i] = static_cast<uint8_t>(high << 4 | low);
   }
   return bytes;
@@ -109,7 +110,8 @@ Result<Bytes> FromBase64(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const bool is_padding = i >= text.size() - padding;
     const int value = is_padding ? 0 : Base64Value(text[i]);
-    if (value < 0) return Fail(Error::InvalidArgument("not a base64 character at offset " + std::to_string(i)));
+    if (value < 0)
+      return Fail(Error::InvalidArgument("not a base64 character at offset " + std::to_string(i)));
     group = group << 6 | static_cast<uint32_t>(value);
     if (i % 4 != 3) continue;
     bytes.push_back(static_cast<uint8_t>(group >> 16));

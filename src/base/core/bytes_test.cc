@@ -17,8 +17,12 @@ TEST(BytesTest, HexRoundTripsAndRefusesOddOrForeignCharacters) {
 
 // RFC 4648, section 10.
 TEST(BytesTest, Base64MatchesThePublishedVectors) {
-  const std::pair<const char*, const char*> vectors[] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                                         {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
                                                          {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, encoded] : vectors) {
     EXPECT_EQ(ToBase64(AsBytes(plain)), encoded);
@@ -27,9 +31,9 @@ TEST(BytesTest, Base64MatchesThePublishedVectors) {
 }
 
 TEST(BytesTest, Base64RefusesWhatHasTwoSpellings) {
-  EXPECT_FALSE(FromBase64("Zh=="));   // stray bits
-  EXPECT_FALSE(FromBase64("Zg="));    // short
-  EXPECT_FALSE(FromBase64("Z=g="));   // padding inside
+  EXPECT_FALSE(FromBase64("Zh=="));  // stray bits
+  EXPECT_FALSE(FromBase64("Zg="));   // short
+  EXPECT_FALSE(FromBase64("Z=g="));  // padding inside
   EXPECT_FALSE(FromBase64("===="));
 }
 

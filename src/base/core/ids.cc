@@ -15,7 +15,9 @@ Uuid Uuid::Random() {
 }
 
 Result<Uuid> Uuid::Parse(std::string_view text) {
-  const auto fail = [&] { return Fail(Error::InvalidArgument("not a UUID: \"" + Printable(text, 60) + "\"")); };
+  const auto fail = [&] {
+    return Fail(Error::InvalidArgument("not a UUID: \"" + Printable(text, 60) + "\""));
+  };
   if (text.size() != 36) return fail();
   std::string digits;
   for (size_t i = 0; i < text.size(); ++i) {

@@ -74,7 +74,8 @@ Result<uint64_t> ElementCount(std::span<const int64_t> shape) {
   uint64_t count = 1;
   bool any_zero = false;
   for (const int64_t dimension : shape) {
-    if (dimension < 0) return Fail(Error::InvalidArgument("shape " + ShapeText(shape) + " has a negative dimension"));
+    if (dimension < 0)
+      return Fail(Error::InvalidArgument("shape " + ShapeText(shape) + " has a negative dimension"));
     if (dimension == 0) {
       any_zero = true;
       continue;
@@ -97,18 +98,21 @@ std::string ShapeText(std::span<const int64_t> shape) {
 }
 
 bool ShapeFits(std::span<const int64_t> spec, std::span<const int64_t> concrete) {
-  return std::equal(spec.begin(), spec.end(), concrete.begin(), concrete.end(),
-                    [](int64_t wanted, int64_t given) { return given >= 0 && (wanted < 0 || wanted == given); });
+  return std::equal(
+      spec.begin(), spec.end(), concrete.begin(), concrete.end(),
+      [](int64_t wanted, int64_t given) { return given >= 0 && (wanted < 0 || wanted == given); });
 }
 
-Status CheckTensorData(std::string_view name, DataType datatype, std::span<const int64_t> shape, ByteSpan data) {
+Status CheckTensorData(std::string_view name, DataType datatype, std::span<const int64_t> shape,
+                       ByteSpan data) {
   GC_TRY(const uint64_t count, ElementCount(shape));
   if (datatype == DataType::kBytes) return CheckStrings(name, count, data);
   const uint64_t wanted = count * ElementBytes(datatype);
   if (wanted != data.size()) {
-    return Fail(Error::InvalidArgument("tensor \"" + Printable(name) + "\": " + std::string(DataTypeName(datatype)) +
-                                       " of shape " + ShapeText(shape) + " takes " + std::to_string(wanted) +
-                                       " bytes, " + std::to_string(data.size()) + " were sent"));
+    return Fail(Error::InvalidArgument("tensor \"" + Printable(name) +
+                                       "\": " + std::string(DataTypeName(datatype)) + " of shape " +
+                                       ShapeText(shape) + " takes " + std::to_string(wanted) + " bytes, " +
+                                       std::to_string(data.size()) + " were sent"));
   }
   if (datatype == DataType::kBool && std::any_of(data.begin(), data.end(), [](uint8_t b) { return b > 1; })) {
     return Fail(Error::InvalidArgument("tensor \"" + Printable(name) + "\": a BOOL byte is neither 0 nor 1"));

@@ -1,4 +1,5 @@
-// The first decision: who asks, and may they use this route here? Denied unless the route table says otherwise.
+// The first decision: who asks, and may they use this route here? Denied unless the route table says
+// otherwise.
 #include <boost/beast/http/verb.hpp>
 
 #include <glasscase/access/token.h>
@@ -23,7 +24,8 @@ std::optional<Method> MethodOf(verb method) {
 }
 
 Problem Unauthenticated(std::string detail) {
-  return {.status = 401, .detail = std::move(detail), .fields = "WWW-Authenticate: Bearer\r\n", .close = false};
+  return {
+      .status = 401, .detail = std::move(detail), .fields = "WWW-Authenticate: Bearer\r\n", .close = false};
 }
 
 }  // namespace
@@ -42,7 +44,8 @@ bool Connection::Authenticate() {
   }
   const bool invitation = match_.route != nullptr && match_.route->presents == Presents::kInvitation;
   if (invitation) {
-    if (const Status format = access::CheckTokenFormat(head_.token); !format || !head_.token.starts_with("gci_")) {
+    if (const Status format = access::CheckTokenFormat(head_.token);
+        !format || !head_.token.starts_with("gci_")) {
       return refuse(Reason::kMalformedToken, "this route takes an invitation (gci_...) as its bearer token");
     }
     return true;  // the custodian knows invitations; the edge does not
@@ -52,7 +55,8 @@ bool Connection::Authenticate() {
     Refuse(Error::Unavailable("the access table is not in force at the moment; try again"));
     return false;
   }
-  caller_ = access::Identify(gateway_.custodian.table(), access::EdgeDigest(head_.token), gateway_.now_micros);
+  caller_ =
+      access::Identify(gateway_.custodian.table(), access::EdgeDigest(head_.token), gateway_.now_micros);
   caller_epoch_ = gateway_.custodian.table_epoch();
   if (caller_.token != nullptr) token_ = caller_.token->id;
   if (caller_.known()) {
@@ -66,7 +70,8 @@ bool Connection::Authenticate() {
     return refuse(caller_.reason, "the token expired on " + FormatTime(caller_.token->expires_micros) +
                                       "; ask for a new one");
   }
-  return refuse(caller_.reason, "the token is not valid here: it was revoked, or belongs to another installation");
+  return refuse(caller_.reason,
+                "the token is not valid here: it was revoked, or belongs to another installation");
 }
 
 bool Connection::Authorise() {
@@ -93,21 +98,22 @@ bool Connection::Authorise() {
                                      .close = false});
   }
   if (route == nullptr) {
-    return refuse(Reason::kNoRoute,
-                  {.status = 404, .detail = "there is nothing at " + Printable(target), .fields = {}, .close = false});
+    return refuse(
+        Reason::kNoRoute,
+        {.status = 404, .detail = "there is nothing at " + Printable(target), .fields = {}, .close = false});
   }
   if (match_.bad_encoding) {
-    return refuse(Reason::kNoRoute,
-                  {.status = 400, .detail = "the path has a broken percent escape", .fields = {}, .close = false});
+    return refuse(
+        Reason::kNoRoute,
+        {.status = 400, .detail = "the path has a broken percent escape", .fields = {}, .close = false});
   }
   if ((static_cast<uint8_t>(route->listener) & static_cast<uint8_t>(gateway_.options.listener)) == 0) {
     const bool wants_control = route->listener == Listener::kControl;
-    return refuse(Reason::kWrongListener,
-                  {.status = 403,
-                   .detail = std::string("this is served on the ") + (wants_control ? "control" : "public") +
-                             " address only",
-                   .fields = {},
-                   .close = false});
+    return refuse(Reason::kWrongListener, {.status = 403,
+                                           .detail = std::string("this is served on the ") +
+                                                     (wants_control ? "control" : "public") + " address only",
+                                           .fields = {},
+                                           .close = false});
   }
   if (route->presents == Presents::kToken && !access::DecideRoute(caller_.subject->roles, route->roles)) {
     return refuse(Reason::kRoleMissing, {.status = 403,

@@ -33,12 +33,15 @@ Result<std::string> Decompress(Coding coding, std::string_view data, size_t byte
   const size_t left_over = stream.avail_in;
   inflateEnd(&stream);
   if (out.size() > bytes_max) {
-    return Fail(Error::ResourceExhausted("the body unpacks to more than " + std::to_string(bytes_max) + " bytes"));
+    return Fail(
+        Error::ResourceExhausted("the body unpacks to more than " + std::to_string(bytes_max) + " bytes"));
   }
   const std::string name = coding == Coding::kGzip ? "gzip" : "deflate";
-  if (outcome != Z_STREAM_END) return Fail(Error::InvalidArgument("the body is not complete " + name + " data"));
+  if (outcome != Z_STREAM_END)
+    return Fail(Error::InvalidArgument("the body is not complete " + name + " data"));
   if (left_over != 0) {
-    return Fail(Error::InvalidArgument(std::to_string(left_over) + " bytes follow the end of the " + name + " data"));
+    return Fail(
+        Error::InvalidArgument(std::to_string(left_over) + " bytes follow the end of the " + name + " data"));
   }
   return out;
 }

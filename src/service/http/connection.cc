@@ -26,10 +26,10 @@ constexpr int64_t kSlowestBytesPerSecond = 32 * 1024;
 
 constexpr size_t kBodyReadBytes = 64 * 1024;
 constexpr size_t kPieceBytes = 256 * 1024;
-constexpr uint32_t kPiecesMax = 4;             // of an upload, sent and not yet acknowledged
+constexpr uint32_t kPiecesMax = 4;  // of an upload, sent and not yet acknowledged
 constexpr uint64_t kControlBodyBytesMax = 1024 * 1024;
 constexpr uint64_t kUploadBytesMax = uint64_t{16} << 30;
-constexpr size_t kCompressFrom = 128;          // bytes; below, compressing costs more than it saves
+constexpr size_t kCompressFrom = 128;  // bytes; below, compressing costs more than it saves
 
 }  // namespace
 
@@ -229,8 +229,8 @@ void Connection::BeginBody() {
   const uint64_t limit = BodyLimit();
   if (body_length_ > limit) {
     Refuse({.status = 413,
-            .detail = "the body has " + std::to_string(body_length_) + " bytes; at most " + std::to_string(limit) +
-                      " are taken here",
+            .detail = "the body has " + std::to_string(body_length_) + " bytes; at most " +
+                      std::to_string(limit) + " are taken here",
             .fields = {},
             .close = true});
     return;
@@ -241,7 +241,8 @@ void Connection::BeginBody() {
     return;
   }
   const bool whole = !reader_->chunked() && used_ - parsed_ >= body_length_;
-  if (match_.route->handler == Handler::kInfer && !whole && !DecidePath(*this)) return;  // before 32 MB arrive
+  if (match_.route->handler == Handler::kInfer && !whole && !DecidePath(*this))
+    return;  // before 32 MB arrive
   if (head_.expects_continue && !whole) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     TryWrite(kContinue.data(), kContinue.size());
@@ -250,8 +251,8 @@ void Connection::BeginBody() {
   phase_ = streams ? Phase::kStreaming : Phase::kBody;
   streamed_ = 0;
   pieces_under_way_ = 0;
-  time_limit_ns_ = gateway_.now_ns + kBodyLimit +
-                   static_cast<int64_t>(body_length_ / kSlowestBytesPerSecond) * kSecond;
+  time_limit_ns_ =
+      gateway_.now_ns + kBodyLimit + static_cast<int64_t>(body_length_ / kSlowestBytesPerSecond) * kSecond;
   const bool large = body_length_ > capacity_ || reader_->chunked();
   if (!whole && large) GrowBuffer(streams ? kPieceBytes : kBodyReadBytes);
 }
@@ -317,7 +318,10 @@ void Connection::Serve() {
     Result<std::string> plain = Decompress(head_.content_encoding, body_view_, BodyLimit());
     if (!plain) {
       const bool too_large = plain.error().code() == Code::kResourceExhausted;
-      Refuse({.status = too_large ? 413u : 400u, .detail = plain.error().message(), .fields = {}, .close = false});
+      Refuse({.status = too_large ? 413u : 400u,
+              .detail = plain.error().message(),
+              .fields = {},
+              .close = false});
       return;
     }
     body_ = std::move(*plain);
@@ -388,7 +392,8 @@ void Connection::OnPieceAnswer(const Result<rpc::Response>& answer) {
 
 void Connection::Refuse(const Problem& problem) {
   if (problem.close) keep_alive_ = false;
-  Reply(problem.status, "application/problem+json", ProblemBody(problem.status, problem.detail), problem.fields);
+  Reply(problem.status, "application/problem+json", ProblemBody(problem.status, problem.detail),
+        problem.fields);
 }
 
 void Connection::Reply(unsigned status, std::string_view content_type, std::string_view body,
@@ -406,7 +411,8 @@ void Connection::Reply(unsigned status, std::string_view content_type, std::stri
     }
   }
   std::string compressed;
-  const bool worth_it = status < 300 && body.size() >= kCompressFrom;  // refusals keep their size whatever they quote
+  const bool worth_it =
+      status < 300 && body.size() >= kCompressFrom;  // refusals keep their size whatever they quote
   const bool compress = worth_it && (head_.accepts_gzip || head_.accepts_deflate);
   if (compress) {
     compressed = Compress(head_.accepts_gzip ? Coding::kGzip : Coding::kDeflate, body);

@@ -44,7 +44,8 @@ class Connection : public boost::intrusive::list_base_hook<> {
   // Who asks: rows of the access table, valid until it changes.
   const access::Caller& caller() const { return caller_; }
 
-  void Reply(unsigned status, std::string_view content_type, std::string_view body, std::string_view fields = {});
+  void Reply(unsigned status, std::string_view content_type, std::string_view body,
+             std::string_view fields = {});
   void Refuse(const Problem& problem);
   void Refuse(const Error& error) { Refuse(ToProblem(error)); }
   void Audit(bool allowed, access::Reason reason, std::string_view object);
@@ -73,8 +74,8 @@ class Connection : public boost::intrusive::list_base_hook<> {
   static constexpr size_t kInlineBytes = 4096;
   static constexpr size_t kPadding = kBodyPadding;
 
-  void Advance();                 // as far as the bytes at hand go
-  bool AdvanceHead();             // true when something was consumed or decided
+  void Advance();      // as far as the bytes at hand go
+  bool AdvanceHead();  // true when something was consumed or decided
   bool AdvanceBody();
   bool AdvanceChunkedBody();
   void OnHead();
@@ -82,11 +83,11 @@ class Connection : public boost::intrusive::list_base_hook<> {
   void Serve();
   void StartReading();
   void GrowBuffer(size_t capacity);
-  void Compact();                 // moves unread bytes to the front of the buffer
+  void Compact();  // moves unread bytes to the front of the buffer
   void FinishRequest();
   void BuryIfFinished();
   void BadRequest(unsigned status, std::string detail);
-  bool CheckFraming();            // these two: false when refused
+  bool CheckFraming();  // these two: false when refused
   bool Authorise();
   bool Authenticate();
   uint64_t BodyLimit() const;
@@ -103,28 +104,28 @@ class Connection : public boost::intrusive::list_base_hook<> {
   bool keep_alive_ = true;
   bool close_when_idle_ = false;
   bool reading_ = false;
-  bool body_taken_ = false;             // nothing of the request is left unread
+  bool body_taken_ = false;  // nothing of the request is left unread
   bool buried_ = false;
   int64_t time_limit_ns_ = 0;
 
   char inline_[kInlineBytes + kPadding];
-  std::unique_ptr<char[]> large_;       // when a head does not fit the inline buffer
+  std::unique_ptr<char[]> large_;  // when a head does not fit the inline buffer
   char* buffer_ = inline_;
   size_t capacity_ = kInlineBytes;
-  size_t used_ = 0;                     // bytes read
-  size_t parsed_ = 0;                   // of them, consumed
+  size_t used_ = 0;    // bytes read
+  size_t parsed_ = 0;  // of them, consumed
 
   RequestHead head_;
   std::optional<RequestReader> reader_;
   RouteMatch match_;
   access::Caller caller_;
-  uint64_t caller_epoch_ = 0;           // of the table in which caller_ was looked up
-  Uuid subject_, token_;                // of the caller, for the audit log
+  uint64_t caller_epoch_ = 0;  // of the table in which caller_ was looked up
+  Uuid subject_, token_;       // of the caller, for the audit log
 
-  uint64_t body_length_ = 0;            // announced
-  std::string body_;                    // when it is not whole in the buffer
+  uint64_t body_length_ = 0;  // announced
+  std::string body_;          // when it is not whole in the buffer
   std::string_view body_view_;
-  uint64_t streamed_ = 0;               // bytes of a streamed body handed on
+  uint64_t streamed_ = 0;  // bytes of a streamed body handed on
   uint32_t pieces_under_way_ = 0;
 
   std::string out_;

@@ -18,7 +18,8 @@ Status SetFromPath(const RouteMatch& match, Message& message) {
     const size_t open = path.find('{');
     const size_t close = path.find('}');
     const std::string name(path.substr(open + 1, close - open - 1));
-    if (!SetTextField(message, name, match.parameters[i])) GC_CHECK(SetTextField(message, "upload", match.parameters[i]));
+    if (!SetTextField(message, name, match.parameters[i]))
+      GC_CHECK(SetTextField(message, "upload", match.parameters[i]));
     path.remove_prefix(close + 1);
   }
   return Ok();
@@ -33,7 +34,8 @@ Status SetFromQuery(std::string_view query, Message& message) {
     const std::optional<std::string> value =
         DecodeSegment(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
     if (!value || !SetTextField(message, std::string(pair.substr(0, equals)), *value)) {
-      return Fail(Error::InvalidArgument("query: \"" + Printable(pair) + "\" is not a parameter of this route"));
+      return Fail(
+          Error::InvalidArgument("query: \"" + Printable(pair) + "\" is not a parameter of this route"));
     }
   }
   return Ok();
@@ -76,10 +78,10 @@ void ServeControlAct(Connection& connection) {
   const Digest credential = access::CustodianCredential(connection.head().token);
   request.set_credential(credential.data(), credential.size());
   connection.Audit(true, access::Reason::kAllowedByRole, connection.match().parameters[0]);
-  connection.gateway().custodian.Ask(
-      std::move(request), [&connection, life = connection.life(), success = route.success](const auto& answer) {
-        if (!life.expired()) AnswerAct(connection, success, answer);
-      });
+  connection.gateway().custodian.Ask(std::move(request), [&connection, life = connection.life(),
+                                                          success = route.success](const auto& answer) {
+    if (!life.expired()) AnswerAct(connection, success, answer);
+  });
 }
 
 }  // namespace glasscase::http

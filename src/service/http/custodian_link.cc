@@ -15,7 +15,8 @@ constexpr size_t kTableFrameBytesMax = size_t{16} << 20;
 
 }  // namespace
 
-CustodianLink::CustodianLink(boost::asio::io_context& io, const Clock& clock, process::Confinement confinement)
+CustodianLink::CustodianLink(boost::asio::io_context& io, const Clock& clock,
+                             process::Confinement confinement)
     : io_(io), clock_(clock), confinement_(std::move(confinement)) {}
 
 void CustodianLink::Connect(Fd socket) {
@@ -88,16 +89,17 @@ void CustodianLink::WaitReadable(uint64_t connection) {
 void CustodianLink::WaitWritable() {
   if (waiting_to_write_) return;
   waiting_to_write_ = true;
-  readiness_->async_wait(Descriptor::wait_write, [this, connection = connection_](const boost::system::error_code& error) {
-    if (connection != connection_) return;
-    waiting_to_write_ = false;
-    if (error || !socket_) return;
-    if (const Status flushed = socket_->Flush(); !flushed) {
-      Disconnect(flushed.error().message());
-      return;
-    }
-    if (socket_->wants_write()) WaitWritable();
-  });
+  readiness_->async_wait(Descriptor::wait_write,
+                         [this, connection = connection_](const boost::system::error_code& error) {
+                           if (connection != connection_) return;
+                           waiting_to_write_ = false;
+                           if (error || !socket_) return;
+                           if (const Status flushed = socket_->Flush(); !flushed) {
+                             Disconnect(flushed.error().message());
+                             return;
+                           }
+                           if (socket_->wants_write()) WaitWritable();
+                         });
 }
 
 void CustodianLink::OnFrame(const process::Frame& frame) {
@@ -148,8 +150,9 @@ void CustodianLink::Disconnect(std::string_view why) {
   std::unordered_map<uint64_t, Answer> unanswered;
   unanswered.swap(questions_);
   for (const auto& [number, answer] : unanswered) {
-    answer(Fail(Error::Unavailable("the custodian restarted before it answered; see whether the act took place, then "
-                                   "repeat it (repeating is safe)")));
+    answer(Fail(
+        Error::Unavailable("the custodian restarted before it answered; see whether the act took place, then "
+                           "repeat it (repeating is safe)")));
   }
 }
 

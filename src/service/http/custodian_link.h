@@ -56,8 +56,8 @@ class CustodianLink {
   const Clock& clock_;
   process::Confinement confinement_;
   std::optional<process::FrameSocket> socket_;
-  std::optional<Descriptor> readiness_;   // a duplicate of the socket, for Asio to wait on
-  uint64_t connection_ = 0;               // counts Connect, so that late waits know they are late
+  std::optional<Descriptor> readiness_;  // a duplicate of the socket, for Asio to wait on
+  uint64_t connection_ = 0;              // counts Connect, so that late waits know they are late
   bool waiting_to_write_ = false;
   std::unique_ptr<access::AccessTable> table_ = std::make_unique<access::AccessTable>();
   std::unique_ptr<access::AccessTable> incoming_;  // a whole table under way

@@ -60,7 +60,9 @@ void Gateway::RenewDate() { date = DateField(now_micros); }
 class Edge::Impl {
  public:
   Impl(EdgeOptions options, const Clock& clock, process::Confinement confinement)
-      : io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE), gateway_(io_, options, clock, std::move(confinement)), tick_(io_) {}
+      : io_(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE),
+        gateway_(io_, options, clock, std::move(confinement)),
+        tick_(io_) {}
 
   ~Impl() {
     connections_.clear_and_dispose([](Connection* connection) { delete connection; });
@@ -99,7 +101,8 @@ class Edge::Impl {
     while (!gateway_.dead.empty()) {
       Connection* connection = gateway_.dead.back();
       gateway_.dead.pop_back();
-      connections_.erase_and_dispose(connections_.iterator_to(*connection), [](Connection* gone) { delete gone; });
+      connections_.erase_and_dispose(connections_.iterator_to(*connection),
+                                     [](Connection* gone) { delete gone; });
       --connection_count_;
       if (paused_accepting_ && connection_count_ < gateway_.options.connections_max) WaitForConnections();
     }
@@ -200,7 +203,8 @@ class Edge::Impl {
           paused_accepting_ = true;
           return;
         }
-        const int socket = accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int socket =
+            accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket < 0) break;
         Adopt(socket);
       }

@@ -28,7 +28,8 @@ struct QuotaMemo {
 };
 
 struct Gateway {
-  Gateway(boost::asio::io_context& io, EdgeOptions options, const Clock& clock, process::Confinement confinement);
+  Gateway(boost::asio::io_context& io, EdgeOptions options, const Clock& clock,
+          process::Confinement confinement);
 
   boost::asio::io_context& io;
   EdgeOptions options;
@@ -36,13 +37,13 @@ struct Gateway {
   CustodianLink custodian;
   HostLinks hosts;
   InferRequestParser infer_parser;
-  InferRequest infer_request;     // reused: one request is parsed at a time
+  InferRequest infer_request;  // reused: one request is parsed at a time
   InferBody infer_body;
   std::unordered_map<Uuid, QuotaMemo, UuidHash> exhausted;
-  std::string date;               // "Date: ...\r\n", renewed every second
-  int64_t now_ns = 0;             // monotonic, taken once per round of the loop
-  int64_t now_micros = 0;         // wall clock, same
-  bool slept = false;             // the loop slept since the clock was read
+  std::string date;        // "Date: ...\r\n", renewed every second
+  int64_t now_ns = 0;      // monotonic, taken once per round of the loop
+  int64_t now_micros = 0;  // wall clock, same
+  bool slept = false;      // the loop slept since the clock was read
   bool stopping = false;
   std::vector<Connection*> dead;  // closed connections, deleted between rounds of the loop
 

@@ -1,5 +1,5 @@
-// What each route does, once the request is whole and its caller known. Each handler replies to the connection
-// exactly once, now or later.
+// What each route does, once the request is whole and its caller known. Each handler replies to the
+// connection exactly once, now or later.
 #pragma once
 
 #include "connection.h"
@@ -13,7 +13,7 @@ void ServeServerMetadata(Connection& connection);
 void ServeModelMetadata(Connection& connection);
 void ServeModelReady(Connection& connection);
 void ServeRepositoryIndex(Connection& connection);
-void ServeInfer(Connection& connection);              // infer_handler.cc
+void ServeInfer(Connection& connection);  // infer_handler.cc
 
 // Refuses a call that DecideCall refused. A model that does not exist and one without a grant get the same
 // answer, whatever `verdict` says.

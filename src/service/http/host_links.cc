@@ -36,15 +36,16 @@ void HostLinks::Disconnect(uint32_t slot) {
 
 bool HostLinks::Connected(uint32_t slot) const { return hosts_.contains(slot); }
 
-// Waking is all that the eventfd is for: the loop drains the rings in every round. It is cleared here and nowhere else;
-// left readable it would keep the loop from sleeping.
+// Waking is all that the eventfd is for: the loop drains the rings in every round. It is cleared here and
+// nowhere else; left readable it would keep the loop from sleeping.
 void HostLinks::WaitForWake(const std::shared_ptr<Host>& host) {
-  host->wake.async_wait(Descriptor::wait_read, [this, waiting = std::weak_ptr<Host>(host)](const auto& error) {
-    const std::shared_ptr<Host> woken = waiting.lock();
-    if (error || !woken) return;
-    woken->channel.Awake();
-    WaitForWake(woken);
-  });
+  host->wake.async_wait(Descriptor::wait_read,
+                        [this, waiting = std::weak_ptr<Host>(host)](const auto& error) {
+                          const std::shared_ptr<Host> woken = waiting.lock();
+                          if (error || !woken) return;
+                          woken->channel.Awake();
+                          WaitForWake(woken);
+                        });
 }
 
 PendingCall& HostLinks::NewCall(uint64_t* id) {

@@ -26,7 +26,7 @@ struct PendingCall {
   void (*done)(void* context, PendingCall& call, Result<const rpc::AnswerView*> answer) = nullptr;
   void* context = nullptr;
   AnswerWishes wishes;
-  Uuid grant;              // nil for owners
+  Uuid grant;  // nil for owners
   Uuid model;
   int64_t deadline_ns = 0;
   uint32_t slot = 0;
@@ -51,8 +51,8 @@ class HostLinks {
 
   // Once per round of the event loop.
   void WakeHosts();
-  bool DrainAnswers();        // true when there were any
-  bool PrepareToSleep();      // false when answers came meanwhile
+  bool DrainAnswers();    // true when there were any
+  bool PrepareToSleep();  // false when answers came meanwhile
   void Awake();
   // Answers DeadlineExceeded to calls whose host is long past their deadline. Some times a second.
   void ExpireCalls();

@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   http::FindRoute(http::Method::kPost, std::string_view(head.target).substr(0, head.target.find('?')), match);
   if (!reader.is_header_done()) return 0;
   if (head.content_encoding == http::Coding::kGzip || head.content_encoding == http::Coding::kDeflate) {
-    const auto plain = http::Decompress(head.content_encoding, std::string_view(bytes).substr(parsed), 65'536);
+    const auto plain =
+        http::Decompress(head.content_encoding, std::string_view(bytes).substr(parsed), 65'536);
     if (plain) GC_CHECK(plain->size() <= 65'536);
   }
   return 0;

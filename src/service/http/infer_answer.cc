@@ -37,8 +37,8 @@ bool AnswerWishes::WantsBinary(std::string_view output) const {
   return binary_output;
 }
 
-Status WriteInferBody(const rpc::AnswerView& answer, std::string_view version_label, const AnswerWishes& wishes,
-                      InferBody& out) {
+Status WriteInferBody(const rpc::AnswerView& answer, std::string_view version_label,
+                      const AnswerWishes& wishes, InferBody& out) {
   std::string& json = out.bytes;
   json = R"({"model_name":")";
   AppendJsonEscaped(json, wishes.model_name);

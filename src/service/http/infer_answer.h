@@ -13,7 +13,7 @@ namespace glasscase::http {
 
 struct InferBody {
   std::string bytes;
-  size_t json_bytes = 0;   // of the JSON part
+  size_t json_bytes = 0;  // of the JSON part
   bool has_binary = false;
 };
 
@@ -28,7 +28,7 @@ struct AnswerWishes {
 };
 
 // Fills `out` (its capacity is reused). OutOfRange when a value has no JSON form.
-Status WriteInferBody(const rpc::AnswerView& answer, std::string_view version_label, const AnswerWishes& wishes,
-                      InferBody& out);
+Status WriteInferBody(const rpc::AnswerView& answer, std::string_view version_label,
+                      const AnswerWishes& wishes, InferBody& out);
 
 }  // namespace glasscase::http

@@ -54,7 +54,8 @@ bool RefusedEarly(Connection& connection, const access::CallVerdict& verdict, st
     gateway.exhausted.erase(memo);
     return false;
   }
-  RefuseOverQuota(connection, memo->second.quota, static_cast<uint64_t>(memo->second.until_ns - gateway.now_ns), model);
+  RefuseOverQuota(connection, memo->second.quota,
+                  static_cast<uint64_t>(memo->second.until_ns - gateway.now_ns), model);
   return true;
 }
 
@@ -126,8 +127,8 @@ void ServeInfer(Connection& connection) {
     return;
   }
   InferRequest& request = gateway.infer_request;
-  const Status parsed = gateway.infer_parser.Parse(connection.body(), connection.head().inference_header_bytes,
-                                                   *verdict->version, request);
+  const Status parsed = gateway.infer_parser.Parse(
+      connection.body(), connection.head().inference_header_bytes, *verdict->version, request);
   if (!parsed) {
     connection.Refuse(parsed.error());
     return;
@@ -145,8 +146,10 @@ void ServeInfer(Connection& connection) {
   call.model = verdict->model->id;
   call.slot = verdict->model->host_slot;
   const int64_t limit_ns = gateway.options.call_deadline_ms * 1'000'000;
-  const bool shorter = request.timeout_micros != 0 && request.timeout_micros < static_cast<uint64_t>(limit_ns) / 1000;
-  call.deadline_ns = gateway.now_ns + (shorter ? static_cast<int64_t>(request.timeout_micros) * 1000 : limit_ns);
+  const bool shorter =
+      request.timeout_micros != 0 && request.timeout_micros < static_cast<uint64_t>(limit_ns) / 1000;
+  call.deadline_ns =
+      gateway.now_ns + (shorter ? static_cast<int64_t>(request.timeout_micros) * 1000 : limit_ns);
   const bool names_version = connection.match().route->path.find("{version}") != std::string_view::npos;
   const std::string_view version = names_version ? connection.match().parameters[1] : std::string_view();
   const Status submitted =

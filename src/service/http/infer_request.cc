@@ -15,7 +15,9 @@ namespace ondemand = simdjson::ondemand;
 
 std::string InputPlace(size_t index) { return "inputs[" + std::to_string(index) + "]"; }
 
-tl::unexpected<Error> Invalid(std::string message) { return Fail(Error::InvalidArgument(std::move(message))); }
+tl::unexpected<Error> Invalid(std::string message) {
+  return Fail(Error::InvalidArgument(std::move(message)));
+}
 
 tl::unexpected<Error> BadJson(std::string_view where, simdjson::error_code error) {
   std::string message(where);
@@ -41,13 +43,14 @@ std::string Names(const std::vector<TensorSpec>& specs) {
 }
 
 const TensorSpec* FindSpec(const std::vector<TensorSpec>& specs, std::string_view name) {
-  const auto found = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
+  const auto found =
+      std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
   return found == specs.end() ? nullptr : &*found;
 }
 
 // GC_TRY for simdjson's results.
-#define GC_JSON(declaration, expression, where)                   \
-  declaration;                                                    \
+#define GC_JSON(declaration, expression, where) \
+  declaration;                                  \
   if (const auto json_error = (expression)) return BadJson(where, json_error)
 
 Result<bool> ParseBoolParameter(ondemand::value value, const std::string& where) {
@@ -75,11 +78,14 @@ class InferRequestParser::Reader {
     bool has_shape = false;
     std::optional<uint64_t> binary_bytes;
   };
-  Status ParseJson(std::string_view json, size_t readable, const access::VersionRow& version, InferRequest& out);
+  Status ParseJson(std::string_view json, size_t readable, const access::VersionRow& version,
+                   InferRequest& out);
   Status ParseInputs(ondemand::value value, const access::VersionRow& version, InferRequest& out);
-  Status ParseInput(ondemand::object object, size_t index, const access::VersionRow& version, InferRequest& out);
+  Status ParseInput(ondemand::object object, size_t index, const access::VersionRow& version,
+                    InferRequest& out);
   Status ParseInputParameters(ondemand::value value, const std::string& where, Fields& fields);
-  Status CheckInputName(const Fields& fields, size_t index, const access::VersionRow& version, InferRequest& out);
+  Status CheckInputName(const Fields& fields, size_t index, const access::VersionRow& version,
+                        InferRequest& out);
   Status ParseOutputs(ondemand::value value, const access::VersionRow& version, InferRequest& out);
   Result<InferOutput> ParseOutput(ondemand::object object, const std::string& where);
   Status ParseParameters(ondemand::value value, InferRequest& out);
@@ -144,7 +150,7 @@ Result<size_t> InferRequest::WriteTo(std::span<uint8_t> room, uint64_t id, const
 }
 
 Status InferRequestParser::Reader::Parse(std::string_view body, std::optional<uint64_t> json_bytes,
-                                 const access::VersionRow& version, InferRequest& out) {
+                                         const access::VersionRow& version, InferRequest& out) {
   out.id_json.clear();
   out.inputs.clear();
   out.outputs.clear();
@@ -154,8 +160,8 @@ Status InferRequestParser::Reader::Parse(std::string_view body, std::optional<ui
   if (json_bytes == uint64_t{0}) return ParseRaw(body, version, out);
   if (!json_bytes) return ParseJson(body, body.size() + kBodyPadding, version, out);
   if (*json_bytes > body.size()) {
-    return Invalid("Inference-Header-Content-Length is " + std::to_string(*json_bytes) + ", but the body has only " +
-                   std::to_string(body.size()) + " bytes");
+    return Invalid("Inference-Header-Content-Length is " + std::to_string(*json_bytes) +
+                   ", but the body has only " + std::to_string(body.size()) + " bytes");
   }
   // What follows the JSON part is not padding but data, which simdjson may look at but must not take for
   // JSON; a copy with real padding keeps the two apart.
@@ -170,10 +176,12 @@ Status InferRequestParser::Reader::Parse(std::string_view body, std::optional<ui
   return Ok();
 }
 
-Status InferRequestParser::Reader::ParseRaw(std::string_view body, const access::VersionRow& version, InferRequest& out) {
+Status InferRequestParser::Reader::ParseRaw(std::string_view body, const access::VersionRow& version,
+                                            InferRequest& out) {
   if (version.inputs.size() != 1) {
-    return Invalid("a raw binary request (Inference-Header-Content-Length: 0) needs a model with one input; this has " +
-                   std::to_string(version.inputs.size()));
+    return Invalid(
+        "a raw binary request (Inference-Header-Content-Length: 0) needs a model with one input; this has " +
+        std::to_string(version.inputs.size()));
   }
   InferInput& input = out.inputs.emplace_back();
   input.spec = &version.inputs.front();
@@ -188,7 +196,8 @@ Status InferRequestParser::Reader::ParseRaw(std::string_view body, const access:
       fixed *= static_cast<uint64_t>(input.dimensions[i]);
       continue;
     }
-    if (varying != nullptr) return Invalid("a raw binary request needs an input with at most one varying dimension");
+    if (varying != nullptr)
+      return Invalid("a raw binary request needs an input with at most one varying dimension");
     varying = &input.dimensions[i];
   }
   if (varying != nullptr) *varying = 1;  // dimension 0 as a batch of one, then what the data has
@@ -202,10 +211,11 @@ Status InferRequestParser::Reader::ParseRaw(std::string_view body, const access:
   return CheckTensorData(input.name, input.spec->datatype, input.shape(), input.binary);
 }
 
-Status InferRequestParser::Reader::ParseJson(std::string_view json, size_t readable, const access::VersionRow& version,
-                                     InferRequest& out) {
+Status InferRequestParser::Reader::ParseJson(std::string_view json, size_t readable,
+                                             const access::VersionRow& version, InferRequest& out) {
   ondemand::document document;
-  if (const auto error = parser_.iterate(json.data(), json.size(), readable).get(document)) return BadJson("body", error);
+  if (const auto error = parser_.iterate(json.data(), json.size(), readable).get(document))
+    return BadJson("body", error);
   GC_JSON(ondemand::object root, document.get_object().get(root), "body");
   bool has_inputs = false;
   for (auto entry : root) {
@@ -217,7 +227,8 @@ Status InferRequestParser::Reader::ParseJson(std::string_view json, size_t reada
       GC_TRY_VOID(ParseInputs(field.value(), version, out));
     } else if (key == "id") {
       GC_JSON(std::string_view id, field.value().get_string().get(id), "id");
-      if (id.size() > 1024) return Invalid("id: has " + std::to_string(id.size()) + " bytes, at most 1024 are taken");
+      if (id.size() > 1024)
+        return Invalid("id: has " + std::to_string(id.size()) + " bytes, at most 1024 are taken");
       out.id_json = "\"";
       AppendJsonEscaped(out.id_json, id);
       out.id_json += '"';
@@ -234,20 +245,23 @@ Status InferRequestParser::Reader::ParseJson(std::string_view json, size_t reada
     for (const TensorSpec& spec : version.inputs) {
       const bool given = std::any_of(out.inputs.begin(), out.inputs.end(),
                                      [&](const InferInput& input) { return input.spec == &spec; });
-      if (!given) return Invalid("inputs: \"" + Printable(spec.name) + "\" is missing; the model takes " + Names(version.inputs));
+      if (!given)
+        return Invalid("inputs: \"" + Printable(spec.name) + "\" is missing; the model takes " +
+                       Names(version.inputs));
     }
   }
   return Ok();
 }
 
-Status InferRequestParser::Reader::ParseInputs(ondemand::value value, const access::VersionRow& version, InferRequest& out) {
+Status InferRequestParser::Reader::ParseInputs(ondemand::value value, const access::VersionRow& version,
+                                               InferRequest& out) {
   GC_JSON(ondemand::array array, value.get_array().get(array), "inputs");
   out.inputs.reserve(version.inputs.size());
   for (auto element : array) {
     const size_t index = out.inputs.size();
     if (index == version.inputs.size()) {
-      return Invalid("inputs: more than the " + std::to_string(version.inputs.size()) + " that the model takes (" +
-                     Names(version.inputs) + ")");
+      return Invalid("inputs: more than the " + std::to_string(version.inputs.size()) +
+                     " that the model takes (" + Names(version.inputs) + ")");
     }
     GC_JSON(ondemand::object object, element.get_object().get(object), InputPlace(index));
     GC_TRY_VOID(ParseInput(object, index, version, out));
@@ -255,8 +269,8 @@ Status InferRequestParser::Reader::ParseInputs(ondemand::value value, const acce
   return Ok();
 }
 
-Status InferRequestParser::Reader::ParseInput(ondemand::object object, size_t index, const access::VersionRow& version,
-                                      InferRequest& out) {
+Status InferRequestParser::Reader::ParseInput(ondemand::object object, size_t index,
+                                              const access::VersionRow& version, InferRequest& out) {
   Fields fields;
   InferInput& input = out.inputs.emplace_back();
   const auto place = [&](std::string_view member) { return InputPlace(index) + "." + std::string(member); };
@@ -267,7 +281,8 @@ Status InferRequestParser::Reader::ParseInput(ondemand::object object, size_t in
       if (!fields.name.empty()) return Invalid(place(key) + ": appears twice");
       if (const auto error = field.value().get_string().get(fields.name)) return BadJson(place(key), error);
     } else if (key == "datatype") {
-      if (const auto error = field.value().get_string().get(fields.datatype)) return BadJson(place(key), error);
+      if (const auto error = field.value().get_string().get(fields.datatype))
+        return BadJson(place(key), error);
     } else if (key == "shape") {
       if (fields.has_shape) return Invalid(place(key) + ": appears twice");
       fields.has_shape = true;
@@ -319,11 +334,12 @@ Status InferRequestParser::Reader::CheckInputName(const Fields& fields, size_t i
   }
   input.name = input.spec->name;
   for (size_t i = 0; i < index; ++i) {
-    if (out.inputs[i].spec == input.spec) return Invalid(where + ".name: \"" + Printable(fields.name) + "\" is given twice");
+    if (out.inputs[i].spec == input.spec)
+      return Invalid(where + ".name: \"" + Printable(fields.name) + "\" is given twice");
   }
   if (fields.datatype != DataTypeName(input.spec->datatype)) {
-    return Invalid(where + ".datatype: \"" + Printable(fields.datatype) + "\", but \"" + Printable(input.name) +
-                   "\" takes " + std::string(DataTypeName(input.spec->datatype)));
+    return Invalid(where + ".datatype: \"" + Printable(fields.datatype) + "\", but \"" +
+                   Printable(input.name) + "\" takes " + std::string(DataTypeName(input.spec->datatype)));
   }
   return Ok();
 }
@@ -335,8 +351,8 @@ Status InferRequestParser::Reader::FinishInput(const Fields& fields, size_t inde
   const Result<uint64_t> count = ElementCount(input.shape());
   if (!count) return Invalid(where + ".shape: " + count.error().message());
   if (!ShapeFits(input.spec->shape, input.shape())) {
-    return Invalid(where + ".shape: " + ShapeText(input.shape()) + ", but \"" + Printable(input.name) + "\" takes " +
-                   ShapeText(input.spec->shape) + " (-1: any size)");
+    return Invalid(where + ".shape: " + ShapeText(input.shape()) + ", but \"" + Printable(input.name) +
+                   "\" takes " + ShapeText(input.spec->shape) + " (-1: any size)");
   }
   if (fields.binary_bytes && !fields.data.empty()) {
     return Invalid(where + ": has both data and parameters.binary_data_size");
@@ -344,7 +360,8 @@ Status InferRequestParser::Reader::FinishInput(const Fields& fields, size_t inde
   if (fields.binary_bytes) return TakeBinary(input, *fields.binary_bytes, where);
   if (fields.data.empty()) return Invalid(where + ".data: is missing");
   input.json = fields.data;
-  while (!input.json.empty() && input.json.back() != ']') input.json.remove_suffix(1);  // simdjson keeps white space
+  while (!input.json.empty() && input.json.back() != ']')
+    input.json.remove_suffix(1);  // simdjson keeps white space
   // Each element takes a character and a comma or bracket, so a huge shape cannot make us reserve much.
   if (*count > input.json.size()) {
     return Invalid(where + ".data: too short for the " + std::to_string(*count) + " values of the shape " +
@@ -361,8 +378,8 @@ Status InferRequestParser::Reader::FinishInput(const Fields& fields, size_t inde
 
 Status InferRequestParser::Reader::TakeBinary(InferInput& input, uint64_t bytes, std::string_view where) {
   if (bytes > binary_rest_.size()) {
-    return Invalid(std::string(where) + ".parameters.binary_data_size: " + std::to_string(bytes) + ", but only " +
-                   std::to_string(binary_rest_.size()) +
+    return Invalid(std::string(where) + ".parameters.binary_data_size: " + std::to_string(bytes) +
+                   ", but only " + std::to_string(binary_rest_.size()) +
                    " bytes of binary data are left (is Inference-Header-Content-Length right?)");
   }
   input.is_binary = true;
@@ -374,13 +391,13 @@ Status InferRequestParser::Reader::TakeBinary(InferInput& input, uint64_t bytes,
 }
 
 Status InferRequestParser::Reader::ParseOutputs(ondemand::value value, const access::VersionRow& version,
-                                        InferRequest& out) {
+                                                InferRequest& out) {
   GC_JSON(ondemand::array array, value.get_array().get(array), "outputs");
   for (auto element : array) {
     const std::string where = "outputs[" + std::to_string(out.outputs.size()) + "]";
     if (out.outputs.size() == version.outputs.size()) {
-      return Invalid("outputs: more than the " + std::to_string(version.outputs.size()) + " that the model has (" +
-                     Names(version.outputs) + ")");
+      return Invalid("outputs: more than the " + std::to_string(version.outputs.size()) +
+                     " that the model has (" + Names(version.outputs) + ")");
     }
     GC_JSON(ondemand::object object, element.get_object().get(object), where);
     GC_TRY(InferOutput output, ParseOutput(object, where));
@@ -389,14 +406,16 @@ Status InferRequestParser::Reader::ParseOutputs(ondemand::value value, const acc
                      Names(version.outputs));
     }
     for (const InferOutput& other : out.outputs) {
-      if (other.name == output.name) return Invalid(where + ".name: \"" + Printable(output.name) + "\" is asked for twice");
+      if (other.name == output.name)
+        return Invalid(where + ".name: \"" + Printable(output.name) + "\" is asked for twice");
     }
     out.outputs.push_back(std::move(output));
   }
   return Ok();
 }
 
-Result<InferOutput> InferRequestParser::Reader::ParseOutput(ondemand::object object, const std::string& where) {
+Result<InferOutput> InferRequestParser::Reader::ParseOutput(ondemand::object object,
+                                                            const std::string& where) {
   InferOutput output;
   for (auto entry : object) {
     GC_JSON(ondemand::field field, std::move(entry).get(field), where);

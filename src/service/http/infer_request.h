@@ -19,14 +19,14 @@ namespace glasscase::http {
 
 // An input as sent. Views point into the body.
 struct InferInput {
-  std::string_view name;      // the model's own spelling
+  std::string_view name;  // the model's own spelling
   const TensorSpec* spec = nullptr;
   std::array<int64_t, kRankMax> dimensions{};
   uint8_t rank = 0;
-  std::string_view json;      // the text of `data`; empty when binary
+  std::string_view json;  // the text of `data`; empty when binary
   ByteSpan binary;
   bool is_binary = false;
-  Bytes strings;              // BYTES elements unescaped from `json`
+  Bytes strings;  // BYTES elements unescaped from `json`
   uint64_t data_bytes = 0;
 
   std::span<const int64_t> shape() const { return {dimensions.data(), rank}; }
@@ -39,7 +39,7 @@ struct InferOutput {
 
 // Reused from request to request.
 struct InferRequest {
-  std::string id_json;        // the `id` as it is echoed, with its quotes; empty when none was sent
+  std::string id_json;  // the `id` as it is echoed, with its quotes; empty when none was sent
   std::vector<InferInput> inputs;
   std::vector<InferOutput> outputs;  // wanted; empty: all
   bool binary_output = false;        // for outputs that do not say

@@ -20,7 +20,8 @@ class InferRequestTest : public ::testing::Test {
     body_ = std::move(body);
     const size_t size = body_.size();
     body_.append(kBodyPadding, '\0');
-    const Status parsed = parser_.Parse(std::string_view(body_).substr(0, size), json_bytes, version_, request_);
+    const Status parsed =
+        parser_.Parse(std::string_view(body_).substr(0, size), json_bytes, version_, request_);
     if (!parsed) return parsed;
     // Numbers are read only when the call is written.
     room_.resize(request_.CallBytes(""));
@@ -73,20 +74,28 @@ TEST_F(InferRequestTest, BrokenBodiesSayWhere) {
   EXPECT_THAT(Why("{}"), HasSubstr("inputs: is missing"));
   EXPECT_THAT(Why(std::string(kGood) + "x"), HasSubstr("body"));
   EXPECT_THAT(Why(std::string(10'000, '[')), HasSubstr("body"));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,2],"data":)" + std::string(10'000, '[') + "}]}"),
+  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,2],"data":)" +
+                  std::string(10'000, '[') + "}]}"),
               HasSubstr("inputs[0].data"));
 }
 
 TEST_F(InferRequestTest, WrongInputsAreNamed) {
   EXPECT_THAT(Why(R"({"inputs":[]})"), HasSubstr("\"X\" is missing"));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"Y","datatype":"FP32","shape":[1,2],"data":[1,2]}]})"), HasSubstr("no input \"Y\""));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"INT64","shape":[1,2],"data":[1,2]}]})"), HasSubstr("takes FP32"));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]})"), HasSubstr("takes [-1,2]"));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[-1,2],"data":[1,2]}]})"), HasSubstr("negative"));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[9223372036854775807,2],"data":[1,2]}]})"),
-              HasSubstr("2^40"));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1000000,2],"data":[1,2]}]})"), HasSubstr("too short"));
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[2,2],"data":[1,2]}]})"), HasSubstr("2 values"));
+  EXPECT_THAT(Why(R"({"inputs":[{"name":"Y","datatype":"FP32","shape":[1,2],"data":[1,2]}]})"),
+              HasSubstr("no input \"Y\""));
+  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"INT64","shape":[1,2],"data":[1,2]}]})"),
+              HasSubstr("takes FP32"));
+  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]})"),
+              HasSubstr("takes [-1,2]"));
+  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[-1,2],"data":[1,2]}]})"),
+              HasSubstr("negative"));
+  EXPECT_THAT(
+      Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[9223372036854775807,2],"data":[1,2]}]})"),
+      HasSubstr("2^40"));
+  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1000000,2],"data":[1,2]}]})"),
+              HasSubstr("too short"));
+  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[2,2],"data":[1,2]}]})"),
+              HasSubstr("2 values"));
   const std::string input = R"({"name":"X","datatype":"FP32","shape":[1,2],"data":[1,2]})";
   EXPECT_THAT(Why(R"({"inputs":[)" + input + "," + input + "]}"), HasSubstr("more than the 1"));
 }
@@ -100,7 +109,8 @@ TEST_F(InferRequestTest, OutputsMustExistAndBeAskedForOnce) {
 }
 
 TEST_F(InferRequestTest, BinaryDataMustBeExactlyWhatTheHeaderSays) {
-  const std::string json = R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":8}}]})";
+  const std::string json =
+      R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":8}}]})";
   const std::string data("\0\0\x80\x3f\0\0\0\x40", 8);
   EXPECT_EQ(Why(json + data, json.size()), "no error");
   EXPECT_EQ(Values(), (std::vector<float>{1.F, 2.F}));
@@ -117,8 +127,9 @@ TEST_F(InferRequestTest, RawBinaryIsTheOneInput) {
 }
 
 TEST_F(InferRequestTest, SharedMemoryAndSequencesAreRefusedByName) {
-  EXPECT_THAT(Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,2],"parameters":{"shared_memory_region":"r"}}]})"),
-              HasSubstr("shared memory is not offered"));
+  EXPECT_THAT(
+      Why(R"({"inputs":[{"name":"X","datatype":"FP32","shape":[1,2],"parameters":{"shared_memory_region":"r"}}]})"),
+      HasSubstr("shared memory is not offered"));
   EXPECT_THAT(Why(R"({"parameters":{"sequence_id":1},"inputs":[]})"), HasSubstr("sequences are not offered"));
 }
 

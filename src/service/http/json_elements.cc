@@ -30,9 +30,9 @@ struct Number {
   const char* end = nullptr;  // null: not a number
   uint64_t digits = 0;        // valid when digit_count <= 19
   int digit_count = 0;
-  int exponent = 0;           // value = digits * 10^exponent
+  int exponent = 0;  // value = digits * 10^exponent
   bool negative = false;
-  bool integer = true;        // neither fraction nor exponent
+  bool integer = true;  // neither fraction nor exponent
 };
 
 // Reads past no byte but digits and the number's own characters: the text ends in ']'.
@@ -84,8 +84,10 @@ bool FastFloat(const Number& number, T& value) {
     constexpr uint64_t kBelowFloat = (uint64_t{1} << 29) - 1;
     constexpr uint64_t kHalfway = uint64_t{1} << 28;
     const bool halfway = (std::bit_cast<uint64_t>(magnitude) & kBelowFloat) == kHalfway;
-    const bool subnormal = magnitude != 0 && magnitude < static_cast<double>(std::numeric_limits<float>::min());
-    if (halfway || subnormal || magnitude > static_cast<double>(std::numeric_limits<float>::max())) return false;
+    const bool subnormal =
+        magnitude != 0 && magnitude < static_cast<double>(std::numeric_limits<float>::min());
+    if (halfway || subnormal || magnitude > static_cast<double>(std::numeric_limits<float>::max()))
+      return false;
   }
   value = static_cast<T>(number.negative ? -magnitude : magnitude);
   return true;
@@ -153,7 +155,8 @@ std::string Quoted(const char* p, const char* end) {
 // Walks the brackets and commas of a flat array, or of one nested as `shape`; `read_one(p, index)` reads an
 // element and returns its end, or null after setting `error`.
 template <typename ReadOne>
-Status WalkArray(std::string_view json, std::span<const int64_t> shape, std::string_view where, ReadOne read_one) {
+Status WalkArray(std::string_view json, std::span<const int64_t> shape, std::string_view where,
+                 ReadOne read_one) {
   GC_TRY(const uint64_t wanted, ElementCount(shape));
   if (json.size() < 2 || json.front() != '[' || json.back() != ']') {
     return Fail(Error::InvalidArgument(std::string(where) + ": must be an array"));
@@ -164,13 +167,15 @@ Status WalkArray(std::string_view json, std::span<const int64_t> shape, std::str
   size_t depth = 0;
   size_t deepest = 0;  // the depth at which elements stand; 0: none seen
   uint64_t index = 0;
-  bool value_may_follow = true;   // at a place where a value may stand
+  bool value_may_follow = true;  // at a place where a value may stand
   const auto fail = [&](const std::string& what) {
-    return Fail(Error::InvalidArgument(std::string(where) + ": " + what + " at element " + std::to_string(index)));
+    return Fail(
+        Error::InvalidArgument(std::string(where) + ": " + what + " at element " + std::to_string(index)));
   };
   for (p = SkipSpace(p); p < end; p = SkipSpace(p)) {
     if (*p == '[') {
-      if (!value_may_follow || (deepest != 0 && depth >= deepest)) return fail("brackets do not match the shape");
+      if (!value_may_follow || (deepest != 0 && depth >= deepest))
+        return fail("brackets do not match the shape");
       if (depth == std::max<size_t>(shape.size(), 1)) {
         return fail("arrays are nested deeper than the shape " + ShapeText(shape));
       }
@@ -206,22 +211,24 @@ Status WalkArray(std::string_view json, std::span<const int64_t> shape, std::str
     }
   }
   if (index != wanted) {
-    return Fail(Error::InvalidArgument(std::string(where) + ": " + std::to_string(index) + " values, but the shape " +
-                                       ShapeText(shape) + " has " + std::to_string(wanted)));
+    return Fail(Error::InvalidArgument(std::string(where) + ": " + std::to_string(index) +
+                                       " values, but the shape " + ShapeText(shape) + " has " +
+                                       std::to_string(wanted)));
   }
   return Ok();
 }
 
 template <typename T, typename Read>
-Status ParseTyped(std::string_view json, DataType type, std::span<const int64_t> shape, std::span<uint8_t> out,
-                  std::string_view where, Read read) {
+Status ParseTyped(std::string_view json, DataType type, std::span<const int64_t> shape,
+                  std::span<uint8_t> out, std::string_view where, Read read) {
   std::string problem;
   const Status walked = WalkArray(json, shape, where, [&](const char* p, const char* end, uint64_t index) {
     T value{};
     const char* reason = "";
     const char* next = read(p, value, reason);
     if (next == nullptr) {
-      problem = ElementPlace(where, index) + Quoted(p, end) + " " + reason + " for " + std::string(DataTypeName(type));
+      problem = ElementPlace(where, index) + Quoted(p, end) + " " + reason + " for " +
+                std::string(DataTypeName(type));
       if (*p == 'N' || *p == 'I') problem += "; send such values as a binary tensor";
       return next;
     }
@@ -233,8 +240,8 @@ Status ParseTyped(std::string_view json, DataType type, std::span<const int64_t>
 }
 
 template <typename T>
-Status ParseNumbers(std::string_view json, DataType type, std::span<const int64_t> shape, std::span<uint8_t> out,
-                    std::string_view where) {
+Status ParseNumbers(std::string_view json, DataType type, std::span<const int64_t> shape,
+                    std::span<uint8_t> out, std::string_view where) {
   return ParseTyped<T>(json, type, shape, out, where, ReadElement<T>);
 }
 
@@ -246,7 +253,8 @@ Status AppendNumbers(std::string& json, ByteSpan data, std::string_view where) {
     std::memcpy(&value, data.data() + offset, sizeof(T));
     if constexpr (std::is_floating_point_v<T>) {
       if (!std::isfinite(value)) {
-        return Fail(Error::OutOfRange(ElementPlace(where, offset / sizeof(T)) + (std::isnan(value) ? "NaN" : "infinity") +
+        return Fail(Error::OutOfRange(ElementPlace(where, offset / sizeof(T)) +
+                                      (std::isnan(value) ? "NaN" : "infinity") +
                                       " has no JSON form; ask for binary output"));
       }
     }
@@ -325,7 +333,8 @@ const char* ReadEscape(const char* p, const char* end, Bytes& out) {
   if (end - p < 11 || p[5] != '\\' || p[6] != 'u') return nullptr;
   const int32_t low = ReadHex4(p + 7, end);
   if (low < 0xDC00 || low > 0xDFFF) return nullptr;
-  AppendUtf8(out, 0x10000 + (static_cast<uint32_t>(unit - 0xD800) << 10) + static_cast<uint32_t>(low - 0xDC00));
+  AppendUtf8(out,
+             0x10000 + (static_cast<uint32_t>(unit - 0xD800) << 10) + static_cast<uint32_t>(low - 0xDC00));
   return p + 11;
 }
 
@@ -356,8 +365,8 @@ Status NoJsonForm(DataType type, std::string_view where) {
 
 }  // namespace
 
-Status ParseElements(std::string_view json, DataType type, std::span<const int64_t> shape, std::span<uint8_t> out,
-                     std::string_view where) {
+Status ParseElements(std::string_view json, DataType type, std::span<const int64_t> shape,
+                     std::span<uint8_t> out, std::string_view where) {
   switch (type) {
     case DataType::kBool: return ParseTyped<uint8_t>(json, type, shape, out, where, ReadBool);
     case DataType::kUint8: return ParseNumbers<uint8_t>(json, type, shape, out, where);

@@ -12,13 +12,13 @@
 
 namespace glasscase::http {
 
-// Reads a JSON array, flat or nested exactly as `shape`, of numbers (BOOL: true, false, 0, 1) into `out`, which
-// has room for the elements that `shape` announces. `json` is one whole array ("[...]"), its brackets
+// Reads a JSON array, flat or nested exactly as `shape`, of numbers (BOOL: true, false, 0, 1) into `out`,
+// which has room for the elements that `shape` announces. `json` is one whole array ("[...]"), its brackets
 // balanced. Numbers are rounded to nearest; integers out of the type's range, fractions for integer types
 // and floats beyond the largest are refused. Errors begin with `where`, for example "inputs[0].data".
 // FP16 and BF16 have no JSON form; for kBytes see ParseStringElements.
-Status ParseElements(std::string_view json, DataType type, std::span<const int64_t> shape, std::span<uint8_t> out,
-                     std::string_view where);
+Status ParseElements(std::string_view json, DataType type, std::span<const int64_t> shape,
+                     std::span<uint8_t> out, std::string_view where);
 
 // The same for an array of JSON strings; the elements are appended to `out` with their u32 length prefixes.
 Status ParseStringElements(std::string_view json, std::span<const int64_t> shape, Bytes& out,

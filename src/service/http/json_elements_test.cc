@@ -31,33 +31,38 @@ std::string Why(const Result<T>& result) {
 
 TEST(ParseElementsTest, FlatAndNestedArraysGiveTheSameElements) {
   EXPECT_THAT(*Parse<float>("[1, 2.5,-3e2,4]", DataType::kFp32, {2, 2}), ElementsAre(1.F, 2.5F, -300.F, 4.F));
-  EXPECT_THAT(*Parse<float>("[[1,2.5],\n[-3e2,4]]", DataType::kFp32, {2, 2}), ElementsAre(1.F, 2.5F, -300.F, 4.F));
+  EXPECT_THAT(*Parse<float>("[[1,2.5],\n[-3e2,4]]", DataType::kFp32, {2, 2}),
+              ElementsAre(1.F, 2.5F, -300.F, 4.F));
   EXPECT_TRUE(Parse<float>("[]", DataType::kFp32, {0}));
   EXPECT_TRUE(Parse<float>("[[],[]]", DataType::kFp32, {2, 0}));
 }
 
 TEST(ParseElementsTest, NestingMustBeFlatOrTheShape) {
-  for (const char* bad : {"[[1,2],[3]]", "[[1,2,3,4]]", "[[1],[2],[3],[4]]", "[1,[2,3],4]", "[[[1,2],[3,4]]]",
-                          "[[1,2],3,4]", "[[1,2][3,4]]", "[[1,2],[3,4],]", "[,1,2,3,4]", "[1 2 3 4]", "[1,2,3,4,]"}) {
+  for (const char* bad :
+       {"[[1,2],[3]]", "[[1,2,3,4]]", "[[1],[2],[3],[4]]", "[1,[2,3],4]", "[[[1,2],[3,4]]]", "[[1,2],3,4]",
+        "[[1,2][3,4]]", "[[1,2],[3,4],]", "[,1,2,3,4]", "[1 2 3 4]", "[1,2,3,4,]"}) {
     EXPECT_FALSE(Parse<float>(bad, DataType::kFp32, {2, 2})) << bad;
   }
 }
 
 TEST(ParseElementsTest, CountsThatDisagreeNameBoth) {
-  EXPECT_THAT(Why(Parse<float>("[1,2,3]", DataType::kFp32, {2, 2})), HasSubstr("3 values, but the shape [2,2] has 4"));
+  EXPECT_THAT(Why(Parse<float>("[1,2,3]", DataType::kFp32, {2, 2})),
+              HasSubstr("3 values, but the shape [2,2] has 4"));
   EXPECT_THAT(Why(Parse<float>("[1,2,3,4,5]", DataType::kFp32, {2, 2})), HasSubstr("more values"));
 }
 
 TEST(ParseElementsTest, NumbersFollowTheJsonGrammar) {
-  for (const char* bad : {"[01]", "[.5]", "[5.]", "[+1]", "[1e]", "[0x10]", "[-]", "[NaN]", "[Infinity]", "[null]",
-                          "[\"1\"]", "[true]", "[1_000]", "[--1]"}) {
+  for (const char* bad : {"[01]", "[.5]", "[5.]", "[+1]", "[1e]", "[0x10]", "[-]", "[NaN]", "[Infinity]",
+                          "[null]", "[\"1\"]", "[true]", "[1_000]", "[--1]"}) {
     EXPECT_FALSE(Parse<double>(bad, DataType::kFp64, {1})) << bad;
   }
-  EXPECT_THAT(Why(Parse<float>("[1,NaN]", DataType::kFp32, {2})), HasSubstr("inputs[0].data[1]: NaN is not a JSON number"));
+  EXPECT_THAT(Why(Parse<float>("[1,NaN]", DataType::kFp32, {2})),
+              HasSubstr("inputs[0].data[1]: NaN is not a JSON number"));
 }
 
 TEST(ParseElementsTest, IntegersOutOfRangeAndFractionsAreRefused) {
-  EXPECT_THAT(Why(Parse<uint8_t>("[256]", DataType::kUint8, {1})), HasSubstr("256 is out of range for UINT8"));
+  EXPECT_THAT(Why(Parse<uint8_t>("[256]", DataType::kUint8, {1})),
+              HasSubstr("256 is out of range for UINT8"));
   EXPECT_FALSE(Parse<uint8_t>("[-1]", DataType::kUint8, {1}));
   EXPECT_FALSE(Parse<int64_t>("[9223372036854775808]", DataType::kInt64, {1}));
   EXPECT_THAT(Why(Parse<int32_t>("[1.5]", DataType::kInt32, {1})), HasSubstr("not an integer"));
@@ -92,8 +97,10 @@ TEST(ParseElementsTest, FloatsRoundToNearestLikeTheLibrary) {
     std::memcpy(&value, &bits, sizeof value);
     const int form = i % 4;
     if (form == 0) value = static_cast<double>(random() % 100'000) / 1000;
-    if (form == 1) value = std::ldexp(static_cast<double>(random() >> 11), static_cast<int>(random() % 60) - 90);
-    if (form == 2) value = std::ldexp(static_cast<double>((random() >> 39) * 2 + 1), static_cast<int>(random() % 20) - 30);
+    if (form == 1)
+      value = std::ldexp(static_cast<double>(random() >> 11), static_cast<int>(random() % 60) - 90);
+    if (form == 2)
+      value = std::ldexp(static_cast<double>((random() >> 39) * 2 + 1), static_cast<int>(random() % 20) - 30);
     if (!std::isfinite(value) || std::fabs(value) > 1e38) continue;
     std::snprintf(text, sizeof text, form == 2 ? "[%.17g]" : form == 3 ? "[%.9g]" : "[%.16g]", value);
     const Result<std::vector<float>> single = Parse<float>(text, DataType::kFp32, {1});
@@ -120,7 +127,8 @@ TEST(ParseStringElementsTest, EscapesBecomeUtf8) {
 }
 
 TEST(ParseStringElementsTest, LoneSurrogatesAndBrokenEscapesAreRefused) {
-  for (const char* bad : {R"(["\ud83d"])", R"(["\ude00"])", R"(["\x41"])", R"(["\u12g4"])", R"([1])", R"(["a)", R"(["\u-123"])"}) {
+  for (const char* bad : {R"(["\ud83d"])", R"(["\ude00"])", R"(["\x41"])", R"(["\u12g4"])", R"([1])",
+                          R"(["a)", R"(["\u-123"])"}) {
     EXPECT_FALSE(ParseStrings(bad, {1})) << bad;
   }
 }
@@ -128,8 +136,8 @@ TEST(ParseStringElementsTest, LoneSurrogatesAndBrokenEscapesAreRefused) {
 template <typename T>
 std::string Print(DataType type, std::vector<T> values) {
   std::string json;
-  const Status printed =
-      AppendElements(json, type, {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(T)}, "out");
+  const Status printed = AppendElements(
+      json, type, {reinterpret_cast<const uint8_t*>(values.data()), values.size() * sizeof(T)}, "out");
   return printed ? json : printed.error().message();
 }
 

@@ -63,14 +63,15 @@ void RefuseCall(Connection& connection, const access::CallVerdict& verdict, std:
     case Reason::kNoSuchVersion:
     case Reason::kVersionNotGranted:
     case Reason::kRetired:
-      connection.Refuse({.status = 404,
-                         .detail = version.empty()
-                                       ? "no version of " + name + " can be called by you at the moment"
-                                       : "version \"" + Printable(version) + "\" of " + name +
-                                             " is not one that you can call (a grant that names no version covers "
-                                             "the default one)",
-                         .fields = {},
-                         .close = false});
+      connection.Refuse(
+          {.status = 404,
+           .detail = version.empty()
+                         ? "no version of " + name + " can be called by you at the moment"
+                         : "version \"" + Printable(version) + "\" of " + name +
+                               " is not one that you can call (a grant that names no version covers "
+                               "the default one)",
+           .fields = {},
+           .close = false});
       return;
     case Reason::kDisabled:
       connection.Refuse({.status = 503,
@@ -89,7 +90,8 @@ void RefuseCall(Connection& connection, const access::CallVerdict& verdict, std:
 std::optional<access::CallVerdict> DecidePath(Connection& connection) {
   Gateway& gateway = connection.gateway();
   const std::string& name = connection.match().parameters[0];
-  const std::string_view version = NamesVersion(connection) ? connection.match().parameters[1] : std::string_view();
+  const std::string_view version =
+      NamesVersion(connection) ? connection.match().parameters[1] : std::string_view();
   const access::SubjectRow& subject = *connection.caller().subject;
   bool ambiguous = false;
   const access::ModelRow* model = access::ResolveModel(gateway.custodian.table(), subject, name, &ambiguous);
@@ -169,13 +171,13 @@ void ServeRequest(Connection& connection) {
     case Handler::kRepositoryIndex: return ServeRepositoryIndex(connection);
     case Handler::kNotOffered:
       connection.Audit(false, Reason::kNoRoute, connection.head().target);
-      return connection.Refuse(
-          Error::Unimplemented(std::string(FeatureName(connection)) + " is not offered by this shared service"));
+      return connection.Refuse(Error::Unimplemented(std::string(FeatureName(connection)) +
+                                                    " is not offered by this shared service"));
     case Handler::kNotPermitted:
       connection.Audit(false, Reason::kNoRoute, connection.head().target);
-      return connection.Refuse(Error::PermissionDenied(
-          std::string(FeatureName(connection)) +
-          " is not permitted through the protocol: models are published by their owners and load on first use"));
+      return connection.Refuse(Error::PermissionDenied(std::string(FeatureName(connection)) +
+                                                       " is not permitted through the protocol: models are "
+                                                       "published by their owners and load on first use"));
     case Handler::kControlAct: return ServeControlAct(connection);
     case Handler::kUploadFile: return;  // streamed by the connection
   }

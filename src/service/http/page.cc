@@ -55,7 +55,8 @@ curl -H "Authorization: Bearer $GLASSCASE_TOKEN" URL/v2/models/NAME/infer \
 std::string SourceHash(std::string_view text) { return "'sha256-" + ToBase64(Sha256(AsBytes(text))) + "'"; }
 
 std::string SecurityFields() {
-  return "Content-Security-Policy: default-src 'none'; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+  return "Content-Security-Policy: default-src 'none'; connect-src 'self'; form-action 'none'; base-uri "
+         "'none'; "
          "frame-ancestors 'none'; style-src " +
          SourceHash(kStyle) + "; script-src " + SourceHash(kScript) + "\r\nReferrer-Policy: no-referrer\r\n";
 }

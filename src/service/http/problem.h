@@ -12,8 +12,8 @@ namespace glasscase::http {
 struct Problem {
   unsigned status = 500;
   std::string detail;
-  std::string fields;          // further header lines, each ending in CRLF
-  bool close = false;          // the rest of the request cannot be read
+  std::string fields;  // further header lines, each ending in CRLF
+  bool close = false;  // the rest of the request cannot be read
 };
 
 std::string_view StatusText(unsigned status);

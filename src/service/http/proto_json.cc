@@ -21,14 +21,16 @@ tl::unexpected<Error> WrongType(const std::string& where, std::string_view wante
 Status SetFromObject(const json::object& object, Message& message, const std::string& where);
 
 // Sets or, for repeated fields, adds one value.
-Status SetValue(const json::value& value, Message& message, const FieldDescriptor& field, const std::string& where) {
+Status SetValue(const json::value& value, Message& message, const FieldDescriptor& field,
+                const std::string& where) {
   const Reflection& access = *message.GetReflection();
   const bool repeated = field.is_repeated();
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING: {
       if (!value.is_string()) return WrongType(where, "a string");
       std::string text(value.as_string());
-      repeated ? access.AddString(&message, &field, std::move(text)) : access.SetString(&message, &field, std::move(text));
+      repeated ? access.AddString(&message, &field, std::move(text))
+               : access.SetString(&message, &field, std::move(text));
       return Ok();
     }
     case FieldDescriptor::CPPTYPE_INT64: {
@@ -47,13 +49,14 @@ Status SetValue(const json::value& value, Message& message, const FieldDescripto
     }
     case FieldDescriptor::CPPTYPE_BOOL:
       if (!value.is_bool()) return WrongType(where, "true or false");
-      repeated ? access.AddBool(&message, &field, value.as_bool()) : access.SetBool(&message, &field, value.as_bool());
+      repeated ? access.AddBool(&message, &field, value.as_bool())
+               : access.SetBool(&message, &field, value.as_bool());
       return Ok();
     case FieldDescriptor::CPPTYPE_MESSAGE:
       if (!value.is_object()) return WrongType(where, "an object");
-      return SetFromObject(value.as_object(),
-                           repeated ? *access.AddMessage(&message, &field) : *access.MutableMessage(&message, &field),
-                           where);
+      return SetFromObject(
+          value.as_object(),
+          repeated ? *access.AddMessage(&message, &field) : *access.MutableMessage(&message, &field), where);
     default: return Fail(Error::InvalidArgument(where + ": cannot be set"));
   }
 }
@@ -84,17 +87,23 @@ json::value FieldToJson(const Message& message, const FieldDescriptor& field, in
   const bool repeated = field.is_repeated();
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING:
-      return json::value(repeated ? access.GetRepeatedString(message, &field, index) : access.GetString(message, &field));
+      return json::value(repeated ? access.GetRepeatedString(message, &field, index)
+                                  : access.GetString(message, &field));
     case FieldDescriptor::CPPTYPE_INT64:
-      return json::value(repeated ? access.GetRepeatedInt64(message, &field, index) : access.GetInt64(message, &field));
+      return json::value(repeated ? access.GetRepeatedInt64(message, &field, index)
+                                  : access.GetInt64(message, &field));
     case FieldDescriptor::CPPTYPE_UINT32:
-      return json::value(repeated ? access.GetRepeatedUInt32(message, &field, index) : access.GetUInt32(message, &field));
+      return json::value(repeated ? access.GetRepeatedUInt32(message, &field, index)
+                                  : access.GetUInt32(message, &field));
     case FieldDescriptor::CPPTYPE_BOOL:
-      return json::value(repeated ? access.GetRepeatedBool(message, &field, index) : access.GetBool(message, &field));
+      return json::value(repeated ? access.GetRepeatedBool(message, &field, index)
+                                  : access.GetBool(message, &field));
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return json::value(repeated ? access.GetRepeatedDouble(message, &field, index) : access.GetDouble(message, &field));
+      return json::value(repeated ? access.GetRepeatedDouble(message, &field, index)
+                                  : access.GetDouble(message, &field));
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return ToJson(repeated ? access.GetRepeatedMessage(message, &field, index) : access.GetMessage(message, &field));
+      return ToJson(repeated ? access.GetRepeatedMessage(message, &field, index)
+                             : access.GetMessage(message, &field));
     default: return nullptr;
   }
 }
@@ -106,12 +115,14 @@ json::value ToJson(const Message& message) {
   for (int i = 0; i < descriptor.field_count(); ++i) {
     const FieldDescriptor& field = *descriptor.field(i);
     if (!field.is_repeated()) {
-      const bool absent = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !access.HasField(message, &field);
+      const bool absent =
+          field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !access.HasField(message, &field);
       object[field.name()] = absent ? json::value(nullptr) : FieldToJson(message, field, 0);
       continue;
     }
     json::array array;
-    for (int k = 0; k < access.FieldSize(message, &field); ++k) array.push_back(FieldToJson(message, field, k));
+    for (int k = 0; k < access.FieldSize(message, &field); ++k)
+      array.push_back(FieldToJson(message, field, k));
     object[field.name()] = std::move(array);
   }
   return object;
@@ -132,7 +143,8 @@ Status ParseJsonMessage(std::string_view text, Message& out) {
 
 bool SetTextField(Message& message, const std::string& name, std::string_view value) {
   const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
-  if (field == nullptr || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING || field->is_repeated()) return false;
+  if (field == nullptr || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING || field->is_repeated())
+    return false;
   message.GetReflection()->SetString(&message, field, std::string(value));
   return true;
 }

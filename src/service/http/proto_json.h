@@ -1,5 +1,5 @@
-// Between the control messages (api/grpc/control.proto) and the JSON of our HTTP API: members have the fields'
-// names, 64-bit integers are JSON numbers, empty fields are present, unknown members are refused.
+// Between the control messages (api/grpc/control.proto) and the JSON of our HTTP API: members have the
+// fields' names, 64-bit integers are JSON numbers, empty fields are present, unknown members are refused.
 #pragma once
 
 #include <string>

@@ -12,8 +12,9 @@ using ::testing::HasSubstr;
 
 TEST(ProtoJsonTest, MembersHaveTheFieldsNames) {
   rpc::BeginUploadRequest request;
-  ASSERT_TRUE(ParseJsonMessage(R"({"files":[{"path":"m.onnx","bytes":12,"sha256":""},{"path":"w","bytes":9007199254740993}]})",
-                               request));
+  ASSERT_TRUE(ParseJsonMessage(
+      R"({"files":[{"path":"m.onnx","bytes":12,"sha256":""},{"path":"w","bytes":9007199254740993}]})",
+      request));
   EXPECT_EQ(request.files(1).bytes(), 9007199254740993);
   EXPECT_THAT(MessageToJson(request), HasSubstr(R"({"path":"m.onnx","bytes":12,"sha256":""})"));
 }
@@ -22,7 +23,8 @@ TEST(ProtoJsonTest, WrongMembersAreNamed) {
   rpc::BeginUploadRequest request;
   EXPECT_THAT(ParseJsonMessage(R"({"files":[{"path":7}]})", request).error().message(),
               HasSubstr("files[0].path: must be a string"));
-  EXPECT_THAT(ParseJsonMessage(R"({"file":[]})", request).error().message(), HasSubstr("unknown member \"file\""));
+  EXPECT_THAT(ParseJsonMessage(R"({"file":[]})", request).error().message(),
+              HasSubstr("unknown member \"file\""));
   EXPECT_FALSE(ParseJsonMessage(R"({"files":{}})", request));
   EXPECT_FALSE(ParseJsonMessage("[]", request));
   EXPECT_FALSE(ParseJsonMessage("{", request));

@@ -100,9 +100,7 @@ void RequestReader::on_field_impl(field field, StringView name, StringView value
       return;
     case field::accept_encoding: ReadAcceptEncoding(value, head_); return;
     case field::expect: head_.expects_continue = beast::iequals(value, "100-continue"); return;
-    case field::transfer_encoding:
-      head_.unknown_transfer_coding |= !beast::iequals(value, "chunked");
-      return;
+    case field::transfer_encoding: head_.unknown_transfer_coding |= !beast::iequals(value, "chunked"); return;
     default: break;
   }
   if (name.size() == kInferenceHeader.size() && beast::iequals(name, kInferenceHeader)) {

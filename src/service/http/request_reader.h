@@ -49,10 +49,11 @@ class RequestReader final : public boost::beast::http::basic_parser<true> {
 
  private:
   using StringView = boost::beast::string_view;
-  void on_request_impl(boost::beast::http::verb method, StringView method_text, StringView target, int version,
-                       ErrorCode& error) override;
+  void on_request_impl(boost::beast::http::verb method, StringView method_text, StringView target,
+                       int version, ErrorCode& error) override;
   void on_response_impl(int, StringView, int, ErrorCode&) override {}
-  void on_field_impl(boost::beast::http::field field, StringView name, StringView value, ErrorCode& error) override;
+  void on_field_impl(boost::beast::http::field field, StringView name, StringView value,
+                     ErrorCode& error) override;
   void on_header_impl(ErrorCode&) override {}
   void on_body_init_impl(boost::optional<std::uint64_t> const&, ErrorCode&) override {}
   std::size_t on_body_impl(StringView body, ErrorCode& error) override;

@@ -55,7 +55,8 @@ TEST(RoutesTest, EveryOperationOfTheCustodianHasARoute) {
 TEST(RoutesTest, EveryRowIsFoundByItsOwnPath) {
   for (const Route& route : Routes()) {
     std::string path(route.path);
-    while (path.find('{') != std::string::npos) path.replace(path.find('{'), path.find('}') - path.find('{') + 1, "x");
+    while (path.find('{') != std::string::npos)
+      path.replace(path.find('{'), path.find('}') - path.find('{') + 1, "x");
     ASSERT_NE(Find(route.method, path), nullptr) << path;
     EXPECT_EQ(Find(route.method, path)->id, route.id) << path;
   }
@@ -67,9 +68,10 @@ TEST(RoutesTest, LiteralSegmentsWinOverNames) {
 }
 
 TEST(RoutesTest, NothingElseMatches) {
-  for (const char* path : {"", "v2", "//", "/v2/", "/v2/models", "/v2/models/", "/v2/models//infer", "/v2/models/a/b/c/infer",
-                           "/v2/models/a/infer/", "/V2/models/a/infer", "/v2/models/a/versions//infer", "/v1/models",
-                           "/v2/../", "/glasscase/v1/grants/a/b"}) {
+  for (const char* path :
+       {"", "v2", "//", "/v2/", "/v2/models", "/v2/models/", "/v2/models//infer", "/v2/models/a/b/c/infer",
+        "/v2/models/a/infer/", "/V2/models/a/infer", "/v2/models/a/versions//infer", "/v1/models", "/v2/../",
+        "/glasscase/v1/grants/a/b"}) {
     EXPECT_EQ(Find(Method::kPost, path), nullptr) << path;
     EXPECT_EQ(Find(Method::kGet, path), nullptr) << path;
   }

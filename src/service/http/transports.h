@@ -11,7 +11,8 @@
 namespace glasscase::http {
 
 // A concrete executor spares Asio's type-erased one on every operation.
-using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+using TcpSocket =
+    boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
 class PlainConnection final : public Connection {
  public:

@@ -3,8 +3,8 @@
 
 #include <gmock/gmock.h>
 
-#include "routes.h"
 #include "bench_test.h"
+#include "routes.h"
 
 namespace glasscase::operations::testing {
 namespace {

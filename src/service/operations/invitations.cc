@@ -33,7 +33,8 @@ Result<Outcome> CreateInvitation(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   const rpc::CreateInvitationRequest& request = act.request.create_invitation();
   act.object = request.subject();
-  GC_TRY(const int64_t lifetime, Named("expires", ParseDuration(request.expires().empty() ? "7d" : request.expires())));
+  GC_TRY(const int64_t lifetime,
+         Named("expires", ParseDuration(request.expires().empty() ? "7d" : request.expires())));
   GC_TRY(const int64_t token_lifetime, Named("token_expires", ParseDuration(request.token_expires())));
   GC_TRY(const Invited invited, FindOrPrepare(desk, act, request.subject()));
   GC_TRY_VOID(desk.Permit(act));

@@ -85,7 +85,8 @@ Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequ
     files[i].path = announced.path();
     files[i].bytes = bytes;
     if (!announced.sha256().empty()) {
-      GC_TRY(files[i].announced_sha256, Named("sha256 of \"" + Printable(announced.path()) + "\"", DigestFromHex(announced.sha256())));
+      GC_TRY(files[i].announced_sha256,
+             Named("sha256 of \"" + Printable(announced.path()) + "\"", DigestFromHex(announced.sha256())));
     }
   }
   GC_TRY_VOID(CheckCollisions(files));

@@ -23,12 +23,12 @@ inline std::string_view AsText(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string ToHex(ByteSpan bytes);                       // lower case
-Result<Bytes> FromHex(std::string_view text);            // either case, even length
-Result<Digest> DigestFromHex(std::string_view text);     // exactly 64 digits
+std::string ToHex(ByteSpan bytes);                    // lower case
+Result<Bytes> FromHex(std::string_view text);         // either case, even length
+Result<Digest> DigestFromHex(std::string_view text);  // exactly 64 digits
 
-std::string ToBase64(ByteSpan bytes);                    // RFC 4648 section 4, padded
-Result<Bytes> FromBase64(std::string_view text);         // strict: padding and alphabet
+std::string ToBase64(ByteSpan bytes);             // RFC 4648 section 4, padded
+Result<Bytes> FromBase64(std::string_view text);  // strict: padding and alphabet
 
 // `text` with control characters, quotes and bytes outside ASCII replaced by escapes, cut to `max`
 // characters: what may be put into a log line or an error message that quotes foreign input.

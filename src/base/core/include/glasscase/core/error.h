@@ -17,9 +17,9 @@ namespace glasscase {
 enum class Code : uint8_t {
   kCancelled = 1,
   kUnknown = 2,
-  kInvalidArgument = 3,    // the request is wrong whatever the state of the system
+  kInvalidArgument = 3,  // the request is wrong whatever the state of the system
   kDeadlineExceeded = 4,
-  kNotFound = 5,           // also: the caller may not know whether it exists
+  kNotFound = 5,  // also: the caller may not know whether it exists
   kAlreadyExists = 6,
   kPermissionDenied = 7,   // the caller is known and may not do this
   kResourceExhausted = 8,  // quota, or a limit of this installation
@@ -28,7 +28,7 @@ enum class Code : uint8_t {
   kOutOfRange = 11,
   kUnimplemented = 12,
   kInternal = 13,
-  kUnavailable = 14,       // try again; says nothing about the request
+  kUnavailable = 14,  // try again; says nothing about the request
   kDataLoss = 15,
   kUnauthenticated = 16,
 };
@@ -86,19 +86,20 @@ namespace internal {
 #define GC_INTERNAL_CAT(a, b) GC_INTERNAL_CAT2(a, b)
 
 // GC_TRY(auto x, F()): x is F()'s value, or the enclosing function returns F()'s error.
-#define GC_TRY(declaration, expression)                                       \
-  auto GC_INTERNAL_CAT(gc_try_, __LINE__) = (expression);                     \
-  if (!GC_INTERNAL_CAT(gc_try_, __LINE__))                                    \
+#define GC_TRY(declaration, expression)                                              \
+  auto GC_INTERNAL_CAT(gc_try_, __LINE__) = (expression);                            \
+  if (!GC_INTERNAL_CAT(gc_try_, __LINE__))                                           \
     return ::glasscase::Fail(std::move(GC_INTERNAL_CAT(gc_try_, __LINE__).error())); \
   declaration = std::move(*GC_INTERNAL_CAT(gc_try_, __LINE__))
 
 // GC_TRY_VOID(F()): returns F()'s error if it has one.
-#define GC_TRY_VOID(expression)                                                  \
-  do {                                                                           \
-    auto gc_try_status = (expression);                                           \
+#define GC_TRY_VOID(expression)                                                     \
+  do {                                                                              \
+    auto gc_try_status = (expression);                                              \
     if (!gc_try_status) return ::glasscase::Fail(std::move(gc_try_status.error())); \
   } while (false)
 
 // A broken invariant: prints the place to stderr and aborts. Stays on in release builds.
-#define GC_CHECK(condition) \
-  (static_cast<bool>(condition) ? void(0) : ::glasscase::internal::CheckFailed(__FILE__, __LINE__, #condition))
+#define GC_CHECK(condition)               \
+  (static_cast<bool>(condition) ? void(0) \
+                                : ::glasscase::internal::CheckFailed(__FILE__, __LINE__, #condition))

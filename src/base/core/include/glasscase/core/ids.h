@@ -16,11 +16,11 @@ namespace glasscase {
 struct Uuid {
   std::array<uint8_t, 16> bytes{};
 
-  static Uuid Random();                            // version 4; aborts if the kernel has no randomness
+  static Uuid Random();                              // version 4; aborts if the kernel has no randomness
   static Result<Uuid> Parse(std::string_view text);  // 8-4-4-4-12 hexadecimal digits, either case
   static Result<Uuid> FromBytes(std::string_view sixteen_bytes);
 
-  std::string ToString() const;                    // lower case, with dashes
+  std::string ToString() const;  // lower case, with dashes
   std::string_view AsBytes() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
   bool IsNil() const { return *this == Uuid{}; }
 

@@ -70,6 +70,7 @@ struct Tensor {
 
 // Checks that `data` is exactly what datatype and shape announce (for kBytes: walks the elements; for kBool:
 // every byte is 0 or 1). Errors name `name` and both sizes.
-Status CheckTensorData(std::string_view name, DataType datatype, std::span<const int64_t> shape, ByteSpan data);
+Status CheckTensorData(std::string_view name, DataType datatype, std::span<const int64_t> shape,
+                       ByteSpan data);
 
 }  // namespace glasscase

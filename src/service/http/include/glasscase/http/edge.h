@@ -18,9 +18,9 @@ namespace glasscase::http {
 
 struct EdgeOptions {
   Listener listener = Listener::kPublic;
-  uint64_t body_bytes_max = uint64_t{32} << 20;   // of an infer request, also after unpacking
+  uint64_t body_bytes_max = uint64_t{32} << 20;  // of an infer request, also after unpacking
   uint32_t connections_max = 20'000;
-  int64_t call_deadline_ms = 10'000;              // a request's own `timeout` can only shorten it
+  int64_t call_deadline_ms = 10'000;  // a request's own `timeout` can only shorten it
 };
 
 // Runs on the calling thread until the supervisor says so or is gone. `lifeline_fd`: see process/lifeline.h.

@@ -27,22 +27,22 @@ enum class Handler : uint8_t {
   kModelReady,
   kInfer,
   kRepositoryIndex,
-  kNotOffered,     // 501: a part of the protocol that a shared service does not offer
-  kNotPermitted,   // 403: a part of the protocol that would act on others
-  kControlAct,     // an operation of the custodian: `operation` is the field number in rpc::Request
+  kNotOffered,    // 501: a part of the protocol that a shared service does not offer
+  kNotPermitted,  // 403: a part of the protocol that would act on others
+  kControlAct,    // an operation of the custodian: `operation` is the field number in rpc::Request
   kUploadFile,
 };
 
 struct Route {
-  uint16_t id;              // in the audit log: never reuse
-  std::string_view name;    // in the audit log
+  uint16_t id;            // in the audit log: never reuse
+  std::string_view name;  // in the audit log
   Method method;
-  std::string_view path;    // "{x}" stands for one segment
+  std::string_view path;  // "{x}" stands for one segment
   Listener listener;
   Presents presents;
-  access::Roles roles;      // any of these; 0 with kNothing and kInvitation
+  access::Roles roles;  // any of these; 0 with kNothing and kInvitation
   Handler handler;
-  int operation = 0;        // Request.op field number
+  int operation = 0;  // Request.op field number
   unsigned success = 200;
 };
 
@@ -57,11 +57,11 @@ struct RouteMatch {
   std::array<std::string, 3> parameters;  // percent-decoded, in the order of the braces
   std::string allow;                      // when only the method differs: the methods that would do
   bool bad_encoding = false;
-  std::string joined;                     // the path with owner and name as one segment
+  std::string joined;  // the path with owner and name as one segment
 };
 
-// `path` is the target without its query. A model's name is one segment (a short name, a UUID or owner%2Fname) or two,
-// owner/name: what follows a name is one of the words that no model may be called by.
+// `path` is the target without its query. A model's name is one segment (a short name, a UUID or
+// owner%2Fname) or two, owner/name: what follows a name is one of the words that no model may be called by.
 void FindRoute(Method method, std::string_view path, RouteMatch& out);
 
 // Percent-decodes; nullopt when an escape is broken or stands for a control character.
