@@ -22,6 +22,12 @@
 namespace glasscase::process {
 namespace {
 
+// Conditions on a system call's argument. (libseccomp's own macros are C compound literals.)
+scmp_arg_cmp Equals(unsigned argument, scmp_datum_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
+scmp_arg_cmp Masked(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
+  return {argument, SCMP_CMP_MASKED_EQ, mask, value};
+}
+
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #endif
@@ -79,8 +85,8 @@ void AllowBasics(Filter& filter) {
   filter.Allow({SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mlock),
                 SCMP_SYS(mlock2), SCMP_SYS(munlock)});
   // No new executable memory: an attacker keeps to the code that is there.
-  filter.AllowIf(SCMP_SYS(mmap), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
-  filter.AllowIf(SCMP_SYS(mprotect), {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+  filter.AllowIf(SCMP_SYS(mmap), {Masked(2, PROT_EXEC, 0)});
+  filter.AllowIf(SCMP_SYS(mprotect), {Masked(2, PROT_EXEC, 0)});
   filter.Allow({SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep),
                 SCMP_SYS(nanosleep), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom)});
   filter.Allow({SCMP_SYS(futex), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu),
@@ -93,35 +99,33 @@ void AllowBasics(Filter& filter) {
   filter.Allow({SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
                 SCMP_SYS(pwrite64), SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(dup)});
   // glibc's fstat(); with a path it reaches no further than the (empty) root directory.
-  filter.AllowIf(SCMP_SYS(newfstatat), {SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)});
-  filter.AllowIf(SCMP_SYS(prlimit64), {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)});  // reading its own
+  filter.AllowIf(SCMP_SYS(newfstatat), {Masked(3, AT_EMPTY_PATH, AT_EMPTY_PATH)});
+  filter.AllowIf(SCMP_SYS(prlimit64), {Equals(0, 0), Equals(2, 0)});  // reading its own
   filter.Allow({SCMP_SYS(getrlimit)});
-  filter.AllowIf(SCMP_SYS(prctl), {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)});
-  filter.AllowIf(SCMP_SYS(prctl), {SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA)});  // names of malloc's arenas
+  filter.AllowIf(SCMP_SYS(prctl), {Equals(0, PR_SET_NAME)});
+  filter.AllowIf(SCMP_SYS(prctl), {Equals(0, PR_SET_VMA)});  // names of malloc's arenas
 }
 
 // abort() and raise() reach this process and no other.
 void AllowSignalsToItself(Filter& filter) {
   const auto self = static_cast<uint64_t>(getpid());
-  filter.AllowIf(SCMP_SYS(kill), {SCMP_A0(SCMP_CMP_EQ, self)});
-  filter.AllowIf(SCMP_SYS(tgkill), {SCMP_A0(SCMP_CMP_EQ, self)});
+  filter.AllowIf(SCMP_SYS(kill), {Equals(0, self)});
+  filter.AllowIf(SCMP_SYS(tgkill), {Equals(0, self)});
 }
 
 void AllowThreads(Filter& filter) {
   // In clone3 the flags lie behind a pointer, where no filter sees them.
   filter.FailWith(SCMP_SYS(clone3), ENOSYS);
-  filter.AllowIf(SCMP_SYS(clone),
-                 {SCMP_A0(SCMP_CMP_MASKED_EQ, kThreadFlags | kNamespaceFlags, kThreadFlags)});
+  filter.AllowIf(SCMP_SYS(clone), {Masked(0, kThreadFlags | kNamespaceFlags, kThreadFlags)});
 }
 
 void AllowDescriptorFlags(Filter& filter) {
   for (const uint64_t command : {F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC, F_GET_SEALS, F_ADD_SEALS}) {
-    filter.AllowIf(SCMP_SYS(fcntl), {SCMP_A1(SCMP_CMP_EQ, command)});
+    filter.AllowIf(SCMP_SYS(fcntl), {Equals(1, command)});
   }
   // Never back to blocking: the flag belongs to both sides of a shared eventfd, and a taken-over process
   // must not be able to block its peer. No O_ASYNC: it sends signals.
-  filter.AllowIf(SCMP_SYS(fcntl), {SCMP_A1(SCMP_CMP_EQ, F_SETFL),
-                                   SCMP_A2(SCMP_CMP_MASKED_EQ, O_NONBLOCK | O_ASYNC, O_NONBLOCK)});
+  filter.AllowIf(SCMP_SYS(fcntl), {Equals(1, F_SETFL), Masked(2, O_NONBLOCK | O_ASYNC, O_NONBLOCK)});
 }
 
 void AllowEventLoop(Filter& filter) {
@@ -134,8 +138,8 @@ void AllowEventLoop(Filter& filter) {
 void AllowConnectedSockets(Filter& filter) {
   // TCP fast open connects in sendto and sendmsg: a listening socket, shut down, would become a way out that
   // Landlock does not see.
-  filter.AllowIf(SCMP_SYS(sendto), {SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)});
-  filter.AllowIf(SCMP_SYS(sendmsg), {SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)});
+  filter.AllowIf(SCMP_SYS(sendto), {Masked(3, MSG_FASTOPEN, 0)});
+  filter.AllowIf(SCMP_SYS(sendmsg), {Masked(2, MSG_FASTOPEN, 0)});
   filter.Allow({SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(shutdown)});
 }
 
@@ -144,13 +148,13 @@ void AllowAcceptedConnections(Filter& filter) {
                 SCMP_SYS(getsockopt)});
   for (const uint64_t option :
        {TCP_NODELAY, TCP_QUICKACK, TCP_CORK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT}) {
-    filter.AllowIf(SCMP_SYS(setsockopt), {SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, option)});
+    filter.AllowIf(SCMP_SYS(setsockopt), {Equals(1, IPPROTO_TCP), Equals(2, option)});
   }
   for (const uint64_t option : {SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR}) {
-    filter.AllowIf(SCMP_SYS(setsockopt), {SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, option)});
+    filter.AllowIf(SCMP_SYS(setsockopt), {Equals(1, SOL_SOCKET), Equals(2, option)});
   }
-  filter.AllowIf(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, FIONBIO)});   // Asio's non-blocking mode
-  filter.AllowIf(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, FIONREAD)});  // Asio's available()
+  filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONBIO)});   // Asio's non-blocking mode
+  filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONREAD)});  // Asio's available()
 }
 
 // Sealed memory that other processes cannot change.
@@ -171,23 +175,21 @@ void AllowFiles(Filter& filter) {
                 SCMP_SYS(fadvise64), SCMP_SYS(copy_file_range), SCMP_SYS(sendfile), SCMP_SYS(flock),
                 SCMP_SYS(preadv), SCMP_SYS(pwritev)});
   for (const uint64_t command : {F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW}) {
-    filter.AllowIf(SCMP_SYS(fcntl), {SCMP_A1(SCMP_CMP_EQ, command)});
+    filter.AllowIf(SCMP_SYS(fcntl), {Equals(1, command)});
   }
 }
 
 // Connections to the servers that the operator configured.
 void AllowOutgoingConnections(Filter& filter) {
   for (const uint64_t family : {AF_INET, AF_INET6}) {
-    filter.AllowIf(SCMP_SYS(socket),
-                   {SCMP_A0(SCMP_CMP_EQ, family), SCMP_A1(SCMP_CMP_MASKED_EQ, 15, SOCK_STREAM)});
-    filter.AllowIf(SCMP_SYS(socket),
-                   {SCMP_A0(SCMP_CMP_EQ, family), SCMP_A1(SCMP_CMP_MASKED_EQ, 15, SOCK_DGRAM)});  // names
+    filter.AllowIf(SCMP_SYS(socket), {Equals(0, family), Masked(1, 15, SOCK_STREAM)});
+    filter.AllowIf(SCMP_SYS(socket), {Equals(0, family), Masked(1, 15, SOCK_DGRAM)});  // names
   }
   filter.Allow({SCMP_SYS(connect), SCMP_SYS(sendmmsg), SCMP_SYS(socketpair), SCMP_SYS(getsockname),
                 SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(select),
                 SCMP_SYS(pselect6), SCMP_SYS(pipe2)});
-  filter.AllowIf(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, FIONBIO)});
-  filter.AllowIf(SCMP_SYS(ioctl), {SCMP_A1(SCMP_CMP_EQ, FIONREAD)});
+  filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONBIO)});
+  filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONREAD)});
 }
 
 }  // namespace
