@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -99,7 +100,7 @@ class Edge {
   }
   void WriteRaw(ByteSpan bytes) {
     const auto room = channel_->Reserve(bytes.size());
-    std::memcpy(room->data(), bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), room->begin());
     channel_->Commit(bytes.size());
   }
   void Wake() { channel_->WakePeer(); }
