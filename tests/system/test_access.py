@@ -311,6 +311,8 @@ def test_the_short_name_works_where_only_one_is_seen(
     assert glasscase.infer("scale", SCALE_BODY, token).json()["outputs"][0]["data"] == [2, 4, 6, 8]
     glasscase.cli("grant", learner, "predict", "scale", token=owner)
     assert_problem(glasscase.infer("scale", SCALE_BODY, token), 409)
+    # Her host starts with her first model.
+    wait_until("her model answers", lambda: glasscase.infer(f"{name}/scale", SCALE_BODY, token).status_code == 200)
     assert glasscase.infer(f"{name}/scale", SCALE_BODY, token).json()["outputs"][0]["data"] == [3, 6, 9, 12]
     # Clients that take names apart at the slash write two segments.
     two_segments = glasscase.request("POST", f"/v2/models/{scale}/infer", token, json=SCALE_BODY)

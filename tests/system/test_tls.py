@@ -7,6 +7,7 @@ import shlex
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +87,19 @@ def test_plain_http_on_a_tls_listener_is_refused(fresh_glasscase: Callable[..., 
     old.maximum_version = ssl.TLSVersion.TLSv1_1
     with socket.create_connection(("127.0.0.1", glasscase.ports[0]), timeout=10) as connection, pytest.raises((ssl.SSLError, OSError)):
         old.wrap_socket(connection)
+
+
+def test_slow_handshakes_are_waited_for_and_missing_ones_cut_off(fresh_glasscase: Callable[..., Installation]) -> None:
+    glasscase = fresh_glasscase(scheme="https", init_words=("--tls-self-signed",))
+    context = ssl.create_default_context(cafile=str(glasscase.data / "tls" / "cert.pem"))
+    silent = socket.create_connection(("127.0.0.1", glasscase.ports[0]), timeout=60)
+    for seconds in (0.3, 1.3, 2.6):
+        with socket.create_connection(("127.0.0.1", glasscase.ports[0]), timeout=10) as plain:
+            time.sleep(seconds)  # the client is far away
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+                assert connection.getpeercert()
+    with silent:
+        assert silent.recv(1) == b""
 
 
 def test_replaced_files_are_read_again_without_a_restart(fresh_glasscase: Callable[..., Installation], tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ constexpr size_t kCompressFrom = 128;  // bytes; below, compressing costs more t
 
 }  // namespace
 
-Connection::Connection(Gateway& gateway) : gateway_(gateway) {}
+// A TLS handshake has as long as a request's head.
+Connection::Connection(Gateway& gateway) : gateway_(gateway), time_limit_ns_(gateway.now_ns + kHeadLimit) {}
 
 Connection::~Connection() = default;
 

@@ -106,7 +106,7 @@ class Connection : public boost::intrusive::list_base_hook<> {
   bool reading_ = false;
   bool body_taken_ = false;  // nothing of the request is left unread
   bool buried_ = false;
-  int64_t time_limit_ns_ = 0;
+  int64_t time_limit_ns_;
 
   char inline_[kInlineBytes + kPadding];
   std::unique_ptr<char[]> large_;  // when a head does not fit the inline buffer
