@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <string>
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <openssl/ssl.h>
 
@@ -14,6 +16,8 @@
 namespace {
 
 using namespace glasscase;
+
+constexpr uint64_t kOtherDescriptors = 256;  // links, channels, listening sockets
 
 std::string_view ListenerName(http::Listener listener) {
   if (listener == http::Listener::kBoth) return "both";
@@ -37,6 +41,19 @@ void WarmUpLibraries() {
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
   SSL_CTX_free(SSL_CTX_new(TLS_server_method()));
   Sha256({});
+}
+
+// Confine takes what the system gives: where that is less than was asked for, connections wait instead of
+// failing to be accepted.
+void LimitConnections(http::EdgeOptions& options) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  const uint64_t room = limit.rlim_cur > 2 * kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : kOtherDescriptors;
+  if (room >= options.connections_max) return;
+  LogWarning("serving at most " + std::to_string(room) + " connections at a time, not " +
+             std::to_string(options.connections_max) + ": the limit of open files is " +
+             std::to_string(limit.rlim_cur) + " (see LimitNOFILE in systemd, or `ulimit -Hn`)");
+  options.connections_max = static_cast<uint32_t>(room);
 }
 
 }  // namespace
@@ -68,11 +85,12 @@ int main(int argc, char** argv) {
   WarmUpLibraries();
   auto confinement = process::Confine({.syscalls = process::SyscallProfile::kEdge,
                                        .user_offset = is_public ? 2u : 3u,
-                                       .open_files_max = options.connections_max + 256});
+                                       .open_files_max = options.connections_max + kOtherDescriptors});
   if (!confinement) {
     LogError(confinement.error().message());
     return 1;
   }
+  LimitConnections(options);
   const SystemClock clock;
   http::Edge edge(options, clock, std::move(*confinement));
   const Status ended = edge.Run(process::kLifelineFd);

@@ -21,7 +21,7 @@ namespace {
 using namespace glasscase;
 
 constexpr uint32_t kFirstHostUser = 10;  // user_offset of slot 0
-constexpr uint64_t kOpenFilesMax = 256;
+constexpr uint64_t kOpenFilesMax = 1024;
 
 [[noreturn]] void Die(const std::string& what, const Error& error) {
   LogError(what + ": " + error.message());

@@ -23,7 +23,7 @@ using namespace glasscase;
 
 constexpr uint64_t kMemoryBytes = uint64_t{4} << 30;
 constexpr uint64_t kCpuSeconds = 60;
-constexpr uint64_t kOpenFilesMax = 64;
+constexpr uint64_t kOpenFilesMax = 512;
 constexpr uint32_t kInspectorUser = 4;  // user_offset; hosts begin at 10
 
 [[noreturn]] void Die(const std::string& what, const Error& error) {

@@ -14,9 +14,11 @@ from typing import Any
 import numpy
 import psutil
 import pytest
+import requests
+from onnx import TensorProto, helper
 
 from system.installation import Installation, wait_until
-from system.models import Models
+from system.models import Models, save, value
 
 
 def test_publish_grant_call_gives_the_engines_own_answer(
@@ -111,6 +113,58 @@ def test_external_data_is_published_with_its_folder(
     refused = glasscase.cli("publish", str(models.external / "model.onnx"), "--name", unique("alone"), check=False)
     assert refused.returncode == 1
     assert "weights.bin" in refused.stderr
+
+
+def test_a_model_of_a_hundred_files(glasscase: Installation, tmp_path: Path, unique: Callable[[str], str]) -> None:
+    """Exporters may write a file per tensor."""
+    names = [f"weight{i}" for i in range(100)]
+    tensors, nodes, before = [], [], "x"
+    for i, name in enumerate(names):
+        (tmp_path / name).write_bytes(numpy.full(4, i % 3, dtype=numpy.float32).tobytes())
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="location", value=name)
+        tensors.append(tensor)
+        after = "y" if i == len(names) - 1 else f"sum{i}"
+        nodes.append(helper.make_node("Add", [before, name], [after]))
+        before = after
+    rows = [value(name, TensorProto.FLOAT, ["n", 4]) for name in ("x", "y")]
+    save(helper.make_graph(nodes, "many", [rows[0]], [rows[1]], tensors), tmp_path / "model.onnx")
+    name = glasscase.publish(tmp_path, unique("many"))["model"]["name"]
+    body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 1, 1, 1]}]}
+    assert glasscase.infer(name, body).json()["outputs"][0]["data"] == [100.0] * 4
+
+
+def test_the_first_model_of_a_second_owner_answers_at_once(
+    fresh_glasscase: Callable[..., Installation], models: Models
+) -> None:
+    glasscase = fresh_glasscase()
+    body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
+    for owner in ("ada", "bob", "cyd"):
+        glasscase.cli("subject", "add", owner, "--role", "owner")
+        token = glasscase.cli("token", "create", owner, json=True)["token"]
+        done = glasscase.cli("publish", str(models.scale), "--name", "scale", json=True, token=token)
+        answer = glasscase.infer(done["model"]["name"], body, token)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("kind", ["glasscase-edge", "glasscase-host"])
+def test_a_process_that_hangs_is_replaced(
+    fresh_glasscase: Callable[..., Installation], models: Models, kind: str
+) -> None:
+    glasscase = fresh_glasscase()
+    digits = glasscase.publish(models.digits, "digits")["model"]["name"]
+    assert glasscase.infer(digits, models.digit_body()).status_code == 200
+    hung = glasscase.processes(kind)[0]
+    hung.send_signal(signal.SIGSTOP)
+    wait_until("it is gone", lambda: not psutil.pid_exists(hung.pid), 15)
+    wait_until("calls answer", lambda: answers(glasscase, digits, models), 5)
+
+
+def answers(glasscase: Installation, model: str, models: Models) -> bool:
+    try:
+        return glasscase.infer(model, models.digit_body()).status_code == 200
+    except requests.ConnectionError:
+        return False
 
 
 def test_versions_are_immutable_and_the_default_moves_only_when_told(

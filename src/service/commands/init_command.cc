@@ -159,7 +159,7 @@ Result<Outcome> Init(Context& context, const InitOptions& options) {
 void AddInitCommand(CommandTree& tree) {
   tree.Add<InitOptions>(
       tree.root(), "init", "Make an installation on this machine; safe to repeat",
-      "glasscase init\nglasscase init --data /srv/glasscase --owner \"Ada Lovelace\"\nglasscase init "
+      "glasscase init\nglasscase init --data /srv/glasscase --owner ada\nglasscase init "
       "--tls-self-signed",
       [](CLI::App& command, InitOptions& options) {
         command

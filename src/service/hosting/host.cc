@@ -78,6 +78,7 @@ class Host::Control {
   void OnCustodianLink(Fd socket);
   void OnCustodianEvent(uint32_t events);
   void OnFrame(process::Frame frame);
+  void Acknowledge(uint64_t sequence);
   void OnTable(const rpc::TableUpdate& update);
   void OnModelFiles(const rpc::ModelFiles& message, std::vector<Fd> fds);
   bool Send(const rpc::ToCustodian& message);
@@ -235,7 +236,10 @@ void Host::Control::OnFrame(process::Frame frame) {
   }
   switch (message.message_case()) {
     case rpc::FromCustodian::kTable: OnTable(message.table()); break;
-    case rpc::FromCustodian::kLease: gate_.SetLease(message.lease().until_monotonic_ns()); break;
+    case rpc::FromCustodian::kLease:
+      gate_.SetLease(message.lease().until_monotonic_ns());
+      Acknowledge(0);  // a sign of life
+      break;
     case rpc::FromCustodian::kModelFiles: OnModelFiles(message.model_files(), std::move(frame.fds)); break;
     default: break;
   }
@@ -249,10 +253,14 @@ void Host::Control::OnTable(const rpc::TableUpdate& update) {
     return;
   }
   if (!*in_force) return;
-  rpc::ToCustodian message;
-  message.mutable_ack()->set_sequence(update.sequence());
-  Send(message);
+  Acknowledge(update.sequence());
   dispatcher_.DropUncallable();
+}
+
+void Host::Control::Acknowledge(uint64_t sequence) {
+  rpc::ToCustodian message;
+  message.mutable_ack()->set_sequence(sequence);
+  Send(message);
 }
 
 void Host::Control::OnModelFiles(const rpc::ModelFiles& message, std::vector<Fd> fds) {

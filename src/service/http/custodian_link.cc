@@ -118,6 +118,7 @@ void CustodianLink::OnFrame(const process::Frame& frame) {
     OnTable(message.table());
   } else if (message.has_lease()) {
     lease_until_ns_ = message.lease().until_monotonic_ns();
+    Acknowledge(0);  // a sign of life
   }
 }
 
@@ -134,8 +135,12 @@ void CustodianLink::OnTable(const rpc::TableUpdate& message) {
     table_ = std::move(incoming_);
     have_table_ = true;
   }
+  Acknowledge(message.sequence());
+}
+
+void CustodianLink::Acknowledge(uint64_t sequence) {
   rpc::ToCustodian acknowledgement;
-  acknowledgement.mutable_ack()->set_sequence(message.sequence());
+  acknowledgement.mutable_ack()->set_sequence(sequence);
   Send(acknowledgement);
 }
 

@@ -49,6 +49,7 @@ class CustodianLink {
   void WaitWritable();
   void Send(const rpc::ToCustodian& message);
   void OnFrame(const process::Frame& frame);
+  void Acknowledge(uint64_t sequence);
   void OnTable(const rpc::TableUpdate& message);
   void Disconnect(std::string_view why);
 

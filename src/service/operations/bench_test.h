@@ -65,6 +65,7 @@ class FakePeer {
 
   const PeerId id;
   bool acknowledges = true;
+  bool shows_life = true;  // answers leases
   bool cut_off = false;
   uint64_t last_sequence = 0;
   int64_t lease_until_ns = 0;
@@ -87,10 +88,16 @@ class FakePeer {
     ASSERT_TRUE(message.ParseFromString(frame.payload));
     if (!frame.fds.empty()) fds = std::move(frame.fds);
     if (message.has_response()) responses[message.response().id()] = message.response();
-    if (message.has_lease()) lease_until_ns = message.lease().until_monotonic_ns();
+    if (message.has_lease()) OnLease(message.lease());
     if (message.has_model_files()) model_files.push_back(message.model_files());
     if (message.has_inspect()) jobs.push_back(message.inspect());
     if (message.has_table()) OnTable(message.table());
+  }
+  void OnLease(const rpc::Lease& lease) {
+    lease_until_ns = lease.until_monotonic_ns();
+    rpc::ToCustodian message;
+    message.mutable_ack();
+    if (shows_life) Send(message);
   }
   void OnTable(const rpc::TableUpdate& update) {
     EXPECT_LE(update.ByteSizeLong(), size_t{512} << 10);
@@ -111,7 +118,10 @@ class FakePeer {
 
 class FakeSupervisor final : public Supervisor {
  public:
-  void NeedHost(uint32_t slot) override { hosts.insert(slot); }
+  void NeedHost(uint32_t slot) override {
+    hosts.insert(slot);
+    if (on_need_host) on_need_host(slot);
+  }
   void Kill(const PeerId& peer) override {
     kills.push_back(peer);
     if (on_kill) on_kill(peer);
@@ -127,6 +137,7 @@ class FakeSupervisor final : public Supervisor {
   std::vector<uint32_t> inspections;
   bool stopped = false;
   std::function<void(PeerId)> on_kill;
+  std::function<void(uint32_t)> on_need_host;
   std::function<void(uint32_t)> on_inspect;
 };
 

@@ -87,6 +87,12 @@ void Desk::WriteTokenUses() {
   }
 }
 
+std::optional<PeerId> Desk::NeedHost(uint32_t slot) {
+  supervisor.NeedHost(slot);
+  if (!hosts_asked_for_.insert(slot).second) return std::nullopt;
+  return PeerId{process::ProcessKind::kHost, slot};
+}
+
 Status Desk::Change(const std::function<Status(catalog::Transaction&)>& change) {
   GC_TRY(const auto transaction, catalog.Begin());
   GC_TRY_VOID(change(*transaction));

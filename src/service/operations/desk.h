@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -51,6 +52,7 @@ struct Act {
 struct Outcome {
   rpc::Response answer;
   TableChange change;                // told to every process before the answer goes out
+  std::optional<PeerId> starting;    // a process to wait for as well, until it may act
   std::function<Status()> finish;    // when every process knows; its error is the answer then
   std::function<void()> afterwards;  // when the answer went out
 };
@@ -92,6 +94,9 @@ class Desk {
   int64_t LastUse(const catalog::Token& token) const;
   void WriteTokenUses();
 
+  // Asks for an owner's host. The first time it is given back, to be waited for.
+  std::optional<PeerId> NeedHost(uint32_t slot);
+
   // Begins a transaction, lets `change` work on it, commits.
   Status Change(const std::function<Status(catalog::Transaction&)>& change);
   // How many changes were committed so far.
@@ -102,6 +107,7 @@ class Desk {
 
   std::unordered_map<Uuid, std::string, UuidHash> subject_names_;  // names never change
   std::unordered_map<Uuid, int64_t, UuidHash> token_uses_;
+  std::set<uint32_t> hosts_asked_for_;
   uint64_t changes_ = 0;
 };
 

@@ -159,7 +159,7 @@ Status Operations::Core::AskForHosts() {
       has_models = true;
       return Ok();
     }));
-    if (has_models) desk_.supervisor.NeedHost(*subject.host_slot);
+    if (has_models) desk_.NeedHost(*subject.host_slot);
     return Ok();
   });
 }
@@ -286,7 +286,10 @@ void Operations::Core::Deliver(const std::shared_ptr<Act>& act, Outcome outcome)
   };
   if (outcome.change.empty()) return answer(std::move(outcome), 0);
   const TableChange change = outcome.change;
-  pusher_.Push(change, [answer, outcome = std::move(outcome)](double ms) { answer(outcome, ms); });
+  pusher_.Push(change, [this, answer, outcome = std::move(outcome)](double ms) {
+    if (!outcome.starting) return answer(outcome, ms);
+    pusher_.AwaitFirstLease(*outcome.starting, [answer, outcome, ms] { answer(outcome, ms); });
+  });
 }
 
 void Operations::Core::AnswerError(const Act& act, const Error& error) {

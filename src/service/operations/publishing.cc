@@ -207,8 +207,8 @@ Result<Outcome> Commit(Desk& desk, const Act& act, Upload& upload, const rpc::In
         Error::ResourceExhausted("the inputs and outputs of all versions of " + plan.name +
                                  " take too much room; erase old versions or publish under another name"));
   GC_TRY_VOID(CommitBytesAndRows(desk, upload, plan, model, version));
-  if (act.caller->host_slot) desk.supervisor.NeedHost(*act.caller->host_slot);
   Outcome outcome;
+  if (act.caller->host_slot) outcome.starting = desk.NeedHost(*act.caller->host_slot);
   *outcome.answer.mutable_published() = AnswerFor(model, *act.caller, plan.versions, version);
   outcome.change.models.push_back(model.id);
   return outcome;

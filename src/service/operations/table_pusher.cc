@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include <glasscase/core/log.h>
 #include <glasscase/rpc/convert.h>
@@ -33,6 +34,7 @@ TablePusher::~TablePusher() {
   loop_.Cancel(lease_timer_);
   for (const auto& [peer, recipient] : recipients_) loop_.Cancel(recipient.timer);
   for (const Pending& pending : pending_) loop_.Cancel(pending.timer);
+  for (const Awaited& awaited : awaited_) loop_.Cancel(awaited.timer);
 }
 
 PartSink TablePusher::SinkFor(const PeerId& peer, Recipient& recipient) {
@@ -91,13 +93,32 @@ void TablePusher::Acknowledge(const PeerId& peer, uint64_t sequence) {
   const auto found = recipients_.find(peer);
   if (found == recipients_.end() || found->second.killed) return;
   Recipient& recipient = found->second;
+  recipient.heard_ns = clock_.MonotonicNanos();
   // A process cannot acknowledge what it was not told.
   recipient.acknowledged = std::max(recipient.acknowledged, std::min(sequence, recipient.sent));
   if (recipient.lease_until_ns == 0 && recipient.acknowledged == recipient.sent) {
     loop_.Cancel(recipient.timer);
     GrantLease(peer, recipient);
+    for (auto awaited = awaited_.begin(); awaited != awaited_.end();) {
+      const auto current = awaited++;
+      if (current->peer == peer) FinishAwaited(current);
+    }
   }
   StopWaitingFor(peer, recipient.acknowledged);
+}
+
+void TablePusher::AwaitFirstLease(const PeerId& peer, std::function<void()> then) {
+  const auto found = recipients_.find(peer);
+  if (found != recipients_.end() && found->second.lease_until_ns != 0) return then();
+  const auto awaited = awaited_.insert(awaited_.end(), {.peer = peer, .then = std::move(then)});
+  awaited->timer = loop_.After(kStartMs, [this, awaited] { FinishAwaited(awaited); });
+}
+
+void TablePusher::FinishAwaited(std::list<Awaited>::iterator awaited) {
+  loop_.Cancel(awaited->timer);
+  const std::function<void()> then = std::move(awaited->then);
+  awaited_.erase(awaited);
+  then();
 }
 
 void TablePusher::Lost(const PeerId& peer) {
@@ -122,8 +143,25 @@ void TablePusher::Forget(const PeerId& peer) {
 }
 
 void TablePusher::RenewLeases() {
-  for (auto& [peer, recipient] : recipients_)
-    if (recipient.lease_until_ns != 0 && !recipient.killed && links_.Has(peer)) GrantLease(peer, recipient);
+  const int64_t now = clock_.MonotonicNanos();
+  // A custodian that was itself kept from running has heard nobody, and blames nobody.
+  const bool late = now - renewed_ns_ > 2 * kLeasePeriodMs * 1'000'000;
+  renewed_ns_ = now;
+  std::vector<PeerId> silent;
+  for (auto& [peer, recipient] : recipients_) {
+    if (recipient.lease_until_ns == 0 || recipient.killed || !links_.Has(peer)) continue;
+    if (late) recipient.heard_ns = now;
+    if (now - recipient.heard_ns > kSilentNs) {
+      silent.push_back(peer);
+    } else {
+      GrantLease(peer, recipient);
+    }
+  }
+  for (const PeerId& peer : silent) {
+    LogWarning("the " + std::string(process::ProcessKindName(peer.kind)) +
+               " has not answered for seconds and is killed");
+    Kill(peer);
+  }
 }
 
 void TablePusher::GrantLease(const PeerId& peer, Recipient& recipient) {

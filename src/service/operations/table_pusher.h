@@ -3,7 +3,8 @@
 // A process is told the whole table when it links and every change after that, each with a sequence number.
 // It gets its first lease when it has acknowledged all it was told; from then on every change waits for its
 // acknowledgement, and if that does not come it is killed, and the change waits until it is dead or its lease
-// has lapsed: after `done` nobody acts on what was withdrawn.
+// has lapsed: after `done` nobody acts on what was withdrawn. Leases are acknowledged too, with sequence 0, so a
+// process that hangs is noticed and killed when nothing changes.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,10 @@ class TablePusher {
  public:
   static constexpr int64_t kAcknowledgeMs = 250;    // then the process is killed
   static constexpr int64_t kFirstTableMs = 10'000;  // the same for a process that is still starting
+  static constexpr int64_t kStartMs = 3'000;        // how long an act waits for a process that it needs
   static constexpr int64_t kLeaseNs = 5'000'000'000;
   static constexpr int64_t kLeasePeriodMs = 1'000;
+  static constexpr int64_t kSilentNs = 5'000'000'000;  // no acknowledgement for so long: killed
 
   using Done = std::function<void(double acknowledged_ms)>;
 
@@ -40,6 +43,9 @@ class TablePusher {
   // Call right after the commit. `done` is called once, also when nobody is linked, never from within Push.
   void Push(const TableChange& change, Done done);
   void Acknowledge(const PeerId& peer, uint64_t sequence);
+  // `then` is called once: when the process may act for the first time, at once if it may already, and after
+  // kStartMs if it does not come.
+  void AwaitFirstLease(const PeerId& peer, std::function<void()> then);
 
   void Lost(const PeerId& peer);  // the link broke; the process may still live
   void Gone(const PeerId& peer);  // the process is dead
@@ -51,6 +57,7 @@ class TablePusher {
     uint64_t sent = 0;  // sequence
     uint64_t acknowledged = 0;
     int64_t lease_until_ns = 0;  // 0: never had one
+    int64_t heard_ns = 0;        // its last acknowledgement
     bool killed = false;
     process::EventLoop::TimerId timer = 0;  // for its first table, or after its link broke
   };
@@ -60,6 +67,12 @@ class TablePusher {
     Done done;
     process::EventLoop::TimerId timer = 0;
   };
+  struct Awaited {
+    PeerId peer;
+    std::function<void()> then;
+    process::EventLoop::TimerId timer = 0;
+  };
+  void FinishAwaited(std::list<Awaited>::iterator awaited);
   void SendWhole(const PeerId& peer, Recipient& recipient);
   PartSink SinkFor(const PeerId& peer, Recipient& recipient);
   void RenewLeases();
@@ -77,7 +90,9 @@ class TablePusher {
   Supervisor& supervisor_;
   std::map<PeerId, Recipient> recipients_;
   std::list<Pending> pending_;
+  std::list<Awaited> awaited_;
   double last_push_ms_ = 0;
+  int64_t renewed_ns_ = 0;
   process::EventLoop::TimerId lease_timer_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -67,6 +67,31 @@ TEST_F(TablePusherTest, HostsKnowOnlyWhoMayCallTheirOwnersModels) {
   EXPECT_EQ(profs_host->table.token_count(), 1u);  // prof's own
 }
 
+TEST_F(TablePusherTest, TheFirstPublishOfAnOwnerIsAnsweredWhenItsHostMayAct) {
+  const std::string prof = Enrol(root, "prof", "owner");
+  std::unique_ptr<FakePeer> started;
+  supervisor.on_need_host = [&](uint32_t slot) {
+    loop.After(50, [&, slot] { started = Connect({ProcessKind::kHost, slot}); });
+  };
+  ASSERT_EQ(Publish(prof, "mnist", "digits").code(), 0u);
+  ASSERT_TRUE(started);
+  EXPECT_TRUE(Decide(*started, prof, "prof/mnist").allowed);
+  supervisor.on_need_host = nullptr;
+  EXPECT_LT(MillisOf([&] { EXPECT_EQ(Publish(prof, "second", "more").code(), 0u); }), 1000);
+}
+
+TEST_F(TablePusherTest, APublishDoesNotWaitForeverForAHost) {
+  const std::string prof = Enrol(root, "prof", "owner");
+  const double ms = MillisOf([&] { EXPECT_EQ(Publish(prof, "mnist", "digits").code(), 0u); });
+  EXPECT_GE(ms, TablePusher::kStartMs);
+}
+
+TEST_F(TablePusherTest, AProcessThatHangsIsKilledThoughNothingChanges) {
+  host->shows_life = false;
+  EXPECT_TRUE(RunUntil([&] { return !supervisor.kills.empty(); }, 8'000));
+  EXPECT_THAT(supervisor.kills, ::testing::ElementsAre(PeerId{ProcessKind::kHost, 0}));
+}
+
 TEST_F(TablePusherTest, RevocationIsAnsweredWhenEveryoneHasAcknowledged) {
   public_edge->acknowledges = false;
   const uint64_t id = Submit(*control, root, RevokeGrant(grant));

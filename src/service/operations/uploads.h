@@ -15,7 +15,7 @@
 namespace glasscase::operations {
 
 // Every file travels to inspector and host as a descriptor of one frame.
-inline constexpr size_t kUploadFilesMax = process::kFdsMax < 1000 ? process::kFdsMax : 1000;
+inline constexpr size_t kUploadFilesMax = process::kFdsMax;
 inline constexpr uint64_t kUploadBytesMax = uint64_t{16} << 30;
 
 struct UploadedFile {

@@ -22,7 +22,7 @@
 
 namespace glasscase::process {
 
-inline constexpr size_t kFdsMax = 16;
+inline constexpr size_t kFdsMax = 128;
 
 struct Frame {
   std::string payload;
