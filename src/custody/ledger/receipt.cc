@@ -24,7 +24,8 @@ std::optional<std::string_view> TakeLine(std::string_view& text) {
 Result<Hash> ParseHash(std::string_view line) {
   const auto bytes = FromBase64(line);
   Hash hash{};
-  if (!bytes || bytes->size() != hash.size()) return Fail(Bad("a line of the proof is not base64 of 32 bytes"));
+  if (!bytes || bytes->size() != hash.size())
+    return Fail(Bad("a line of the proof is not base64 of 32 bytes"));
   std::copy(bytes->begin(), bytes->end(), hash.begin());
   return hash;
 }
@@ -50,7 +51,8 @@ const Policy::Log* LogThatSigned(const Note& note, const Policy& policy, Status&
   }
   std::string names;
   for (const Policy::Log& log : policy.logs()) names += (names.empty() ? "" : ", ") + log.verifier.name();
-  status = Fail(Error::PermissionDenied("the checkpoint is not signed by a log of the policy (" + names + ")"));
+  status =
+      Fail(Error::PermissionDenied("the checkpoint is not signed by a log of the policy (" + names + ")"));
   return nullptr;
 }
 
@@ -107,18 +109,20 @@ Result<CheckedCheckpoint> CheckCheckpoint(std::string_view signed_note, const Po
     checked.newest_cosignature = std::max(checked.newest_cosignature, time);
   }
   if (!policy.IsQuorum(cosigned))
-    return Fail(Error::PermissionDenied("too few witnesses have seen this checkpoint: needed " + policy.QuorumText() +
-                                        ", cosigned by " + std::to_string(cosigned.size())));
+    return Fail(Error::PermissionDenied("too few witnesses have seen this checkpoint: needed " +
+                                        policy.QuorumText() + ", cosigned by " +
+                                        std::to_string(cosigned.size())));
   checked.witnesses.assign(cosigned.begin(), cosigned.end());
   return checked;
 }
 
 Result<CheckedCheckpoint> CheckReceipt(const Receipt& receipt, std::string_view entry, const Policy& policy) {
   GC_TRY(CheckedCheckpoint checked, CheckCheckpoint(receipt.checkpoint, policy));
-  GC_TRY(const Hash root, RootOfInclusion(receipt.index, checked.checkpoint.size, HashLeaf(AsBytes(entry)), receipt.proof));
+  GC_TRY(const Hash root,
+         RootOfInclusion(receipt.index, checked.checkpoint.size, HashLeaf(AsBytes(entry)), receipt.proof));
   if (root != checked.checkpoint.root)
-    return Fail(Error::FailedPrecondition("the entry is not entry " + std::to_string(receipt.index) + " of the log " +
-                                          checked.log + ": entry or proof was altered"));
+    return Fail(Error::FailedPrecondition("the entry is not entry " + std::to_string(receipt.index) +
+                                          " of the log " + checked.log + ": entry or proof was altered"));
   return checked;
 }
 

@@ -1,4 +1,5 @@
-// Whom a verifier trusts: logs, witnesses, and how many of them must have seen a checkpoint (C2SP tlog-policy).
+// Whom a verifier trusts: logs, witnesses, and how many of them must have seen a checkpoint (C2SP
+// tlog-policy).
 //
 //   log example.com/log+530d903a+AekyeRrm... https://example.com/log
 //   witness north north.example+... https://north.example

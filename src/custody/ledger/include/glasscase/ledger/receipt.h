@@ -33,8 +33,8 @@ struct CheckedCheckpoint {
   uint64_t newest_cosignature = 0;     // seconds since 1970; 0 without witnesses
 };
 
-// InvalidArgument when it cannot be read, PermissionDenied when a log of the policy did not sign it or the quorum of
-// witnesses is not reached; the message says who is missing.
+// InvalidArgument when it cannot be read, PermissionDenied when a log of the policy did not sign it or the
+// quorum of witnesses is not reached; the message says who is missing.
 Result<CheckedCheckpoint> CheckCheckpoint(std::string_view signed_note, const Policy& policy);
 
 // That `entry` is in the log: FailedPrecondition when the proof leads elsewhere, else as CheckCheckpoint.
