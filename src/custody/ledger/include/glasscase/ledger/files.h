@@ -1,0 +1,28 @@
+// The files of a log as the world sees them: `checkpoint`, tiles and entry bundles (C2SP tlog-tiles).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <glasscase/ledger/tile.h>
+
+namespace glasscase::ledger {
+
+inline constexpr std::string_view kCheckpointPath = "checkpoint";
+
+// One thread. Functions fail with ResourceExhausted when there is no room.
+class LogFiles {
+ public:
+  virtual ~LogFiles() = default;
+
+  // nullopt when there is no such file. Paths are those of tiles, or kCheckpointPath.
+  virtual Result<std::optional<std::string>> Read(std::string_view path) const = 0;
+  // A reader sees the old file or the new one, never a part. Durable after Sync.
+  virtual Status Write(std::string_view path, std::string_view bytes) = 0;
+  // Drops the partial tiles that a full one replaces.
+  virtual Status RemovePartials(const Tile& full) = 0;
+  virtual Status Sync() = 0;
+};
+
+}  // namespace glasscase::ledger

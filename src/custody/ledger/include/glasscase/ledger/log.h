@@ -1,0 +1,93 @@
+// The log: takes what waits in the journal, in order, and publishes it.
+//
+// One batch: the waiting entries and a map entry get their places; the journal's head moves by
+// compare-and-set (from here on they are in the log, whatever happens); tiles and bundles are written; the
+// checkpoint is signed and published. Ed25519 signs the same bytes the same way, so a batch that was cut off
+// anywhere is finished at the next start and never signed otherwise. Files are made durable a little later:
+// until then the journal keeps their entries.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <glasscase/ledger/asset_map.h>
+#include <glasscase/ledger/entry.h>
+#include <glasscase/ledger/files.h>
+#include <glasscase/ledger/journal.h>
+#include <glasscase/ledger/note.h>
+#include <glasscase/ledger/receipt.h>
+
+namespace glasscase::ledger {
+
+// One thread.
+class Log {
+ public:
+  static constexpr size_t kBatchEntriesMax = 4'096;
+  static constexpr size_t kBatchBytesMax = size_t{4} << 20;
+  static constexpr uint64_t kSettleEntries = 8'192;  // Settle at the latest after so many
+
+  struct Parts {
+    Journal& journal;
+    LogFiles& files;
+    NoteSigner signer;
+    // Called with the name of each durable step, before it is taken: for tests that end the process there.
+    std::function<void(std::string_view)> before_step{};
+  };
+
+  // Claims the log and finishes what was cut off. FailedPrecondition when the published checkpoint is newer
+  // than the journal or disagrees with it (a restored backup): nothing is signed then. DataLoss when files
+  // and journal do not give the head's root.
+  static Result<std::unique_ptr<Log>> Open(Parts parts);
+  ~Log();
+
+  // Publishes one batch; false when nothing waits. Aborted when somebody else has claimed the log: open it
+  // again, or end. After any other error the next call goes on where this one stopped.
+  Result<bool> Publish();
+  // Makes the files durable and lets the journal forget.
+  Status Settle();
+
+  uint64_t size() const { return published_.size; }
+  const Checkpoint& checkpoint() const { return published_; }
+  const std::string& signed_checkpoint() const { return signed_checkpoint_; }
+  const NoteVerifier& verifier() const { return parts_.signer.verifier(); }
+
+  // OutOfRange for what is not published yet.
+  Result<std::string> EntryAt(uint64_t index) const;
+  // Without `extra`.
+  Result<Receipt> ReceiptFor(uint64_t index) const;
+  Result<Proof> ConsistencyFrom(uint64_t old_size) const;
+
+  // All entries of an asset with the proof that none is missing, as of the newest checkpoint.
+  struct History {
+    std::vector<uint64_t> indices;
+    MapProof proof;
+    Receipt map_receipt;  // of the map entry; `extra` is that entry
+  };
+  Result<History> HistoryOf(const Uuid& asset) const;
+
+ private:
+  struct Tail;
+  explicit Log(Parts parts);
+  Status Recover();
+  Status CheckAgainstPublished(const Head& head) const;
+  Status ReadStored(uint64_t size);
+  Status AddKept(const Journal::Kept& kept);
+  Status PublishHead();
+  Status WriteTiles();
+  Result<std::string> ReadTile(const Tile& tile) const;
+  void Step(std::string_view name) const {
+    if (parts_.before_step) parts_.before_step(name);
+  }
+
+  Parts parts_;
+  Head head_;
+  Checkpoint published_;
+  std::string signed_checkpoint_;
+  uint64_t settled_ = 0;
+  std::unique_ptr<Tail> tail_;
+};
+
+}  // namespace glasscase::ledger

@@ -1,0 +1,289 @@
+#include <glasscase/ledger/log.h>
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+namespace glasscase::ledger {
+namespace {
+
+constexpr unsigned kTileLevels = 64 / kTileHeight;
+constexpr unsigned kBundle = kTileLevels;  // among the right edges, the one of the entries
+
+// The tile at the right edge of a level, or of the entries, that is not full yet.
+struct Edge {
+  uint64_t index = 0;
+  uint32_t width = 0;
+  std::string bytes;
+  uint32_t written_width = 0;
+};
+
+struct FullTile {
+  Tile tile;
+  std::string bytes;
+};
+
+Tile TileOf(unsigned edge, uint64_t index, uint32_t width) {
+  return {.entries = edge == kBundle,
+          .level = static_cast<uint8_t>(edge == kBundle ? 0 : edge),
+          .index = index,
+          .width = width};
+}
+
+}  // namespace
+
+// What is in memory of the log: its right edge, the map, and which files are still to be written.
+struct Log::Tail {
+  Frontier frontier;
+  std::array<Edge, kTileLevels + 1> edges;
+  std::vector<FullTile> full;  // not written yet
+  std::vector<Tile> replaced;  // full ones whose partial ones are still there
+  AssetMap map;
+  std::unordered_map<Uuid, std::vector<uint64_t>, UuidHash> indices;
+
+  void AddToEdge(unsigned which, std::string_view bytes) {
+    Edge& edge = edges[which];
+    edge.bytes += bytes;
+    if (++edge.width < kTileWidth) return;
+    full.push_back({TileOf(which, edge.index, kTileWidth), std::move(edge.bytes)});
+    edge = {.index = edge.index + 1, .width = 0, .bytes = {}, .written_width = 0};
+  }
+
+  void AddToMap(const std::vector<Uuid>& assets, uint64_t index, const Hash& leaf) {
+    for (const Uuid& asset : assets) {
+      map.Add(asset, index, leaf);
+      indices[asset].push_back(index);
+    }
+  }
+
+  void Add(std::string_view entry, const std::vector<Uuid>& assets) {
+    const Hash leaf = HashLeaf(AsBytes(entry));
+    AddToMap(assets, frontier.size(), leaf);
+    std::string framed;
+    AppendToBundle(framed, entry);
+    AddToEdge(kBundle, framed);
+    frontier.Add(leaf, [this](unsigned level, uint64_t, const Hash& hash) {
+      if (level % kTileHeight == 0) AddToEdge(level / kTileHeight, AsText(hash));
+    });
+  }
+};
+
+Log::Log(Parts parts) : parts_(std::move(parts)) {}
+Log::~Log() = default;
+
+Result<std::unique_ptr<Log>> Log::Open(Parts parts) {
+  std::unique_ptr<Log> log(new Log(std::move(parts)));
+  GC_TRY(log->head_.fence, log->parts_.journal.Claim());
+  GC_TRY_VOID(log->Recover());
+  return log;
+}
+
+// ---- start ----
+
+Status Log::Recover() {
+  const uint64_t fence = head_.fence;
+  GC_TRY(head_, parts_.journal.ReadHead());
+  if (head_.fence != fence) {
+    return Fail(Error(Code::kAborted, "another custodian has taken over the log"));
+  }
+  GC_TRY_VOID(CheckAgainstPublished(head_));
+  GC_TRY(const std::vector<Journal::Kept> kept, parts_.journal.ReadKept());
+  settled_ = kept.empty() ? head_.size : kept.front().first;
+  tail_ = std::make_unique<Tail>();
+  Status read = ReadStored(settled_);
+  for (size_t i = 0; read && i < kept.size(); ++i) read = AddKept(kept[i]);
+  if (read && (tail_->frontier.size() != head_.size || tail_->frontier.Root() != head_.root)) {
+    read =
+        Fail(Error::DataLoss("the files of the log and the catalog disagree: catalog has " +
+                             std::to_string(head_.size) + " entries with the root " + ToBase64(head_.root) +
+                             ", the files give " + std::to_string(tail_->frontier.size()) + " with " +
+                             ToBase64(tail_->frontier.Root()) + "; `glasscase fsck` says where"));
+  }
+  if (read) read = PublishHead();
+  if (!read) tail_.reset();
+  return read;
+}
+
+// A checkpoint that the world may have seen is the journal's head, or older where a batch was cut off.
+// Whether an older one is the beginning of the head's tree is for fsck to find out.
+Status Log::CheckAgainstPublished(const Head& head) const {
+  GC_TRY(const auto bytes, parts_.files.Read(kCheckpointPath));
+  if (!bytes) return Ok();
+  const auto note = Note::Parse(*bytes);
+  const auto parsed = note ? Checkpoint::Parse(note->text) : Fail(note.error());
+  if (!parsed) return Ok();  // a power cut can leave a file without its bytes; it is written anew
+  const Checkpoint& published = *parsed;
+  if (published.origin != verifier().name()) {
+    return Fail(Error::FailedPrecondition("the files are those of the log " + Printable(published.origin) +
+                                          ", the key is that of " + verifier().name()));
+  }
+  const bool newer = published.size > head.size;
+  const bool other = published.size == head.size && published.root != head.root;
+  if (!newer && !other) return Ok();
+  return Fail(Error::FailedPrecondition(
+      "the log has published " + std::to_string(published.size) + " entries, the catalog knows " +
+      std::to_string(head.size) + (other ? " others" : "") +
+      ": an old catalog was put back. Nothing is signed, so that there are no two histories. Put the newest "
+      "backup back, "
+      "or begin a new log with `glasscase init --new-log`, which keeps the old one's files beside it"));
+}
+
+// Everything up to `size` out of the files.
+Status Log::ReadStored(uint64_t size) {
+  TileReader reader(size, [this](const Tile& tile) { return ReadTile(tile); });
+  GC_TRY(tail_->frontier, Frontier::Of(size, reader));
+  for (unsigned which = 0; which <= kBundle; ++which) {
+    const unsigned level = which == kBundle ? 0 : which;
+    Edge& edge = tail_->edges[which];
+    edge.index = (size >> (kTileHeight * level)) / kTileWidth;
+    edge.width = edge.written_width = TileWidthAt(size, level, edge.index);
+    if (edge.width == 0) continue;
+    GC_TRY(edge.bytes, ReadTile(TileOf(which, edge.index, edge.width)));
+  }
+  for (uint64_t first = 0; first < size; first += kTileWidth) {
+    const uint32_t width = TileWidthAt(size, 0, first / kTileWidth);
+    GC_TRY(const std::string bundle, ReadTile(TileOf(kBundle, first / kTileWidth, width)));
+    GC_TRY(const std::vector<std::string_view> entries, SplitBundle(bundle, width));
+    for (size_t i = 0; i < entries.size(); ++i) {
+      GC_TRY(const std::vector<Uuid> assets, AssetsOf(entries[i]));
+      tail_->AddToMap(assets, first + i, HashLeaf(AsBytes(entries[i])));
+    }
+  }
+  return Ok();
+}
+
+Status Log::AddKept(const Journal::Kept& kept) {
+  if (kept.first != tail_->frontier.size()) {
+    return Fail(Error::DataLoss("the catalog keeps entries from " + std::to_string(kept.first) +
+                                " on, but the one after the last is " +
+                                std::to_string(tail_->frontier.size())));
+  }
+  GC_TRY(const std::vector<std::string_view> entries, SplitBundle(kept.framed, kept.count));
+  for (const std::string_view entry : entries) {
+    GC_TRY(const std::vector<Uuid> assets, AssetsOf(entry));
+    tail_->Add(entry, assets);
+  }
+  return Ok();
+}
+
+// ---- a batch ----
+
+Result<bool> Log::Publish() {
+  if (!tail_) {
+    GC_TRY_VOID(Recover());
+  } else if (published_.size != head_.size) {
+    GC_TRY_VOID(PublishHead());
+  }
+  GC_TRY(const std::vector<WaitingEntry> waiting, parts_.journal.Waiting(kBatchEntriesMax, kBatchBytesMax));
+  if (waiting.empty()) return false;
+  std::string framed;
+  for (const WaitingEntry& entry : waiting) {
+    AppendToBundle(framed, entry.entry);
+    tail_->Add(entry.entry, entry.assets);
+  }
+  const std::string map_entry = MapEntry(tail_->frontier.size(), tail_->map.Root());
+  AppendToBundle(framed, map_entry);
+  tail_->Add(map_entry, {});
+  const Head next{.size = tail_->frontier.size(), .root = tail_->frontier.Root(), .fence = head_.fence};
+  Step("advance");
+  const Status advanced = parts_.journal.Advance(head_, next, waiting.back().sequence, framed);
+  if (!advanced) {
+    tail_.reset();  // it is ahead of the journal; what is true is read anew
+    return Fail(advanced.error());
+  }
+  head_ = next;
+  GC_TRY_VOID(PublishHead());
+  if (head_.size - settled_ >= kSettleEntries) GC_TRY_VOID(Settle());
+  return true;
+}
+
+Status Log::PublishHead() {
+  GC_TRY_VOID(WriteTiles());
+  Note note{
+      .text = Checkpoint{.origin = verifier().name(), .size = head_.size, .root = head_.root}.ToString(),
+      .signatures = {}};
+  note.signatures.push_back(parts_.signer.Sign(note.text));
+  std::string signed_note = note.ToString();
+  Step("checkpoint");
+  GC_TRY_VOID(parts_.files.Write(kCheckpointPath, signed_note));
+  published_ = {.origin = verifier().name(), .size = head_.size, .root = head_.root};
+  signed_checkpoint_ = std::move(signed_note);
+  return Ok();
+}
+
+Status Log::WriteTiles() {
+  Step("tiles");
+  while (!tail_->full.empty()) {
+    const FullTile& full = tail_->full.back();
+    GC_TRY_VOID(parts_.files.Write(TilePath(full.tile), full.bytes));
+    tail_->replaced.push_back(full.tile);
+    tail_->full.pop_back();
+  }
+  for (unsigned which = 0; which <= kBundle; ++which) {
+    Edge& edge = tail_->edges[which];
+    if (edge.width == edge.written_width) continue;
+    GC_TRY_VOID(parts_.files.Write(TilePath(TileOf(which, edge.index, edge.width)), edge.bytes));
+    edge.written_width = edge.width;
+  }
+  return Ok();
+}
+
+Status Log::Settle() {
+  if (!tail_ || published_.size == settled_) return Ok();
+  Step("sync");
+  GC_TRY_VOID(parts_.files.Sync());
+  Step("forget");
+  GC_TRY_VOID(parts_.journal.Forget(published_.size));
+  settled_ = published_.size;
+  // Not before: until now the partial ones were what a power cut would have left.
+  for (const Tile& full : tail_->replaced) GC_TRY_VOID(parts_.files.RemovePartials(full));
+  tail_->replaced.clear();
+  return Ok();
+}
+
+// ---- answers ----
+
+Result<std::string> Log::ReadTile(const Tile& tile) const {
+  GC_TRY(const auto bytes, parts_.files.Read(TilePath(tile)));
+  if (!bytes)
+    return Fail(Error::DataLoss("the log's file " + TilePath(tile) + " is missing; `glasscase fsck` helps"));
+  return *bytes;
+}
+
+Result<std::string> Log::EntryAt(uint64_t index) const {
+  const uint32_t width = TileWidthAt(published_.size, 0, index / kTileWidth);
+  if (index >= published_.size) {
+    return Fail(Error::OutOfRange("entry " + std::to_string(index) + " is not in the log of " +
+                                  std::to_string(published_.size)));
+  }
+  GC_TRY(const std::string bundle, ReadTile(TileOf(kBundle, index / kTileWidth, width)));
+  GC_TRY(const std::vector<std::string_view> entries, SplitBundle(bundle, width));
+  return std::string(entries[index % kTileWidth]);
+}
+
+Result<Receipt> Log::ReceiptFor(uint64_t index) const {
+  TileReader reader(published_.size, [this](const Tile& tile) { return ReadTile(tile); });
+  Receipt receipt{.extra = {}, .index = index, .proof = {}, .checkpoint = signed_checkpoint_};
+  GC_TRY(receipt.proof, ProveInclusion(index, published_.size, reader));
+  return receipt;
+}
+
+Result<Proof> Log::ConsistencyFrom(uint64_t old_size) const {
+  TileReader reader(published_.size, [this](const Tile& tile) { return ReadTile(tile); });
+  return ProveConsistency(old_size, published_.size, reader);
+}
+
+Result<Log::History> Log::HistoryOf(const Uuid& asset) const {
+  if (!tail_ || published_.size != head_.size || published_.size == 0) {
+    return Fail(Error::Unavailable("the log is catching up; try again"));
+  }
+  History history;
+  if (const auto found = tail_->indices.find(asset); found != tail_->indices.end())
+    history.indices = found->second;
+  history.proof = tail_->map.Prove(asset);
+  GC_TRY(history.map_receipt, ReceiptFor(published_.size - 1));
+  GC_TRY(history.map_receipt.extra, EntryAt(published_.size - 1));
+  return history;
+}
+
+}  // namespace glasscase::ledger

@@ -1,0 +1,269 @@
+#include <glasscase/ledger/log.h>
+
+#include <gtest/gtest.h>
+
+#include <glasscase/ledger/testing/memory_files.h>
+#include <glasscase/ledger/testing/memory_journal.h>
+
+#include "proof_bench.h"
+
+namespace glasscase::ledger {
+namespace {
+
+using testing::MemoryFiles;
+using testing::MemoryJournal;
+using testing::Signer;
+
+Uuid AssetOf(int number) {
+  Uuid id;
+  id.bytes[0] = static_cast<uint8_t>(number);
+  return id;
+}
+
+std::string EntryOf(int number, int asset) {
+  return R"({"asset":")" + AssetOf(asset).ToString() + R"(","number":)" + std::to_string(number) +
+         R"(,"type":"test","v":1})";
+}
+
+struct CutOff {};  // a step at which the process ends
+
+class LogTest : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<Log>> Open(std::function<void(std::string_view)> before_step = {}) {
+    return Log::Open({.journal = journal_,
+                      .files = files_,
+                      .signer = Signer("log.example"),
+                      .before_step = std::move(before_step)});
+  }
+  void Wait(int count) {
+    for (int i = 0; i < count; ++i, ++next_) journal_.Wait(EntryOf(next_, next_ % 7), {AssetOf(next_ % 7)});
+  }
+  // As a stranger reads the log: from its files, trusting its key.
+  Checkpoint CheckFiles() {
+    const Policy policy =
+        Policy::Parse("log " + Signer("log.example").verifier().ToString() + "\nquorum none\n").value();
+    const auto checked = CheckCheckpoint(files_.files["checkpoint"], policy);
+    EXPECT_TRUE(checked) << checked.error().message();
+    const uint64_t size = checked->checkpoint.size;
+    Frontier frontier;
+    for (uint64_t first = 0; first < size; first += kTileWidth) {
+      const Tile tile{
+          .entries = true, .index = first / kTileWidth, .width = TileWidthAt(size, 0, first / kTileWidth)};
+      const auto entries = SplitBundle(files_.files[TilePath(tile)], tile.width);
+      EXPECT_TRUE(entries) << TilePath(tile);
+      for (const std::string_view entry : *entries) frontier.Add(HashLeaf(AsBytes(entry)), [](auto&&...) {});
+    }
+    EXPECT_EQ(frontier.Root(), checked->checkpoint.root);
+    TileReader reader(
+        size, [this](const Tile& tile) -> Result<std::string> { return files_.files[TilePath(tile)]; });
+    EXPECT_EQ(RootOf(size, reader).value(), checked->checkpoint.root);
+    return checked->checkpoint;
+  }
+
+  MemoryJournal journal_;
+  MemoryFiles files_;
+  int next_ = 0;
+};
+
+TEST_F(LogTest, AnEmptyLogHasASignedCheckpoint) {
+  const auto log = Open().value();
+  EXPECT_EQ(CheckFiles().size, 0u);
+  EXPECT_FALSE(log->Publish().value());
+  EXPECT_FALSE(log->ReceiptFor(0));
+}
+
+TEST_F(LogTest, WhatWaitsIsPublishedInOrderWithTheMapBehindIt) {
+  const auto log = Open().value();
+  Wait(3);
+  EXPECT_TRUE(log->Publish().value());
+  EXPECT_EQ(CheckFiles().size, 4u);
+  EXPECT_EQ(log->EntryAt(1).value(), EntryOf(1, 1));
+  EXPECT_EQ(ReadMapEntry(log->EntryAt(3).value()).value()->size, 3u);
+  EXPECT_FALSE(log->EntryAt(4));
+  EXPECT_FALSE(log->Publish().value());
+}
+
+TEST_F(LogTest, EverySizeAroundTheBordersOfTilesIsWhole) {
+  auto log = Open().value();
+  for (const int count : {1, 252, 1, 1, 1, 300, 4'000, 60'973, 1, 1}) {
+    Wait(count);
+    while (log->Publish().value()) {
+    }
+    CheckFiles();
+    if (count % 2 == 0) {
+      ASSERT_TRUE(log->Settle());
+    }
+    log.reset();
+    log = Open().value();
+    CheckFiles();
+  }
+  EXPECT_GT(log->size(), 65'537u);
+}
+
+TEST_F(LogTest, ReceiptsHoldAndOldCheckpointsAreBeginnings) {
+  const auto log = Open().value();
+  const Policy policy = Policy::Parse("log " + log->verifier().ToString() + "\nquorum none\n").value();
+  std::vector<Checkpoint> seen = {log->checkpoint()};
+  for (int i = 0; i < 20; ++i) {
+    Wait(i * 5);
+    ASSERT_TRUE(log->Publish());
+    seen.push_back(log->checkpoint());
+  }
+  for (uint64_t index = 0; index < log->size(); index += 13) {
+    const Receipt receipt = log->ReceiptFor(index).value();
+    EXPECT_TRUE(CheckReceipt(receipt, log->EntryAt(index).value(), policy));
+  }
+  for (const Checkpoint& old : seen) {
+    EXPECT_TRUE(CheckConsistency(old.size, old.root, log->size(), log->checkpoint().root,
+                                 log->ConsistencyFrom(old.size).value()));
+  }
+}
+
+TEST_F(LogTest, HistoriesAreComplete) {
+  auto log = Open().value();
+  for (int i = 0; i < 10; ++i) {
+    Wait(11);
+    ASSERT_TRUE(log->Publish());
+  }
+  for (const bool reopened : {false, true}) {
+    if (reopened) log = Open().value();
+    for (int asset = 0; asset < 9; ++asset) {
+      const Log::History history = log->HistoryOf(AssetOf(asset)).value();
+      std::vector<AssetEntry> entries;
+      for (const uint64_t index : history.indices)
+        entries.push_back({index, HashLeaf(AsBytes(log->EntryAt(index).value()))});
+      EXPECT_EQ(entries.empty(), asset >= 7);
+      const auto map = ReadMapEntry(history.map_receipt.extra).value();
+      EXPECT_TRUE(CheckMapProof(AssetOf(asset), entries, history.proof, map->root));
+    }
+  }
+}
+
+TEST_F(LogTest, ACutAtAnyStepIsFinishedAndNeverForks) {
+  for (const char* step : {"advance", "tiles", "checkpoint", "sync", "forget"}) {
+    Wait(200);
+    const Checkpoint before = Open().value()->checkpoint();
+    bool begun = false;  // opening goes through some of the steps too
+    auto log = Open([&](std::string_view reached) {
+      if (begun && reached == step) throw CutOff();
+    });
+    begun = true;
+    try {
+      ASSERT_TRUE(log) << log.error().message();
+      ASSERT_TRUE((*log)->Publish());
+      ASSERT_TRUE((*log)->Settle());
+      ADD_FAILURE() << step << " was not reached";
+    } catch (const CutOff&) {
+    }
+    log = Open();
+    ASSERT_TRUE(log) << log.error().message();
+    ASSERT_TRUE((*log)->Publish());
+    EXPECT_EQ(journal_.waiting(), 0u);
+    EXPECT_TRUE(CheckConsistency(before.size, before.root, (*log)->size(), (*log)->checkpoint().root,
+                                 (*log)->ConsistencyFrom(before.size).value()));
+    CheckFiles();
+  }
+  EXPECT_EQ(Open().value()->size(), 1000u + 5u);
+}
+
+TEST_F(LogTest, APowerCutTakesNothingThatTheJournalKeeps) {
+  auto log = Open().value();
+  Wait(500);
+  ASSERT_TRUE(log->Publish());
+  ASSERT_TRUE(log->Settle());
+  Wait(100);
+  ASSERT_TRUE(log->Publish());
+  const Checkpoint before = log->checkpoint();
+  files_.files = files_.durable;
+  log = Open().value();
+  EXPECT_EQ(log->checkpoint(), before);
+  CheckFiles();
+  files_.files["checkpoint"].clear();
+  EXPECT_EQ(Open().value()->checkpoint(), before);
+}
+
+TEST_F(LogTest, AFullDiskDelaysAndLosesNothing) {
+  const auto log = Open().value();
+  Wait(10);
+  journal_.fails = true;
+  EXPECT_EQ(log->Publish().error().code(), Code::kResourceExhausted);
+  journal_.fails = false;
+  files_.fails = true;
+  EXPECT_FALSE(log->Publish());
+  EXPECT_FALSE(log->Publish());
+  files_.fails = false;
+  Wait(1);
+  EXPECT_TRUE(log->Publish());
+  while (log->Publish().value()) {
+  }
+  CheckFiles();
+  EXPECT_EQ(log->EntryAt(0).value(), EntryOf(0, 0));
+  EXPECT_EQ(journal_.waiting(), 0u);
+}
+
+TEST_F(LogTest, OfTwoWritersOneGoesOn) {
+  const auto first = Open().value();
+  Wait(1);
+  ASSERT_TRUE(first->Publish());
+  const auto second = Open().value();
+  Wait(1);
+  EXPECT_EQ(first->Publish().error().code(), Code::kAborted);
+  EXPECT_EQ(first->Publish().error().code(), Code::kAborted);
+  EXPECT_TRUE(second->Publish().value());
+  EXPECT_EQ(CheckFiles().size, 4u);
+}
+
+TEST_F(LogTest, AnOldJournalUnderNewFilesIsRefused) {
+  auto log = Open().value();
+  Wait(5);
+  ASSERT_TRUE(log->Publish());
+  const MemoryJournal old = journal_;
+  Wait(5);
+  ASSERT_TRUE(log->Publish());
+  journal_ = old;
+  EXPECT_EQ(Open().error().code(), Code::kFailedPrecondition);
+}
+
+TEST_F(LogTest, AlteredFilesAreNoticedAtTheStart) {
+  auto log = Open().value();
+  Wait(300);
+  ASSERT_TRUE(log->Publish());
+  ASSERT_TRUE(log->Settle());
+  files_.files["tile/0/000"][40] ^= 1;
+  EXPECT_TRUE(Open()) << "a full tile is not read at the start; fsck finds this";
+  files_.files["tile/0/001.p/45"][40] ^= 1;
+  EXPECT_EQ(Open().error().code(), Code::kDataLoss);
+}
+
+TEST(Entry, AssetsAreReadFromCanonicalJsonOnly) {
+  EXPECT_EQ(AssetsOf(EntryOf(1, 3)).value(), std::vector<Uuid>({AssetOf(3)}));
+  const std::string two =
+      R"({"also":[")" + AssetOf(4).ToString() + R"("],"asset":")" + AssetOf(3).ToString() + R"("})";
+  EXPECT_EQ(AssetsOf(two).value(), std::vector<Uuid>({AssetOf(3), AssetOf(4)}));
+  EXPECT_EQ(AssetsOf(R"({"type":"x"})")->size(), 0u);
+  for (const char* bad :
+       {"", "[]", "{", R"({"b":1,"a":2})", R"({"asset":1})", R"({"asset":"x"})", R"({"also":{}})", "{ }"})
+    EXPECT_FALSE(AssetsOf(bad)) << bad;
+}
+
+TEST(Entry, MapEntriesAreCanonical) {
+  const std::string entry = MapEntry(12, EmptyRoot());
+  EXPECT_TRUE(AssetsOf(entry));
+  const auto map = ReadMapEntry(entry).value();
+  EXPECT_EQ(map->size, 12u);
+  EXPECT_EQ(map->root, EmptyRoot());
+  EXPECT_FALSE(ReadMapEntry(EntryOf(1, 1)).value());
+}
+
+TEST(Entry, CommitmentsHideAndBind) {
+  const Digest secret = EmptyRoot();
+  const Salt salt = SaltOf(secret, "1", "name");
+  EXPECT_NE(salt, SaltOf(secret, "2", "name"));
+  EXPECT_NE(salt, SaltOf(secret, "1", "terms"));
+  EXPECT_EQ(Commitment(salt, "name", "iris"), Commitment(salt, "name", "iris"));
+  EXPECT_NE(Commitment(salt, "name", "iris"), Commitment(salt, "name", "Iris"));
+  EXPECT_NE(Commitment(salt, "name", "iris"), Commitment(salt, "nam", "eiris"));
+}
+
+}  // namespace
+}  // namespace glasscase::ledger

@@ -1,0 +1,38 @@
+// The files of a log in memory.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <glasscase/ledger/files.h>
+
+namespace glasscase::ledger::testing {
+
+class MemoryFiles final : public LogFiles {
+ public:
+  std::map<std::string, std::string, std::less<>> files;
+  std::map<std::string, std::string, std::less<>> durable;  // what a power cut leaves
+  bool fails = false;
+
+  Result<std::optional<std::string>> Read(std::string_view path) const override {
+    const auto found = files.find(path);
+    if (found == files.end()) return std::nullopt;
+    return found->second;
+  }
+  Status Write(std::string_view path, std::string_view bytes) override {
+    if (fails) return Fail(Error::ResourceExhausted("the disk is full"));
+    files[std::string(path)] = bytes;
+    return Ok();
+  }
+  Status RemovePartials(const Tile& full) override {
+    const std::string folder = TilePath(full) + ".p/";
+    std::erase_if(files, [&](const auto& file) { return file.first.starts_with(folder); });
+    return Ok();
+  }
+  Status Sync() override {
+    durable = files;
+    return Ok();
+  }
+};
+
+}  // namespace glasscase::ledger::testing
