@@ -27,4 +27,7 @@ struct Connection {
 
 Result<std::unique_ptr<Transaction>> BeginTransaction(Connection& connection);
 
+// Uses the connection, and is destroyed before it.
+std::unique_ptr<ledger::Journal> MakeSqliteJournal(Connection& connection);
+
 }  // namespace glasscase::catalog

@@ -1,5 +1,7 @@
 #include "row_text.h"
 
+#include <algorithm>
+
 #include <charconv>
 
 namespace glasscase::catalog {
@@ -88,6 +90,22 @@ Result<std::vector<TensorSpec>> TensorsFromText(std::string_view text) {
     text.remove_prefix(end + 1);
   }
   return tensors;
+}
+
+std::string LinesToText(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+std::vector<std::string> LinesFromText(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    lines.emplace_back(line);
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return lines;
 }
 
 }  // namespace glasscase::catalog

@@ -14,4 +14,8 @@ namespace glasscase::catalog {
 std::string TensorsToText(const std::vector<TensorSpec>& tensors);
 Result<std::vector<TensorSpec>> TensorsFromText(std::string_view text);  // DataLoss
 
+// One line each; the lines hold no line feeds.
+std::string LinesToText(const std::vector<std::string>& lines);
+std::vector<std::string> LinesFromText(std::string_view text);
+
 }  // namespace glasscase::catalog

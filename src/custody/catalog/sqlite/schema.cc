@@ -108,7 +108,48 @@ CREATE TABLE settings (
 ) STRICT;
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables};
+// Version 2: assets of other kinds, lineage, the ledger's journal.
+constexpr char kAssetsAndLedger[] = R"sql(
+ALTER TABLE models ADD COLUMN kind INTEGER NOT NULL DEFAULT 1 CHECK (kind IN (1, 2));
+ALTER TABLE models ADD COLUMN secret BLOB CHECK (secret IS NULL OR length(secret) = 32);
+ALTER TABLE models ADD COLUMN licence TEXT NOT NULL DEFAULT '';
+ALTER TABLE models ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+ALTER TABLE versions ADD COLUMN hostable INTEGER NOT NULL DEFAULT 1 CHECK (hostable IN (0, 1));
+ALTER TABLE versions ADD COLUMN media_type TEXT NOT NULL DEFAULT 'application/onnx';
+UPDATE models SET secret = randomblob(32);
+
+CREATE TABLE lineage (
+  child BLOB NOT NULL REFERENCES versions (id),
+  parent BLOB NOT NULL REFERENCES versions (id),
+  relation INTEGER NOT NULL CHECK (relation BETWEEN 1 AND 5),
+  witnessed INTEGER NOT NULL CHECK (witnessed IN (0, 1)),
+  created INTEGER NOT NULL,
+  PRIMARY KEY (child, parent, relation)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lineage_by_parent ON lineage (parent);
+
+CREATE TABLE ledger_head (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  size INTEGER NOT NULL CHECK (size >= 0),
+  root BLOB NOT NULL CHECK (length(root) = 32),
+  fence INTEGER NOT NULL CHECK (fence >= 0)
+) STRICT;
+INSERT INTO ledger_head VALUES (1, 0, x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 0);
+
+CREATE TABLE ledger_outbox (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  entry TEXT NOT NULL,
+  assets BLOB NOT NULL CHECK (length(assets) % 16 = 0)
+) STRICT;
+
+CREATE TABLE ledger_kept (
+  first INTEGER PRIMARY KEY,
+  count INTEGER NOT NULL CHECK (count > 0),
+  framed BLOB NOT NULL
+) STRICT;
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger};
 
 Result<uint32_t> VersionOf(sqlite3* database) {
   GC_TRY_VOID(Execute(database,

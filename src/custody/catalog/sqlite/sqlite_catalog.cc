@@ -21,11 +21,12 @@ namespace {
   "SELECT grants.id, subject, model, version, action, quota_calls, quota_period_ns, grants.created, " \
   "expires, "                                                                                         \
   "revoked FROM grants "
-#define MODEL_ROW "SELECT id, owner, name, default_version, created FROM models "
-#define VERSION_ROW                                                                                         \
-  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "         \
-  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created FROM " \
-  "versions "
+#define MODEL_ROW "SELECT id, owner, name, default_version, created, kind, secret, licence, tags FROM models "
+#define VERSION_ROW                                                                                     \
+  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "     \
+  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created, " \
+  "hostable, media_type FROM versions "
+#define LINEAGE_ROW "SELECT child, parent, relation, witnessed, created FROM lineage "
 
 Error DamagedRow(std::string_view table) {
   return Error::DataLoss("the catalog holds a damaged row in " + std::string(table) +
@@ -80,7 +81,8 @@ Result<Grant> ReadGrant(Statement& row) {
   grant.created_micros = row.Integer(7);
   grant.expires_micros = row.Integer(8);
   grant.revoked_micros = row.Integer(9);
-  if (row.damaged() || calls.has_value() != period.has_value() || grant.action != "predict")
+  if (row.damaged() || calls.has_value() != period.has_value() ||
+      (grant.action != "predict" && grant.action != "take"))
     return Fail(DamagedRow("grants"));
   return grant;
 }
@@ -88,6 +90,10 @@ Result<Grant> ReadGrant(Statement& row) {
 Result<Model> ReadModel(Statement& row) {
   Model model{.id = row.Id(0), .owner = row.Id(1), .name = row.Text(2), .default_version = row.IdOrNil(3)};
   model.created_micros = row.Integer(4);
+  model.kind = static_cast<AssetKind>(row.Integer(5));
+  model.secret = row.DigestOrNull(6);
+  model.licence = row.Text(7);
+  model.tags = LinesFromText(row.Text(8));
   if (row.damaged()) return Fail(DamagedRow("models"));
   return model;
 }
@@ -110,6 +116,8 @@ Result<Version> ReadVersion(Statement& row) {
   version.card = row.Text(16);
   version.published_by = row.Id(17);
   version.created_micros = row.Integer(18);
+  version.hostable = row.Integer(19) != 0;
+  version.media_type = row.Text(20);
   if (row.damaged() || version.state < VersionState::kPublished || version.state > VersionState::kDisabled)
     return Fail(DamagedRow("versions"));
   return version;
@@ -122,6 +130,14 @@ Result<VersionFile> ReadFile(Statement& row) {
                    .is_graph = row.Integer(3) != 0};
   if (row.damaged()) return Fail(DamagedRow("version_files"));
   return file;
+}
+
+Result<Lineage> ReadLineage(Statement& row) {
+  Lineage edge{.child = row.Id(0), .parent = row.Id(1), .relation = static_cast<Relation>(row.Integer(2))};
+  edge.witnessed = row.Integer(3) != 0;
+  edge.created_micros = row.Integer(4);
+  if (row.damaged()) return Fail(DamagedRow("lineage"));
+  return edge;
 }
 
 template <typename Row>
@@ -144,7 +160,8 @@ Status Each(Statement& statement, Result<Row> (*read)(Statement&), const Visitor
 
 class SqliteCatalog final : public Catalog {
  public:
-  explicit SqliteCatalog(Database database) : connection_(std::move(database)) {}
+  explicit SqliteCatalog(Database database)
+      : connection_(std::move(database)), journal_(MakeSqliteJournal(connection_)) {}
 
   Result<std::unique_ptr<Transaction>> Begin() override { return BeginTransaction(connection_); }
 
@@ -262,6 +279,15 @@ class SqliteCatalog final : public Catalog {
     return files;
   }
 
+  Result<std::vector<Lineage>> ParentsOf(const Uuid& version) const override {
+    return EdgesOf(LINEAGE_ROW "WHERE child = ? ORDER BY created, parent", version);
+  }
+  Result<std::vector<Lineage>> ChildrenOf(const Uuid& version) const override {
+    return EdgesOf(LINEAGE_ROW "WHERE parent = ? ORDER BY created, child", version);
+  }
+
+  ledger::Journal& Journal() override { return *journal_; }
+
   Result<bool> BlobIsUsed(const Digest& sha256) const override {
     GC_TRY(Statement find,
            Prepare("SELECT 1 FROM version_files JOIN versions ON versions.id = version_files.version "
@@ -313,12 +339,25 @@ class SqliteCatalog final : public Catalog {
     GC_TRY_VOID(Each<Invitation>(invitations, ReadInvitation, ignore));
     GC_TRY(Statement versions, Prepare(VERSION_ROW));
     GC_TRY_VOID(Each<Version>(versions, ReadVersion, ignore));
+    GC_TRY(Statement edges, Prepare(LINEAGE_ROW));
+    GC_TRY_VOID(Each<Lineage>(edges, ReadLineage, ignore));
     GC_TRY(Statement files, Prepare("SELECT path, bytes, sha256, is_graph FROM version_files"));
     return Each<VersionFile>(files, ReadFile, ignore);
   }
 
  private:
   Result<Statement> Prepare(const char* sql) const { return connection_.statements.Prepare(sql); }
+
+  Result<std::vector<Lineage>> EdgesOf(const char* sql, const Uuid& version) const {
+    GC_TRY(Statement list, Prepare(sql));
+    list.Bind(version);
+    std::vector<Lineage> edges;
+    GC_TRY_VOID(Each<Lineage>(list, ReadLineage, [&](const Lineage& edge) {
+      edges.push_back(edge);
+      return Ok();
+    }));
+    return edges;
+  }
 
   // A check that gives rows only for what is wrong, or the one row `fine`.
   Status ExpectNothingFrom(const char* check, std::string_view fine) const {
@@ -331,6 +370,7 @@ class SqliteCatalog final : public Catalog {
   }
 
   Connection connection_;
+  std::unique_ptr<ledger::Journal> journal_;
   int64_t data_version_ = 0;
 };
 

@@ -113,10 +113,49 @@ class SqliteTransaction final : public Transaction {
   }
 
   Status InsertModel(const Model& model) override {
-    GC_TRY(Statement insert,
-           Prepare("INSERT INTO models (id, owner, name, default_version, created) VALUES (?, ?, ?, ?, ?)"));
+    GC_TRY(
+        Statement insert,
+        Prepare("INSERT INTO models (id, owner, name, default_version, created, kind, secret, licence, tags) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     insert.Bind(model.id).Bind(model.owner).Bind(model.name).BindIdOrNull(model.default_version);
-    insert.Bind(model.created_micros);
+    insert.Bind(model.created_micros).Bind(static_cast<int64_t>(model.kind)).Bind(model.secret);
+    insert.Bind(model.licence).Bind(LinesToText(model.tags));
+    return insert.Run();
+  }
+
+  Status SetModelDetails(const Uuid& model, std::string_view licence,
+                         const std::vector<std::string>& tags) override {
+    GC_TRY(Statement update, Prepare("UPDATE models SET licence = ?, tags = ? WHERE id = ?"));
+    update.Bind(licence).Bind(LinesToText(tags)).Bind(model);
+    return RunOnOneRow(update, "model");
+  }
+
+  Status EraseModelSecret(const Uuid& model) override {
+    GC_TRY(Statement update, Prepare("UPDATE models SET secret = NULL WHERE id = ?"));
+    update.Bind(model);
+    return RunOnOneRow(update, "model");
+  }
+
+  Status SetCard(const Uuid& version, std::string_view card) override {
+    GC_TRY(Statement update, Prepare("UPDATE versions SET card = ? WHERE id = ?"));
+    update.Bind(card).Bind(version);
+    return RunOnOneRow(update, "version");
+  }
+
+  Status InsertLineage(const Lineage& edge) override {
+    GC_TRY(Statement insert, Prepare("INSERT INTO lineage (child, parent, relation, witnessed, created) "
+                                     "VALUES (?, ?, ?, ?, ?) ON CONFLICT (child, parent, relation) "
+                                     "DO UPDATE SET witnessed = max(witnessed, excluded.witnessed)"));
+    insert.Bind(edge.child).Bind(edge.parent).Bind(static_cast<int64_t>(edge.relation));
+    insert.Bind(int64_t{edge.witnessed}).Bind(edge.created_micros);
+    return insert.Run();
+  }
+
+  Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) override {
+    GC_TRY(Statement insert, Prepare("INSERT INTO ledger_outbox (entry, assets) VALUES (?, ?)"));
+    std::string ids;
+    for (const Uuid& asset : assets) ids += asset.AsBytes();
+    insert.Bind(entry).BindBlob(ids);
     return insert.Run();
   }
 
@@ -131,7 +170,8 @@ class SqliteTransaction final : public Transaction {
            Prepare(
                "INSERT INTO versions (id, model, label, state, note, faults, sha256, manifest_digest, bytes, "
                "inputs, outputs, rows_independent, rows_reason, producer, runtime_version, parameters, card, "
-               "published_by, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+               "published_by, created, hostable, media_type) "
+               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     insert.Bind(version.id).Bind(version.model).Bind(version.label).Bind(static_cast<int64_t>(version.state));
     insert.Bind(version.note)
         .Bind(int64_t{version.faults})
@@ -143,6 +183,7 @@ class SqliteTransaction final : public Transaction {
         .Bind(version.rows_reason);
     insert.Bind(version.producer).Bind(version.runtime_version).Bind(version.parameters).Bind(version.card);
     insert.Bind(version.published_by).Bind(version.created_micros);
+    insert.Bind(int64_t{version.hostable}).Bind(version.media_type);
     GC_TRY_VOID(insert.Run());
     for (const VersionFile& file : files) GC_TRY_VOID(InsertFile(version.id, file));
     return Ok();

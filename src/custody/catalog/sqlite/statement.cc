@@ -73,6 +73,16 @@ Statement& Statement::Bind(const Digest& digest) {
   Bound(sqlite3_bind_blob64(statement_, next_parameter_, digest.data(), digest.size(), SQLITE_TRANSIENT));
   return *this;
 }
+Statement& Statement::Bind(const std::optional<Digest>& digest) {
+  if (digest) return Bind(*digest);
+  Bound(sqlite3_bind_null(statement_, next_parameter_));
+  return *this;
+}
+Statement& Statement::BindBlob(std::string_view bytes) {
+  const char* data = bytes.data() != nullptr ? bytes.data() : "";
+  Bound(sqlite3_bind_blob64(statement_, next_parameter_, data, bytes.size(), SQLITE_TRANSIENT));
+  return *this;
+}
 Statement& Statement::BindIdOrNull(const Uuid& id) {
   if (!id.IsNil()) return Bind(id);
   Bound(sqlite3_bind_null(statement_, next_parameter_));
@@ -137,6 +147,21 @@ Uuid Statement::IdOrNil(int column) {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL ? Uuid{} : Id(column);
 }
 Digest Statement::DigestAt(int column) { return Fixed<Digest>(column); }
+
+std::optional<Digest> Statement::DigestOrNull(int column) {
+  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+  return DigestAt(column);
+}
+
+std::string Statement::Blob(int column) {
+  if (sqlite3_column_type(statement_, column) != SQLITE_BLOB) {
+    damaged_ = true;
+    return {};
+  }
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  const auto size = static_cast<size_t>(sqlite3_column_bytes(statement_, column));
+  return size == 0 ? std::string() : std::string(bytes, size);
+}
 
 StatementCache::~StatementCache() {
   for (auto& [sql, statements] : idle_)

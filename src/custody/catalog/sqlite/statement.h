@@ -39,6 +39,8 @@ class Statement {
   Statement& Bind(std::string_view text);
   Statement& Bind(const Uuid& id);
   Statement& Bind(const Digest& digest);
+  Statement& Bind(const std::optional<Digest>& digest);
+  Statement& BindBlob(std::string_view bytes);
   Statement& BindIdOrNull(const Uuid& id);  // nil becomes NULL
   Statement& Bind(const std::optional<int64_t>& value);
   Statement& Bind(const std::optional<Uuid>& id);
@@ -55,6 +57,8 @@ class Statement {
   Uuid Id(int column);
   Uuid IdOrNil(int column);
   Digest DigestAt(int column);
+  std::optional<Digest> DigestOrNull(int column);
+  std::string Blob(int column);
   bool damaged() const { return damaged_; }
 
  private:

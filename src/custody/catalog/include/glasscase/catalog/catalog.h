@@ -10,6 +10,7 @@
 
 #include <glasscase/catalog/rows.h>
 #include <glasscase/core/error.h>
+#include <glasscase/ledger/journal.h>
 
 namespace glasscase::catalog {
 
@@ -44,6 +45,17 @@ class Transaction {
   virtual Status InsertVersion(const Version& version, const std::vector<VersionFile>& files) = 0;
   virtual Status SetVersionState(const Uuid& version, VersionState state, std::string_view note) = 0;
   virtual Status SetVersionFaults(const Uuid& version, uint32_t faults) = 0;
+
+  virtual Status SetModelDetails(const Uuid& model, std::string_view licence,
+                                 const std::vector<std::string>& tags) = 0;
+  // From now on nobody opens the commitments of its entries.
+  virtual Status EraseModelSecret(const Uuid& model) = 0;
+  virtual Status SetCard(const Uuid& version, std::string_view card) = 0;
+  // An edge that is there already stays as it is, unless it becomes witnessed.
+  virtual Status InsertLineage(const Lineage& edge) = 0;
+
+  // The entry of this act, to be published after the commit.
+  virtual Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) = 0;
 
   virtual Status SetSetting(std::string_view key, std::string_view value) = 0;
 
@@ -93,6 +105,12 @@ class Catalog {
   virtual Result<std::optional<Version>> FindVersion(const Uuid& id) const = 0;
   virtual Result<std::vector<Version>> VersionsOf(const Uuid& model) const = 0;
   virtual Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const = 0;  // by path
+
+  virtual Result<std::vector<Lineage>> ParentsOf(const Uuid& version) const = 0;
+  virtual Result<std::vector<Lineage>> ChildrenOf(const Uuid& version) const = 0;
+
+  // Lives as long as the catalog. Its transactions are its own: none may be open.
+  virtual ledger::Journal& Journal() = 0;
 
   // Whether a version that is not erased has this blob among its files.
   virtual Result<bool> BlobIsUsed(const Digest& sha256) const = 0;

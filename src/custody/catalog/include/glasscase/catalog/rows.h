@@ -52,20 +52,28 @@ struct Grant {
   Uuid id{};
   Uuid subject{};
   Uuid model{};
-  Uuid version{};  // nil: the default version, now and later
-  std::string action = "predict";
+  Uuid version{};                  // nil: the default version, now and later
+  std::string action = "predict";  // or "take"
   std::optional<access::Quota> quota{};
   int64_t created_micros = 0;
   int64_t expires_micros = 0;
   int64_t revoked_micros = 0;
 };
 
+// Stored: never renumber.
+enum class AssetKind : uint8_t { kModel = 1, kDataset = 2 };
+
+// A model or another asset: what differs is in its versions.
 struct Model {
   Uuid id{};
   Uuid owner{};
   std::string name{};      // unique for its owner
   Uuid default_version{};  // nil: the newest that is published
   int64_t created_micros = 0;
+  AssetKind kind = AssetKind::kModel;
+  std::optional<Digest> secret{};   // of the salts of its ledger entries; none once erased
+  std::string licence{};            // an SPDX expression, or words
+  std::vector<std::string> tags{};  // in order, no line feeds
 };
 
 // Stored: never renumber.
@@ -91,6 +99,27 @@ struct Version {
   std::string card{};   // Markdown
   Uuid published_by{};  // subject
   int64_t created_micros = 0;
+  bool hostable = true;  // an ONNX model that the inspection passed
+  std::string media_type = "application/onnx";
+};
+
+// Stored: never renumber.
+enum class Relation : uint8_t {
+  kDerivedFrom = 1,
+  kTrainedOn = 2,
+  kTestedOn = 3,
+  kTranslatedFrom = 4,
+  kReleasedAs = 5
+};
+
+// An edge of the lineage graph between two versions.
+struct Lineage {
+  Uuid child{};
+  Uuid parent{};
+  Relation relation = Relation::kDerivedFrom;
+  bool witnessed = false;  // by a run of ours; else the owner's claim
+  int64_t created_micros = 0;
+  bool operator==(const Lineage&) const = default;
 };
 
 struct VersionFile {

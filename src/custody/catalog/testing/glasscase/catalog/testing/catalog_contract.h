@@ -260,4 +260,110 @@ TEST_P(CatalogContract, ChangesOfAnotherProcessAreNoticed) {
   EXPECT_FALSE(catalog->ChangedElsewhere().value());
 }
 
+TEST_P(CatalogContract, DetailsOfAssetsAreKept) {
+  model.kind = AssetKind::kDataset;
+  model.secret = DigestOf(9);
+  model.licence = "CC-BY-4.0";
+  model.tags = {"digits", "images, small"};
+  version.hostable = false;
+  version.media_type = "text/csv";
+  AddOwnerWithModel();
+  Reopen();
+  Model kept = catalog->FindModel(model.id).value().value();
+  EXPECT_EQ(kept.kind, AssetKind::kDataset);
+  EXPECT_EQ(kept.secret, model.secret);
+  EXPECT_EQ(kept.licence, model.licence);
+  EXPECT_EQ(kept.tags, model.tags);
+  EXPECT_FALSE(catalog->FindVersion(version.id).value()->hostable);
+  EXPECT_EQ(catalog->FindVersion(version.id).value()->media_type, "text/csv");
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.SetModelDetails(model.id, "MIT", {}));
+    GC_TRY_VOID(t.SetCard(version.id, "# New\n"));
+    return t.EraseModelSecret(model.id);
+  });
+  kept = catalog->FindModel(model.id).value().value();
+  EXPECT_EQ(kept.secret, std::nullopt);
+  EXPECT_EQ(kept.licence, "MIT");
+  EXPECT_TRUE(kept.tags.empty());
+  EXPECT_EQ(catalog->FindVersion(version.id).value()->card, "# New\n");
+}
+
+TEST_P(CatalogContract, LineageIsFoundFromBothEnds) {
+  AddOwnerWithModel();
+  const Version later = SomeVersion(model, "2");
+  const Lineage claimed{
+      .child = later.id, .parent = version.id, .relation = Relation::kDerivedFrom, .created_micros = 5};
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.InsertVersion(later, {}));
+    return t.InsertLineage(claimed);
+  });
+  EXPECT_THAT(catalog->ParentsOf(later.id).value(), ::testing::ElementsAre(claimed));
+  EXPECT_THAT(catalog->ChildrenOf(version.id).value(), ::testing::ElementsAre(claimed));
+  EXPECT_TRUE(catalog->ParentsOf(version.id)->empty());
+  Lineage witnessed = claimed;
+  witnessed.witnessed = true;
+  Change([&](Transaction& t) { return t.InsertLineage(witnessed); });
+  Change([&](Transaction& t) { return t.InsertLineage(claimed); });
+  EXPECT_THAT(catalog->ParentsOf(later.id).value(), ::testing::ElementsAre(witnessed));
+}
+
+TEST_P(CatalogContract, EntriesWaitWithTheirActAndInOrder) {
+  {
+    auto dropped = catalog->Begin().value();
+    ASSERT_TRUE(dropped->QueueEntry("never", {}));
+  }
+  EXPECT_TRUE(catalog->Journal().Waiting(10, 1000)->empty());
+  const std::vector<Uuid> assets = {Uuid::Random(), Uuid::Random()};
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.QueueEntry("first", assets));
+    return t.QueueEntry("second", {});
+  });
+  Change([&](Transaction& t) { return t.QueueEntry("third", {}); });
+  Reopen();
+  const auto waiting = catalog->Journal().Waiting(10, 1000).value();
+  ASSERT_EQ(waiting.size(), 3u);
+  EXPECT_EQ(waiting[0].entry, "first");
+  EXPECT_EQ(waiting[0].assets, assets);
+  EXPECT_EQ(waiting[2].entry, "third");
+  EXPECT_LT(waiting[0].sequence, waiting[1].sequence);
+  EXPECT_EQ(catalog->Journal().Waiting(2, 1000)->size(), 2u);
+  EXPECT_EQ(catalog->Journal().Waiting(10, 6)->size(), 2u);
+}
+
+TEST_P(CatalogContract, TheHeadMovesByCompareAndSet) {
+  ledger::Journal& journal = catalog->Journal();
+  EXPECT_EQ(journal.ReadHead().value(), ledger::Head());
+  ledger::Head from{.size = 0, .root = ledger::EmptyRoot(), .fence = journal.Claim().value()};
+  const ledger::Head to{.size = 2, .root = DigestOf(3), .fence = from.fence};
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.QueueEntry("first", {}));
+    return t.QueueEntry("second", {});
+  });
+  const int64_t first = journal.Waiting(1, 1000).value()[0].sequence;
+
+  auto other = fixture->Open();
+  const uint64_t taken_over = other->Journal().Claim().value();
+  EXPECT_GT(taken_over, from.fence);
+  EXPECT_EQ(journal.Advance(from, to, first, "framed").error().code(), Code::kAborted);
+  EXPECT_EQ(journal.Waiting(10, 1000)->size(), 2u);
+  EXPECT_TRUE(journal.ReadKept()->empty());
+
+  from.fence = taken_over;
+  ledger::Head moved = to;
+  moved.fence = taken_over;
+  ASSERT_TRUE(other->Journal().Advance(from, moved, first, std::string("fra\0med", 7)));
+  EXPECT_EQ(other->Journal().Advance(from, moved, first, "again").error().code(), Code::kAborted);
+  EXPECT_EQ(journal.ReadHead().value(), moved);
+  EXPECT_EQ(journal.Waiting(10, 1000)->size(), 1u);
+  const auto kept = journal.ReadKept().value();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].first, 0u);
+  EXPECT_EQ(kept[0].count, 2u);
+  EXPECT_EQ(kept[0].framed, std::string("fra\0med", 7));
+  ASSERT_TRUE(journal.Forget(1));
+  EXPECT_EQ(journal.ReadKept()->size(), 1u);
+  ASSERT_TRUE(journal.Forget(2));
+  EXPECT_TRUE(journal.ReadKept()->empty());
+}
+
 }  // namespace glasscase::catalog::testing
