@@ -26,6 +26,7 @@
 #include <glasscase/core/ids.h>
 #include <glasscase/crypto/random.h>
 #include <glasscase/operations/first_subject.h>
+#include <glasscase/ledger/testing/memory_files.h>
 #include <glasscase/operations/operations.h>
 #include <glasscase/process/frame_socket.h>
 #include <glasscase/rpc/convert.h>
@@ -202,7 +203,9 @@ class OperationsTest : public ::testing::Test {
                                     .random = random,
                                     .catalog = *catalog,
                                     .blobs = *blobs,
-                                    .supervisor = supervisor},
+                                    .supervisor = supervisor,
+                                    .log_files = log_files,
+                                    .log_signer = LogSigner()},
                                    std::move(settings))
                      .value();
     public_edge = Join(kPublic);
@@ -404,7 +407,14 @@ class OperationsTest : public ::testing::Test {
 
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("gc-operations-" + Uuid::Random().ToString());
+  static ledger::NoteSigner LogSigner() {
+    return ledger::NoteSigner::Make("log.example", ledger::KeyType::kEd25519,
+                                    Ed25519Key::FromSeed(Secret(std::string(32, 'k'))).value())
+        .value();
+  }
+
   process::EventLoop loop;
+  ledger::testing::MemoryFiles log_files;
   ShiftedClock clock;
   SystemRandom random;
   FakeSupervisor supervisor;

@@ -34,6 +34,10 @@ std::vector<int64_t> Concrete(const TensorSpec& spec) {
 
 }  // namespace
 
+std::string_view KindName(catalog::AssetKind kind) {
+  return kind == catalog::AssetKind::kDataset ? "dataset" : "model";
+}
+
 rpc::Version Describe(const catalog::Version& version) {
   rpc::Version message;
   message.set_id(version.id.ToString());
@@ -49,6 +53,8 @@ rpc::Version Describe(const catalog::Version& version) {
   message.set_producer(version.producer);
   message.set_parameters(version.parameters);
   message.set_note(version.note);
+  message.set_hosted(version.hostable);
+  message.set_media_type(version.media_type);
   return message;
 }
 
@@ -59,6 +65,9 @@ rpc::Model Describe(const catalog::Model& model, std::string_view owner_name,
   message.set_name(std::string(owner_name) + "/" + model.name);
   message.set_owner(std::string(owner_name));
   message.set_created_at(TimeText(model.created_micros));
+  message.set_kind(std::string(KindName(model.kind)));
+  message.set_licence(model.licence);
+  for (const std::string& tag : model.tags) message.add_tags(tag);
   if (const catalog::Version* version = DefaultVersion(model, versions))
     message.set_default_version(version->label);
   return message;

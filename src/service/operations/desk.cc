@@ -98,6 +98,7 @@ Status Desk::Change(const std::function<Status(catalog::Transaction&)>& change) 
   GC_TRY_VOID(change(*transaction));
   GC_TRY_VOID(transaction->Commit());
   ++changes_;
+  ledger.Poke();
   return Ok();
 }
 

@@ -19,6 +19,7 @@
 #include <glasscase/rpc/link.pb.h>
 
 #include "audit_log.h"
+#include "ledger_desk.h"
 #include "peer_links.h"
 #include "table_pusher.h"
 
@@ -66,6 +67,8 @@ class Desk {
         catalog(parts.catalog),
         blobs(parts.blobs),
         supervisor(parts.supervisor),
+        ledger(parts.loop, parts.clock, parts.catalog, parts.log_files, parts.log_signer),
+        log_files(parts.log_files),
         audit(audit_log),
         links(peer_links),
         pusher(table_pusher) {}
@@ -76,6 +79,8 @@ class Desk {
   catalog::Catalog& catalog;
   blobs::BlobStore& blobs;
   Supervisor& supervisor;
+  LedgerDesk ledger;
+  ledger::LogFiles& log_files;
   AuditLog& audit;
   PeerLinks& links;
   TablePusher& pusher;

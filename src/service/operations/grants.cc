@@ -1,6 +1,7 @@
 // Grants: who may call which model, how often and until when.
 #include <string>
 
+#include "ledger_entries.h"
 #include "names.h"
 #include "routes.h"
 
@@ -28,7 +29,9 @@ Result<rpc::Grant> Describe(Desk& desk, const catalog::Grant& grant) {
   return message;
 }
 
-Status CheckGrantable(const NamedModel& named) {
+Status CheckGrantable(const NamedModel& named, std::string_view action) {
+  if (action == "predict" && named.model.kind != catalog::AssetKind::kModel)
+    return Fail(Error::InvalidArgument(named.FullName() + " is a dataset, which is not called; grant take"));
   if (!named.version) return Ok();
   const std::string what = named.FullName() + "@" + named.version->label;
   if (named.version->state == catalog::VersionState::kRetired)
@@ -43,19 +46,26 @@ struct Asked {
   catalog::Grant grant;
   bool exists = false;
   bool changed = true;
+  catalog::Model model{};
+  std::string subject{};
 };
 Result<Asked> Prepare(Desk& desk, Act& act) {
   const rpc::CreateGrantRequest& request = act.request.create_grant();
   act.object = request.model();
-  if (!request.action().empty() && request.action() != "predict")
-    return Fail(
-        Error::InvalidArgument("the action must be predict: \"" + Printable(request.action()) + "\""));
+  const std::string action = request.action().empty() ? "predict" : request.action();
+  if (action != "predict" && action != "take")
+    return Fail(Error::InvalidArgument("the action must be predict or take: \"" + Printable(action) + "\""));
   GC_TRY(const NamedModel named, FindOwnModel(desk, act, request.model()));
   GC_TRY(const catalog::Subject subject, FindSubject(desk, request.subject()));
   if (subject.id == act.caller->id)
     return Fail(Error::InvalidArgument("the owner of " + named.FullName() + " may call it without a grant"));
-  GC_TRY_VOID(CheckGrantable(named));
+  GC_TRY_VOID(CheckGrantable(named, action));
+  if (action == "take" && !request.quota().empty())
+    return Fail(Error::InvalidArgument("a grant to take has no quota: what was taken once stays taken"));
   Asked asked;
+  asked.model = named.model;
+  asked.subject = subject.name;
+  asked.grant.action = action;
   asked.grant.id = Uuid::Random();
   asked.grant.subject = subject.id;
   asked.grant.model = named.model.id;
@@ -69,7 +79,9 @@ Result<Asked> Prepare(Desk& desk, Act& act) {
 
   GC_TRY_VOID(desk.catalog.EachGrant({.subject = subject.id, .model = named.model.id, .with_revoked = false},
                                      [&](const catalog::Grant& grant) {
-                                       if (asked.exists || grant.version != asked.grant.version) return Ok();
+                                       if (asked.exists || grant.version != asked.grant.version ||
+                                           grant.action != action)
+                                         return Ok();
                                        asked.exists = true;
                                        asked.changed = grant.quota != asked.grant.quota ||
                                                        grant.expires_micros != asked.grant.expires_micros;
@@ -88,9 +100,10 @@ Result<Outcome> CreateGrant(Workplace& place, Act& act) {
   const catalog::Grant& grant = asked.grant;
   GC_TRY_VOID(desk.Permit(act));
   if (asked.changed) {
-    GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) {
-      return asked.exists ? t.SetGrantTerms(grant.id, grant.quota, grant.expires_micros)
-                          : t.InsertGrant(grant);
+    GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+      GC_TRY_VOID(asked.exists ? t.SetGrantTerms(grant.id, grant.quota, grant.expires_micros)
+                               : t.InsertGrant(grant));
+      return GrantEntry(asked.model, grant, asked.subject, desk.now()).Queue(t);
     }));
   }
   Outcome outcome;
@@ -150,7 +163,10 @@ Result<Outcome> RevokeGrant(Workplace& place, Act& act) {
   // An earlier withdrawal may still wait for its acknowledgements, so it is told again.
   outcome.change.grants.push_back(id);
   if (grant->revoked_micros != 0) return outcome;
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) { return t.RevokeGrant(id, desk.now()); }));
+  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+    GC_TRY_VOID(t.RevokeGrant(id, desk.now()));
+    return GrantWithdrawnEntry(*model, id, desk.now()).Queue(t);
+  }));
   answer->set_grants(1);
   return outcome;
 }

@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "describe.h"
+#include "ledger_entries.h"
+#include "lineage.h"
 #include "routes.h"
 
 namespace glasscase::operations {
@@ -45,7 +47,10 @@ Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& nam
   if (!sees_default) message.clear_default_version();
   if (sees_default && with_card) message.set_card(by_default->card);
   for (const catalog::Version& version : visible)
-    if (!named.version || named.version->id == version.id) *message.add_versions() = Describe(version);
+    if (!named.version || named.version->id == version.id) {
+      *message.add_versions() = Describe(version);
+      if (with_card) GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
+    }
   return message;
 }
 
@@ -62,12 +67,20 @@ Result<NamedModel> FindOwnVersion(Desk& desk, Act& act, const std::string& model
 
 // Takes a version out of use. When it was the default that the owner had set, the newest of the rest takes
 // its place.
-Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state, std::string_view note) {
+Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state) {
+  const bool erased = state == VersionState::kErased;
+  const std::string note = (erased ? "erased at " : "retired at ") + TimeText(desk.now());
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
+  const bool nothing_left = std::all_of(versions.begin(), versions.end(), [&](const catalog::Version& version) {
+    return version.id == named.version->id || version.state == VersionState::kErased;
+  });
   return desk.Change([&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.SetVersionState(named.version->id, state, note));
     if (named.model.default_version == named.version->id)
       GC_TRY_VOID(t.SetDefaultVersion(named.model.id, Uuid{}));
-    return Ok();
+    if (erased && nothing_left) GC_TRY_VOID(t.EraseModelSecret(named.model.id));
+    EntryDraft entry(erased ? "erased" : "retired", named.model, desk.now());
+    return entry.About(*named.version).Queue(t);
   });
 }
 
@@ -96,7 +109,8 @@ Result<Outcome> ListModels(Workplace& place, Act& act) {
   Outcome outcome;
   rpc::ListModelsAnswer* answer = outcome.answer.mutable_models();
   GC_TRY_VOID(desk.catalog.EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
-    if (!MaySee(desk, act, model)) return Ok();
+    const std::string& kind = act.request.list_models().kind();
+    if (!MaySee(desk, act, model) || (!kind.empty() && kind != KindName(model.kind))) return Ok();
     GC_TRY(const auto owner, desk.catalog.FindSubject(model.owner));
     if (!owner) return Fail(Error::DataLoss("model without an owner: " + model.id.ToString()));
     GC_TRY(*answer->add_models(),
@@ -152,7 +166,7 @@ Result<Outcome> Retire(Workplace& place, Act& act) {
   const bool in_use =
       named.version->state != VersionState::kRetired && named.version->state != VersionState::kErased;
   if (in_use)
-    GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired, "retired at " + TimeText(desk.now())));
+    GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired));
   return ModelAnswer(desk, act, named.model.id);
 }
 
@@ -162,7 +176,7 @@ Result<Outcome> Erase(Workplace& place, Act& act) {
   GC_TRY(const NamedModel named, FindOwnVersion(desk, act, request.model(), request.version()));
   GC_TRY_VOID(desk.Permit(act));
   if (named.version->state != VersionState::kErased)
-    GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kErased, "erased at " + TimeText(desk.now())));
+    GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kErased));
   GC_TRY(Outcome outcome, ModelAnswer(desk, act, named.model.id));
   // Bytes that a crash leaves here belong to no version and go at the next start.
   outcome.finish = [&desk, version = named.version->id]() -> Status {

@@ -81,6 +81,16 @@ Result<int64_t> ParseDuration(std::string_view text) {
   return number * unit_micros;
 }
 
+Status CheckWords(std::string_view member, std::string_view text, size_t bytes_max) {
+  const bool clean = IsUtf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+                       return static_cast<uint8_t>(c) < 32 || c == 127;
+                     });
+  if (clean && text.size() <= bytes_max) return Ok();
+  return Fail(Error::InvalidArgument(std::string(member) + " must be one line of at most " +
+                                     std::to_string(bytes_max) + " bytes of UTF-8 without control characters: \"" +
+                                     Printable(text) + "\""));
+}
+
 Status CheckFilePath(std::string_view path) {
   const auto refuse = [&](std::string_view why) {
     return Fail(

@@ -16,6 +16,8 @@ Status CheckVersionLabel(std::string_view label);
 Result<int64_t> ParseDuration(std::string_view text);
 
 // A path of an uploaded file: relative, clean UTF-8, no "..", no backslash, no control characters.
+// One line of text of at most that many bytes; empty is fine.
+Status CheckWords(std::string_view member, std::string_view text, size_t bytes_max);
 Status CheckFilePath(std::string_view path);
 
 // Puts the member's name before the message of a value that cannot be used.

@@ -112,6 +112,7 @@ class Operations::Core {
   }
 
   Status AskForHosts();
+  Status StartLedger() { return desk_.ledger.Start(); }
   void Link(const PeerId& peer, Fd socket);
   void PeerGone(const PeerId& peer);
   void Flush();
@@ -330,6 +331,7 @@ void Operations::Core::EverySecond() {
 }
 
 void Operations::Core::Flush() {
+  desk_.ledger.Finish();
   desk_.WriteTokenUses();
   FlushAudit();
   audit_->Sync();
@@ -363,6 +365,9 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
   answer.set_grants(counts.grants);
   answer.set_models(counts.models);
   answer.set_last_push_ms(pusher_.last_push_ms());
+  answer.set_ledger_key(desk_.ledger.verifier().ToString());
+  answer.set_ledger_size(desk_.ledger.size());
+  answer.set_ledger_trouble(desk_.ledger.trouble());
   answer.set_data_bytes_free(static_cast<int64_t>(desk_.blobs.BytesFree().value_or(0)));
   return answer;
 }
@@ -380,6 +385,7 @@ Result<std::unique_ptr<Operations>> Operations::Start(const Parts& parts, Settin
   GC_TRY(auto audit, AuditLog::Open(std::move(settings.audit_directory), parts.clock));
   auto core = std::make_unique<Core>(parts, std::move(settings), std::move(audit), *installation);
   GC_TRY_VOID(core->AskForHosts());
+  GC_TRY_VOID(core->StartLedger());
   return std::unique_ptr<Operations>(new Operations(std::move(core)));
 }
 

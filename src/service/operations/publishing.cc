@@ -8,6 +8,8 @@
 #include <glasscase/rpc/convert.h>
 
 #include "describe.h"
+#include "ledger_entries.h"
+#include "lineage.h"
 #include "names.h"
 
 namespace glasscase::operations {
@@ -17,6 +19,9 @@ using catalog::VersionState;
 
 constexpr size_t kCardBytesMax = size_t{256} << 10;
 constexpr size_t kTensorsMax = 256;
+constexpr size_t kLicenceBytesMax = 200;
+constexpr size_t kTagsMax = 64;
+constexpr size_t kTagBytesMax = 100;
 
 Error InspectorDied() {
   return Error::InvalidArgument("inspecting the file used more than the allowed memory or time");
@@ -47,6 +52,9 @@ struct Plan {
   std::vector<catalog::VersionFile> files;
   Digest manifest{};
   std::optional<catalog::Version> published;  // the same bytes are there already
+  catalog::AssetKind kind = catalog::AssetKind::kModel;
+  bool kept = false;  // not hosted
+  std::vector<Parent> parents;
 };
 
 std::string NextNumber(const std::vector<catalog::Version>& versions) {
@@ -83,9 +91,34 @@ Status FindPublished(Plan& plan, const std::string& label) {
   return Ok();
 }
 
-Result<Plan> MakePlan(Desk& desk, const Act& act, const Upload& upload) {
+Status CheckDetails(const rpc::PublishRequest& request) {
+  if (request.card().size() > kCardBytesMax)
+    return Fail(
+        Error::InvalidArgument("the card has more than 256 KiB: " + std::to_string(request.card().size())));
+  GC_TRY_VOID(CheckWords("licence", request.licence(), kLicenceBytesMax));
+  GC_TRY_VOID(CheckWords("media_type", request.media_type(), kLicenceBytesMax));
+  if (static_cast<size_t>(request.tags_size()) > kTagsMax)
+    return Fail(Error::InvalidArgument("tags: at most " + std::to_string(kTagsMax)));
+  for (const std::string& tag : request.tags()) {
+    if (tag.empty()) return Fail(Error::InvalidArgument("tags: one is empty"));
+    GC_TRY_VOID(CheckWords("tags", tag, kTagBytesMax));
+  }
+  return Ok();
+}
+
+Result<catalog::AssetKind> KindFrom(const std::string& text) {
+  if (text.empty() || text == "model") return catalog::AssetKind::kModel;
+  if (text == "dataset") return catalog::AssetKind::kDataset;
+  return Fail(Error::InvalidArgument("kind must be model or dataset: \"" + Printable(text) + "\""));
+}
+
+Result<Plan> MakePlan(Desk& desk, Act& act, const Upload& upload) {
   const rpc::PublishRequest& request = act.request.publish();
   Plan plan;
+  GC_TRY(plan.kind, KindFrom(request.kind()));
+  plan.kept = request.kept() || plan.kind == catalog::AssetKind::kDataset;
+  if (plan.kept != upload.kept)
+    return Fail(Error::InvalidArgument("kept: the upload was begun for the other case; begin it again"));
   plan.name = request.name();
   const size_t slash = plan.name.find('/');
   if (slash != plan.name.npos) {
@@ -96,13 +129,15 @@ Result<Plan> MakePlan(Desk& desk, const Act& act, const Upload& upload) {
   }
   GC_TRY_VOID(CheckModelName(plan.name));
   if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
-  if (request.card().size() > kCardBytesMax)
-    return Fail(
-        Error::InvalidArgument("the card has more than 256 KiB: " + std::to_string(request.card().size())));
+  GC_TRY_VOID(CheckDetails(request));
+  GC_TRY(plan.parents, FindParents(desk, act, request.lineage()));
   plan.files = FilesOf(upload);
   plan.manifest = ManifestDigest(plan.files);
   GC_TRY(plan.model, desk.catalog.FindModelCalled(act.caller->id, plan.name));
   if (plan.model) {
+    if (plan.model->kind != plan.kind)
+      return Fail(Error::AlreadyExists(plan.name + " is the name of a " +
+                                       std::string(KindName(plan.model->kind)) + " of yours; choose another"));
     GC_TRY(plan.versions, desk.catalog.VersionsOf(plan.model->id));
   }
   GC_TRY_VOID(FindPublished(plan, request.version()));
@@ -134,6 +169,11 @@ Result<catalog::Version> MakeVersion(Desk& desk, const Act& act, const Plan& pla
   version.runtime_version = Words(report.runtime_version(), 60);
   version.parameters = std::max<int64_t>(report.parameters(), 0);
   version.card = act.request.publish().card();
+  version.hostable = !plan.kept;
+  if (plan.kept) {
+    const std::string& media_type = act.request.publish().media_type();
+    version.media_type = media_type.empty() ? "application/octet-stream" : media_type;
+  }
   version.published_by = act.caller->id;
   version.created_micros = desk.now();
   return version;
@@ -168,16 +208,36 @@ Result<Outcome> AnswerPublished(Plan& plan, const Act& act) {
   return outcome;
 }
 
+Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const catalog::Model& model,
+                  const catalog::Version& version) {
+  const std::string name = desk.SubjectName(model.owner) + "/" + model.name;
+  if (!plan.model) {
+    GC_TRY_VOID(t.InsertModel(model));
+    GC_TRY_VOID(RegisteredEntry(model, name, version.created_micros).Queue(t));
+  } else if (plan.model->licence != model.licence || plan.model->tags != model.tags) {
+    GC_TRY_VOID(t.SetModelDetails(model.id, model.licence, model.tags));
+  }
+  GC_TRY_VOID(t.InsertVersion(version, plan.files));
+  EntryDraft entry = VersionEntry(model, name, version, version.created_micros);
+  for (const Parent& parent : plan.parents) {
+    const catalog::Lineage edge{.child = version.id,
+                                .parent = parent.version,
+                                .relation = parent.relation,
+                                .witnessed = false,
+                                .created_micros = version.created_micros};
+    GC_TRY_VOID(t.InsertLineage(edge));
+    entry.From(edge, parent.asset);
+  }
+  return entry.Queue(t);
+}
+
 // Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no
 // version.
 Status CommitBytesAndRows(Desk& desk, Upload& upload, const Plan& plan, const catalog::Model& model,
                           const catalog::Version& version) {
   const auto commit = [&]() -> Status {
     for (UploadedFile& file : upload.files) GC_TRY_VOID(file.staged->Commit());
-    return desk.Change([&](catalog::Transaction& t) -> Status {
-      if (!plan.model) GC_TRY_VOID(t.InsertModel(model));
-      return t.InsertVersion(version, plan.files);
-    });
+    return desk.Change([&](catalog::Transaction& t) { return InsertRows(desk, t, plan, model, version); });
   };
   const Status committed = commit();
   if (committed) return Ok();
@@ -187,10 +247,7 @@ Status CommitBytesAndRows(Desk& desk, Upload& upload, const Plan& plan, const ca
   return committed;
 }
 
-Result<Outcome> Commit(Desk& desk, const Act& act, Upload& upload, const rpc::InspectReport& report) {
-  GC_TRY_VOID(CheckStillPermitted(desk, act));
-  GC_TRY(Plan plan, MakePlan(desk, act, upload));
-  if (plan.published) return AnswerPublished(plan, act);
+catalog::Model MakeModel(Desk& desk, const Act& act, const Plan& plan) {
   catalog::Model model;
   if (plan.model) {
     model = *plan.model;
@@ -199,7 +256,20 @@ Result<Outcome> Commit(Desk& desk, const Act& act, Upload& upload, const rpc::In
     model.owner = act.caller->id;
     model.name = plan.name;
     model.created_micros = desk.now();
+    model.kind = plan.kind;
+    desk.random.Fill(model.secret.emplace());
   }
+  const rpc::PublishRequest& request = act.request.publish();
+  if (!request.licence().empty()) model.licence = request.licence();
+  if (!request.tags().empty()) model.tags.assign(request.tags().begin(), request.tags().end());
+  return model;
+}
+
+Result<Outcome> Commit(Desk& desk, Act& act, Upload& upload, const rpc::InspectReport& report) {
+  GC_TRY_VOID(CheckStillPermitted(desk, act));
+  GC_TRY(Plan plan, MakePlan(desk, act, upload));
+  if (plan.published) return AnswerPublished(plan, act);
+  const catalog::Model model = MakeModel(desk, act, plan);
   GC_TRY(const catalog::Version version, MakeVersion(desk, act, plan, model.id, report));
   plan.versions.push_back(version);
   if (RowBytes(ToRow(model, *act.caller, plan.versions)) > kModelRowBytesMax)
@@ -208,7 +278,7 @@ Result<Outcome> Commit(Desk& desk, const Act& act, Upload& upload, const rpc::In
                                  " take too much room; erase old versions or publish under another name"));
   GC_TRY_VOID(CommitBytesAndRows(desk, upload, plan, model, version));
   Outcome outcome;
-  if (act.caller->host_slot) outcome.starting = desk.NeedHost(*act.caller->host_slot);
+  if (act.caller->host_slot && version.hostable) outcome.starting = desk.NeedHost(*act.caller->host_slot);
   *outcome.answer.mutable_published() = AnswerFor(model, *act.caller, plan.versions, version);
   outcome.change.models.push_back(model.id);
   return outcome;
@@ -239,6 +309,7 @@ void Publishing::Begin(std::shared_ptr<Act> act, Reply reply) {
   const Status permitted = desk_.Permit(*act);
   if (!permitted) return reply(Fail(permitted.error()));
   if (plan->published) return reply(AnswerPublished(*plan, *act));
+  if (plan->kept) return reply(Commit(desk_, *act, **upload, {}));
   auto job = std::make_unique<Job>();
   job->act = std::move(act);
   job->reply = std::move(reply);

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 24> kRoutes = {{
+constexpr std::array<Route, 27> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -36,6 +36,9 @@ constexpr std::array<Route, 24> kRoutes = {{
     {Request::kPublish, "publish", false, kOwner, true, nullptr},
     {Request::kWhoAmI, "who_am_i", true, kAnybody, true, WhoAmI},
     {Request::kStatus, "status", false, kOperator, true, AskStatus},
+    {Request::kLogFile, "log_file", true, 0, false, ReadLogFile},
+    {Request::kReceipt, "receipt", true, kAnybody, true, GiveReceipt},
+    {Request::kHistory, "history", true, kAnybody, true, GiveHistory},
     {Request::kStop, "stop", false, kOperator, true, Stop},
 }};
 

@@ -73,6 +73,11 @@ Result<Outcome> Erase(Workplace& place, Act& act);
 // Of these files, the bytes that no version has any more.
 Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files);
 
+// ledger_acts.cc
+Result<Outcome> ReadLogFile(Workplace& place, Act& act);
+Result<Outcome> GiveReceipt(Workplace& place, Act& act);
+Result<Outcome> GiveHistory(Workplace& place, Act& act);
+
 // uploads.cc
 Result<Outcome> BeginUpload(Workplace& place, Act& act);
 Result<Outcome> UploadPiece(Workplace& place, Act& act);

@@ -1,6 +1,7 @@
 // Subjects: who there is, and withdrawing all that somebody was given.
 #include <algorithm>
 
+#include "ledger_entries.h"
 #include "names.h"
 #include "routes.h"
 
@@ -141,7 +142,12 @@ Result<Outcome> RevokeSubject(Workplace& place, Act& act) {
   const int64_t now = desk.now();
   const auto change = [&](catalog::Transaction& t) -> Status {
     for (const Uuid& id : outcome.change.tokens) GC_TRY_VOID(t.RevokeToken(id, now));
-    for (const Uuid& id : outcome.change.grants) GC_TRY_VOID(t.RevokeGrant(id, now));
+    for (const Uuid& id : outcome.change.grants) {
+      GC_TRY_VOID(t.RevokeGrant(id, now));
+      GC_TRY(const auto grant, desk.catalog.FindGrant(id));
+      GC_TRY(const auto model, desk.catalog.FindModel(grant ? grant->model : Uuid{}));
+      if (model) GC_TRY_VOID(GrantWithdrawnEntry(*model, id, now).Queue(t));
+    }
     for (const Uuid& id : invitations) GC_TRY_VOID(t.RevokeInvitation(id, now));
     return Ok();
   };

@@ -1,5 +1,6 @@
 #include "table_rows.h"
 
+#include <algorithm>
 #include <set>
 
 namespace glasscase::operations {
@@ -70,6 +71,11 @@ access::GrantRow ToRow(const catalog::Grant& grant) {
           .quota = grant.quota};
 }
 
+// Grants of other actions than calling are decided by the custodian alone.
+void AddCallGrant(const catalog::Grant& grant, PartWriter& writer) {
+  if (grant.action == "predict") writer.Add(ToRow(grant));
+}
+
 Result<access::ModelRow> ReadModelRow(const Catalog& catalog, const catalog::Model& model) {
   GC_TRY(const auto owner, catalog.FindSubject(model.owner));
   if (!owner) return Fail(Error::DataLoss("model without an owner: " + model.id.ToString()));
@@ -87,6 +93,7 @@ Status WriteTokens(const Catalog& catalog, const std::optional<Uuid>& subject, b
 
 Status WriteModels(const Catalog& catalog, const std::optional<Uuid>& owner, PartWriter& writer) {
   return catalog.EachModel(owner, [&](const catalog::Model& model) -> Status {
+    if (model.kind != catalog::AssetKind::kModel) return Ok();
     GC_TRY(access::ModelRow row, ReadModelRow(catalog, model));
     writer.Add(std::move(row));
     return Ok();
@@ -100,7 +107,7 @@ Status WriteWholeForHost(const Catalog& catalog, uint32_t host_slot, PartWriter&
   GC_TRY_VOID(
       catalog.EachGrant({.owner = owner->id, .with_revoked = false}, [&](const catalog::Grant& grant) {
         callers.insert(grant.subject);
-        writer.Add(ToRow(grant));
+        AddCallGrant(grant, writer);
         return Ok();
       }));
   for (const Uuid& id : callers) {
@@ -120,7 +127,7 @@ Status WriteWholeForEdge(const Catalog& catalog, PartWriter& writer) {
   GC_TRY_VOID(WriteTokens(catalog, std::nullopt, false, writer));
   GC_TRY_VOID(WriteModels(catalog, std::nullopt, writer));
   return catalog.EachGrant({.with_revoked = false}, [&](const catalog::Grant& grant) {
-    writer.Add(ToRow(grant));
+    AddCallGrant(grant, writer);
     return Ok();
   });
 }
@@ -129,7 +136,7 @@ Status WriteChangedModels(const Catalog& catalog, const TableChange& change, con
                           PartWriter& writer) {
   for (const Uuid& id : change.models) {
     GC_TRY(const auto model, catalog.FindModel(id));
-    if (!model || (owner && model->owner != *owner)) continue;
+    if (!model || model->kind != catalog::AssetKind::kModel || (owner && model->owner != *owner)) continue;
     GC_TRY(access::ModelRow row, ReadModelRow(catalog, *model));
     writer.Add(std::move(row));
   }
@@ -157,7 +164,7 @@ Status WriteChangeForEdge(const Catalog& catalog, const TableChange& change, Par
     if (grant->revoked_micros != 0) {
       writer.RemoveGrant(id);
     } else {
-      writer.Add(ToRow(*grant));
+      AddCallGrant(*grant, writer);
     }
   }
   return Ok();
@@ -207,7 +214,7 @@ Status WriteChangeForHost(const Catalog& catalog, const TableChange& change, uin
     if (grant->revoked_micros != 0) {
       writer.RemoveGrant(id);
     } else {
-      writer.Add(ToRow(*grant));
+      AddCallGrant(*grant, writer);
     }
   }
   for (const Uuid& id : callers) GC_TRY_VOID(WriteCallerForHost(catalog, *owner, id, writer));
@@ -262,8 +269,11 @@ access::ModelRow ToRow(const catalog::Model& model, const catalog::Subject& owne
                        .host_slot = owner.host_slot.value_or(0),
                        .default_version = {},
                        .versions = {}};
-  if (const catalog::Version* version = DefaultVersion(model, versions)) row.default_version = version->id;
-  for (const catalog::Version& version : versions) {
+  std::vector<catalog::Version> hosted;
+  std::copy_if(versions.begin(), versions.end(), std::back_inserter(hosted),
+               [](const catalog::Version& version) { return version.hostable; });
+  if (const catalog::Version* version = DefaultVersion(model, hosted)) row.default_version = version->id;
+  for (const catalog::Version& version : hosted) {
     if (version.state == VersionState::kErased) continue;
     row.versions.push_back({.id = version.id,
                             .label = version.label,

@@ -90,7 +90,7 @@ Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequ
     }
   }
   GC_TRY_VOID(CheckCollisions(files));
-  GC_TRY_VOID(ChooseGraph(files));
+  if (!request.kept()) GC_TRY_VOID(ChooseGraph(files));
   return files;
 }
 
@@ -105,7 +105,7 @@ Status Uploads::CheckRoom(const std::vector<UploadedFile>& files) const {
                                        std::to_string(wanted) + ", free=" + std::to_string(free)));
 }
 
-Result<Uuid> Uploads::Begin(const Act& act, std::vector<UploadedFile> files) {
+Result<Uuid> Uploads::Begin(const Act& act, std::vector<UploadedFile> files, bool kept) {
   const auto of_subject = std::count_if(uploads_.begin(), uploads_.end(), [&](const auto& entry) {
     return entry.second->subject == act.caller->id;
   });
@@ -117,6 +117,7 @@ Result<Uuid> Uploads::Begin(const Act& act, std::vector<UploadedFile> files) {
   upload->from = act.from;
   upload->subject = act.caller->id;
   upload->files = std::move(files);
+  upload->kept = kept;
   upload->touched_ns = desk_.clock.MonotonicNanos();
   const Uuid id = upload->id;
   uploads_[id] = std::move(upload);
@@ -185,7 +186,7 @@ Result<Outcome> BeginUpload(Workplace& place, Act& act) {
   GC_TRY(auto files, CheckAnnouncedFiles(act.request.begin_upload()));
   act.object = files[0].path;
   GC_TRY_VOID(place.desk.Permit(act));
-  GC_TRY(const Uuid id, place.uploads.Begin(act, std::move(files)));
+  GC_TRY(const Uuid id, place.uploads.Begin(act, std::move(files), act.request.begin_upload().kept()));
   Outcome outcome;
   outcome.answer.mutable_upload()->set_id(id.ToString());
   return outcome;

@@ -34,6 +34,7 @@ struct Upload {
   LinkId from;
   Uuid subject;
   std::vector<UploadedFile> files;
+  bool kept = false;  // not for a host: no file is the graph
   int64_t touched_ns = 0;
 };
 
@@ -45,7 +46,7 @@ class Uploads {
 
   explicit Uploads(Desk& desk) : desk_(desk) {}
 
-  Result<Uuid> Begin(const Act& act, std::vector<UploadedFile> files);
+  Result<Uuid> Begin(const Act& act, std::vector<UploadedFile> files, bool kept);
   Status Append(const Act& act, const rpc::UploadPieceRequest& piece);
   // With every file complete and its digest known. Whatever the outcome, the upload is no longer kept here.
   Result<std::unique_ptr<Upload>> Take(const Act& act, std::string_view id);

@@ -13,6 +13,8 @@
 #include <glasscase/core/clock.h>
 #include <glasscase/core/error.h>
 #include <glasscase/crypto/random.h>
+#include <glasscase/ledger/files.h>
+#include <glasscase/ledger/note.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/fd.h>
@@ -44,6 +46,8 @@ struct Parts {
   catalog::Catalog& catalog;
   blobs::BlobStore& blobs;
   Supervisor& supervisor;
+  ledger::LogFiles& log_files;
+  ledger::NoteSigner log_signer;
 };
 
 struct Settings {

@@ -1,0 +1,92 @@
+// The ledger, read: its files, receipts, histories.
+#include <algorithm>
+
+#include <glasscase/ledger/log.h>
+
+#include "ledger_entries.h"
+#include "routes.h"
+#include "table_rows.h"
+
+namespace glasscase::operations {
+namespace {
+
+// The version that a receipt is for, if the caller may see it.
+Result<catalog::Version> VersionFor(Desk& desk, Act& act, const NamedModel& named) {
+  if (named.version) return *named.version;
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
+  const catalog::Version* by_default = DefaultVersion(named.model, versions);
+  if (by_default == nullptr)
+    return act.Refuse(access::Reason::kNoSuchVersion,
+                      Error::NotFound(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
+  return *by_default;
+}
+
+}  // namespace
+
+Result<Outcome> ReadLogFile(Workplace& place, Act& act) {
+  const std::string& path = act.request.log_file().path();
+  const bool is_checkpoint = path == ledger::kCheckpointPath;
+  const auto tile = ledger::ParseTilePath(path);
+  act.permitted = true;  // readable for everybody, and not an act
+  if (!is_checkpoint && !tile) return Fail(Error::NotFound("the log has no such file"));
+  GC_TRY(auto bytes, place.desk.log_files.Read(path));
+  // A partial tile may have been dropped when the full one came: it is its beginning.
+  if (!bytes && tile && !tile->IsFull() && !tile->entries) {
+    ledger::Tile full = *tile;
+    full.width = ledger::kTileWidth;
+    GC_TRY(bytes, place.desk.log_files.Read(ledger::TilePath(full)));
+    if (bytes) bytes->resize(tile->width * sizeof(ledger::Hash));
+  }
+  if (!bytes) return Fail(Error::NotFound("the log has no such file"));
+  Outcome outcome;
+  rpc::LogFileAnswer* answer = outcome.answer.mutable_log_file();
+  answer->set_data(std::move(*bytes));
+  answer->set_immutable(!is_checkpoint);
+  return outcome;
+}
+
+Result<Outcome> GiveReceipt(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  GC_TRY(const NamedModel named, FindModel(desk, act, act.request.receipt().model()));
+  GC_TRY(const catalog::Version version, VersionFor(desk, act, named));
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY(ledger::Log * log, desk.ledger.log());
+  GC_TRY(const uint64_t index, desk.ledger.FindVersionEntry(named.model.id, version.id));
+  GC_TRY(ledger::Receipt receipt, log->ReceiptFor(index));
+  GC_TRY(const std::string entry, log->EntryAt(index));
+  GC_TRY(receipt.extra, Disclose(entry, named.model.secret,
+                                 {{"label", version.label},
+                                  {"name", named.FullName()},
+                                  {"sha256", ToHex(version.sha256)}}));
+  Outcome outcome;
+  rpc::ReceiptAnswer* answer = outcome.answer.mutable_receipt();
+  answer->set_receipt(receipt.ToString());
+  answer->set_name(named.FullName());
+  answer->set_version(version.label);
+  answer->set_sha256(ToHex(version.sha256));
+  return outcome;
+}
+
+Result<Outcome> GiveHistory(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  GC_TRY(const NamedModel named, FindModel(desk, act, act.request.history().model()));
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY(ledger::Log * log, desk.ledger.log());
+  GC_TRY(const ledger::Log::History history, log->HistoryOf(named.model.id));
+  Outcome outcome;
+  rpc::HistoryAnswer* answer = outcome.answer.mutable_history();
+  answer->set_asset(named.model.id.ToString());
+  answer->set_name(named.FullName());
+  for (const uint64_t index : history.indices) {
+    rpc::HistoryEntry* entry = answer->add_entries();
+    entry->set_index(index);
+    GC_TRY(*entry->mutable_entry(), log->EntryAt(index));
+  }
+  for (const ledger::Hash& sibling : history.proof.siblings) answer->add_siblings(ToBase64(sibling));
+  answer->set_map_receipt(history.map_receipt.ToString());
+  GC_TRY(const auto waiting, desk.catalog.Journal().Waiting(1'000, SIZE_MAX));
+  answer->set_pending(static_cast<uint32_t>(waiting.size()));
+  return outcome;
+}
+
+}  // namespace glasscase::operations

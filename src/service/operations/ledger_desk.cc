@@ -1,0 +1,143 @@
+#include "ledger_desk.h"
+
+#include <boost/json.hpp>
+
+#include <glasscase/core/log.h>
+#include <glasscase/json/canonical.h>
+
+#include "ledger_entries.h"
+
+namespace glasscase::operations {
+namespace {
+
+// Set when the acts of the time before the ledger have been entered.
+constexpr std::string_view kHistorySetting = "ledger_history";
+
+struct EnteredVersion {
+  std::string type, version;
+};
+
+Result<EnteredVersion> ReadVersionEntry(const std::string& entry) {
+  GC_TRY(const boost::json::value parsed, json::ParseCanonical(entry));
+  EnteredVersion read;
+  if (!parsed.is_object()) return read;
+  const auto text = [&](std::string_view name) {
+    const auto* value = parsed.get_object().if_contains(boost::json::string_view(name.data(), name.size()));
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  };
+  read.type = text("type");
+  read.version = text("version");
+  return read;
+}
+
+}  // namespace
+
+LedgerDesk::LedgerDesk(process::EventLoop& loop, const Clock& clock, catalog::Catalog& catalog,
+                       ledger::LogFiles& files, ledger::NoteSigner signer)
+    : loop_(loop), clock_(clock), catalog_(catalog), files_(files), signer_(std::move(signer)) {
+  settle_timer_ = loop_.Every(kSettleMs, [this] { Settle(); });
+}
+
+LedgerDesk::~LedgerDesk() {
+  loop_.Cancel(timer_);
+  loop_.Cancel(settle_timer_);
+}
+
+Status LedgerDesk::Start() {
+  GC_TRY_VOID(EnterHistory());
+  Publish();
+  return Ok();
+}
+
+// In one transaction, so it is entered once and whole.
+Status LedgerDesk::EnterHistory() {
+  GC_TRY(const auto entered, catalog_.Setting(kHistorySetting));
+  if (entered) return Ok();
+  GC_TRY(auto transaction, catalog_.Begin());
+  const int64_t now = clock_.WallMicros();
+  const auto enter = [&](const catalog::Model& model) -> Status {
+    GC_TRY(const auto owner, catalog_.FindSubject(model.owner));
+    const std::string name = (owner ? owner->name : "") + "/" + model.name;
+    GC_TRY_VOID(RegisteredEntry(model, name, now).Say("history", "before the ledger").Queue(*transaction));
+    GC_TRY(const auto versions, catalog_.VersionsOf(model.id));
+    for (const catalog::Version& version : versions)
+      GC_TRY_VOID(VersionEntry(model, name, version, now).Say("history", "before the ledger").Queue(*transaction));
+    return catalog_.EachGrant({.model = model.id, .with_revoked = false}, [&](const catalog::Grant& grant) -> Status {
+      GC_TRY(const auto subject, catalog_.FindSubject(grant.subject));
+      return GrantEntry(model, grant, subject ? subject->name : "", now)
+          .Say("history", "before the ledger")
+          .Queue(*transaction);
+    });
+  };
+  GC_TRY_VOID(catalog_.EachModel(std::nullopt, enter));
+  GC_TRY_VOID(transaction->SetSetting(kHistorySetting, "entered"));
+  return transaction->Commit();
+}
+
+void LedgerDesk::Arm(int64_t ms) {
+  if (timer_ != 0) return;
+  timer_ = loop_.After(ms, [this] {
+    timer_ = 0;
+    Publish();
+  });
+}
+
+void LedgerDesk::Poke() { Arm(kGroupMs); }
+
+void LedgerDesk::Publish() {
+  if (!log_) {
+    auto opened = ledger::Log::Open({.journal = catalog_.Journal(), .files = files_, .signer = signer_});
+    if (!opened) return NoteTrouble(Fail(opened.error()));
+    log_ = std::move(*opened);
+    version_entries_.clear();
+  }
+  const auto published = log_->Publish();
+  if (!published) {
+    if (published.error().code() == Code::kAborted) log_.reset();
+    return NoteTrouble(Fail(published.error()));
+  }
+  trouble_.clear();
+  if (*published) Arm(0);
+}
+
+void LedgerDesk::NoteTrouble(const Status& status) {
+  if (trouble_ != status.error().message()) LogError("ledger: " + status.error().message());
+  trouble_ = status.error().message();
+  Arm(kTryAgainMs);
+}
+
+void LedgerDesk::Settle() {
+  if (!log_) return;
+  const Status settled = log_->Settle();
+  if (!settled) NoteTrouble(settled);
+}
+
+void LedgerDesk::Finish() {
+  while (log_) {
+    const auto published = log_->Publish();
+    if (!published || !*published) break;
+  }
+  Settle();
+}
+
+Result<ledger::Log*> LedgerDesk::log() {
+  if (log_) return log_.get();
+  return Fail(Error::Unavailable("the ledger is not open: " + trouble_));
+}
+
+Result<uint64_t> LedgerDesk::FindVersionEntry(const Uuid& asset, const Uuid& version) {
+  if (const auto found = version_entries_.find(version); found != version_entries_.end()) return found->second;
+  GC_TRY(ledger::Log * open, log());
+  GC_TRY(const ledger::Log::History history, open->HistoryOf(asset));
+  const std::string id = version.ToString();
+  for (const uint64_t index : history.indices) {
+    GC_TRY(const std::string entry, open->EntryAt(index));
+    GC_TRY(const EnteredVersion read, ReadVersionEntry(entry));
+    if (read.type != "version" || read.version != id) continue;
+    version_entries_[version] = index;
+    return index;
+  }
+  return Fail(Error::Unavailable("the entry of this version is not published yet; try again"));
+}
+
+}  // namespace glasscase::operations

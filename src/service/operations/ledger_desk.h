@@ -1,0 +1,62 @@
+// The custodian's side of the ledger: entries are queued with their acts, published right after, and proved on demand.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include <glasscase/catalog/catalog.h>
+#include <glasscase/core/clock.h>
+#include <glasscase/ledger/log.h>
+#include <glasscase/process/event_loop.h>
+
+namespace glasscase::operations {
+
+// One thread: the loop's.
+class LedgerDesk {
+ public:
+  static constexpr int64_t kGroupMs = 2;        // acts that come together share a checkpoint
+  static constexpr int64_t kSettleMs = 2'000;
+  static constexpr int64_t kTryAgainMs = 1'000;  // after an error
+
+  LedgerDesk(process::EventLoop& loop, const Clock& clock, catalog::Catalog& catalog, ledger::LogFiles& files,
+             ledger::NoteSigner signer);
+  ~LedgerDesk();
+
+  // Opens the log; when it cannot be, acts go on and wait, and `trouble` says why. The first time, what the
+  // installation held before it had a ledger becomes entries.
+  Status Start();
+  // After a commit that queued entries.
+  void Poke();
+  // Publishes all that waits and settles, before the end of the process.
+  void Finish();
+
+  // Empty when all is well.
+  const std::string& trouble() const { return trouble_; }
+  const ledger::NoteVerifier& verifier() const { return signer_.verifier(); }
+  uint64_t size() const { return log_ ? log_->size() : 0; }
+
+  // Unavailable while the log is not open or the entry is not published yet.
+  Result<ledger::Log*> log();
+  // Where the entry that made a version stands.
+  Result<uint64_t> FindVersionEntry(const Uuid& asset, const Uuid& version);
+
+ private:
+  Status EnterHistory();
+  void Publish();
+  void Settle();
+  void Arm(int64_t ms);
+  void NoteTrouble(const Status& status);
+
+  process::EventLoop& loop_;
+  const Clock& clock_;
+  catalog::Catalog& catalog_;
+  ledger::LogFiles& files_;
+  ledger::NoteSigner signer_;
+  std::unique_ptr<ledger::Log> log_;
+  std::string trouble_;
+  process::EventLoop::TimerId timer_ = 0;
+  process::EventLoop::TimerId settle_timer_ = 0;
+  std::unordered_map<Uuid, uint64_t, UuidHash> version_entries_;
+};
+
+}  // namespace glasscase::operations
