@@ -59,7 +59,7 @@ class FrameSocketTest : public ::testing::Test {
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(64 * sizeof(int))] = {};
+    alignas(cmsghdr) char control[CMSG_SPACE((kFdsMax + 1) * sizeof(int))] = {};
     if (!fds.empty()) {
       message.msg_control = control;
       message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));

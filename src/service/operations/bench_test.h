@@ -171,12 +171,16 @@ class OperationsTest : public ::testing::Test {
     root = std::string(first.token.Reveal(RevealToken()));
     supervisor.on_kill = [this](PeerId peer) { loop.Post([this, peer] { operations->PeerGone(peer); }); };
     supervisor.on_inspect = [this](uint32_t number) { loop.Post([this, number] { RunInspector(number); }); };
+    supervisor.on_need_host = [this](uint32_t slot) {
+      if (slot != 0) loop.Post([this, slot] { second_hosts[slot] = Connect({ProcessKind::kHost, slot}); });
+    };
     Start();
   }
   ~OperationsTest() override {
     public_edge.reset();
     control.reset();
     host.reset();
+    second_hosts.clear();
     inspector.reset();
     operations.reset();
     blobs.reset();
@@ -216,6 +220,7 @@ class OperationsTest : public ::testing::Test {
     public_edge.reset();
     control.reset();
     host.reset();
+    second_hosts.clear();
     inspector.reset();
     operations.reset();
     blobs.reset();
@@ -422,8 +427,9 @@ class OperationsTest : public ::testing::Test {
   std::unique_ptr<blobs::BlobStore> blobs;
   std::unique_ptr<Operations> operations;
   std::unique_ptr<FakePeer> public_edge, control, host, inspector;
-  std::optional<rpc::InspectReport> report = GoodReport();  // of the next inspector; none: it stays silent
-  std::string root;                                         // the first subject's token: operator and owner
+  std::map<uint32_t, std::unique_ptr<FakePeer>> second_hosts;  // of owners after the first
+  std::optional<rpc::InspectReport> report = GoodReport();     // of the next inspector; none: it stays silent
+  std::string root;  // the first subject's token: operator and owner
   uint64_t last_request = 0;
 };
 
