@@ -18,6 +18,7 @@
 #include <glasscase/catalog_sqlite/sqlite_catalog.h>
 #include <glasscase/core/bytes.h>
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/ledger/files.h>
 
 #include "data_directory.h"
 
@@ -33,7 +34,8 @@ constexpr int kAttempts = 3;
 constexpr uint64_t kIndexBytesMax = uint64_t{256} << 20;
 
 // Copied when they are there.
-constexpr const char* kSettings[] = {"glasscase.conf", "tls/cert.pem", "tls/key.pem"};
+constexpr const char* kSettings[] = {"glasscase.conf", "tls/cert.pem", "tls/key.pem", "keys/ledger.key",
+                                     "ledger-policy"};
 
 std::string BlobPath(const std::string& hex) { return "blobs/sha256/" + hex.substr(0, 2) + "/" + hex; }
 
@@ -128,10 +130,39 @@ Result<std::set<std::string>> BlobsNamedBy(const fs::path& catalog_file, const C
   return blobs;
 }
 
+// Tiles and entry bundles: those that the catalog relies on are never changed. A file that goes away
+// meanwhile is a partial tile that a full one has replaced.
+Status CopyLog(const fs::path& from, const fs::path& to, Index& index) {
+  if (!fs::exists(from / kLogFolder / "tile")) return Ok();
+  for (const auto& entry : fs::recursive_directory_iterator(from / kLogFolder / "tile")) {
+    const std::string path = entry.path().lexically_relative(from);
+    std::error_code code;
+    if (!entry.is_regular_file(code) || entry.path().filename().string().starts_with(".")) continue;
+    GC_TRY_VOID(MakeParents(to, path));
+    const auto digest = CopyFile(from / path, to / path, 0644);
+    if (!digest && digest.error().code() == Code::kNotFound) continue;
+    if (!digest) return Fail(digest.error());
+    index[path] = ToHex(*digest);
+  }
+  return Ok();
+}
+
+// The newest checkpoint that may have been seen before the catalog was copied: a start with an older catalog
+// under it is refused.
+Status CopyCheckpoint(const fs::path& from, const fs::path& to, Index& index) {
+  const std::string path = std::string(kLogFolder) + "/checkpoint";
+  if (!fs::exists(from / path)) return Ok();
+  GC_TRY_VOID(MakeParents(to, path));
+  GC_TRY(const Digest digest, CopyFile(from / path, to / path, 0644));
+  index[path] = ToHex(digest);
+  return Ok();
+}
+
 // The catalog as of one moment, then the blobs it names. NotFound when one of them was erased in between.
 Result<Index> CopyEverything(const fs::path& from, const fs::path& to, const Clock& clock) {
   Index index;
   const fs::path catalog_file = to / kCatalogFile;
+  GC_TRY_VOID(CopyCheckpoint(from, to, index));
   GC_TRY_VOID(catalog::BackUpSqliteCatalog(from / kCatalogFile, catalog_file));
   GC_TRY(const std::set<std::string> blobs, BlobsNamedBy(catalog_file, clock));
   for (const char* suffix : {"-wal", "-shm"}) fs::remove(catalog_file.string() + suffix);
@@ -144,6 +175,7 @@ Result<Index> CopyEverything(const fs::path& from, const fs::path& to, const Clo
     GC_TRY_VOID(BackUpBlob(from / path, to / path, digest));
     index[path] = hex;
   }
+  GC_TRY_VOID(CopyLog(from, to, index));
   for (const char* name : kSettings) {
     if (!fs::exists(from / name)) continue;
     GC_TRY_VOID(MakeParents(to, name));
@@ -173,6 +205,11 @@ Status CheckIndexPath(const std::string& path) {
   const bool setting =
       std::any_of(std::begin(kSettings), std::end(kSettings), [&](const char* name) { return path == name; });
   if (setting || path == kCatalogFile) return Ok();
+  const std::string in_log = std::string(kLogFolder) + "/";
+  if (path.starts_with(in_log)) {
+    const std::string name = path.substr(in_log.size());
+    if (name == ledger::kCheckpointPath || ledger::ParseTilePath(name)) return Ok();
+  }
   const std::string hex = path.substr(path.rfind('/') + 1);
   if (DigestFromHex(hex) && path == BlobPath(hex)) return Ok();
   return Fail(Error::DataLoss("the backup names a file that is none of ours: " + Printable(path)));
@@ -250,7 +287,7 @@ Status BackUp(const std::string& directory, const std::string& out, const Clock&
     return Fail(Error::NotFound("no installation in " + directory));
   const fs::path unfinished = target.string() + ".unfinished";
   fs::remove_all(unfinished);
-  const Status made = BackUpInto(directory, unfinished, clock);
+  Status made = BackUpInto(directory, unfinished, clock);
   GC_TRY_VOID(GiveToCustodian(directory));  // what SQLite may have made beside the catalog
   if (!made) {
     fs::remove_all(unfinished);
@@ -271,7 +308,7 @@ Status Restore(const std::string& backup, const std::string& directory, const Cl
   if (!empty) return Fail(Error::AlreadyExists("the directory is not empty: " + directory));
   GC_TRY_VOID(CopyBack(backup, directory, index));
   GC_TRY(const Fd folder, OpenFolder(directory));
-  for (const char* name : {kAuditFolder, "blobs", "blobs/sha256", "staging"})
+  for (const char* name : {kAuditFolder, kLogFolder, "blobs", "blobs/sha256", "staging"})
     GC_TRY_VOID(MakeFolderAt(folder.get(), name));
   GC_TRY_VOID(catalog::OpenSqliteCatalog(directory + "/" + kCatalogFile, clock));
   GC_TRY_VOID(SyncFolders(directory));

@@ -10,6 +10,7 @@ namespace glasscase::custodian {
 
 inline constexpr char kCatalogFile[] = "catalog.db";
 inline constexpr char kAuditFolder[] = "audit";
+inline constexpr char kLogFolder[] = "log";
 
 Result<Fd> OpenFolder(const std::string& path);
 Result<Fd> OpenFolderAt(int directory, const std::string& name);

@@ -9,6 +9,7 @@
 #include <glasscase/operations/first_subject.h>
 
 #include "data_directory.h"
+#include "ledger_key.h"
 
 namespace glasscase::custodian {
 namespace {
@@ -22,7 +23,7 @@ Status CheckUsable(const std::string& directory, bool fresh) {
   for (const auto& entry : fs::directory_iterator(path, code)) {
     const std::string name = entry.path().filename();
     if (name != "tls" && name != "glasscase.conf" && name != "serve.lock" && name != "blobs" &&
-        name != "staging" && name != kAuditFolder)
+        name != "staging" && name != kAuditFolder && name != kLogFolder && name != "keys")
       return Fail(Error::FailedPrecondition("the directory " + directory +
                                             " holds other files and no installation; choose an empty one"));
   }
@@ -36,18 +37,23 @@ Result<std::string> Initialise(const InitialiseOptions& options, const Clock& cl
   GC_TRY_VOID(CheckUsable(options.directory, fresh));
   GC_TRY(Fd directory, OpenFolder(options.directory));
   GC_TRY_VOID(MakeFolderAt(directory.get(), kAuditFolder));
+  GC_TRY_VOID(MakeFolderAt(directory.get(), kLogFolder));
   GC_TRY_VOID(blobs::OpenFilesystemBlobStore(std::move(directory), {.sweep_staging = false}));
   GC_TRY(auto catalog,
          catalog::OpenSqliteCatalog(options.directory + "/" + kCatalogFile, clock, {.create = true}));
   GC_TRY(const operations::FirstSubject first,
          operations::EnsureFirstSubject(*catalog, clock, random, options.owner, options.new_token));
   catalog.reset();
+  GC_TRY(const Fd folder, OpenFolder(options.directory));
+  GC_TRY(const ledger::NoteSigner signer, LoadOrMakeLedgerKey(folder.get(), first.installation, random));
+  GC_TRY_VOID(WriteLedgerPolicy(folder.get(), signer.verifier()));
   GC_TRY_VOID(GiveToCustodian(options.directory));
 
   boost::json::object said;
   said["installation"] = first.installation.ToString();
   said["subject"] = first.name;
   said["created"] = first.created;
+  said["ledger_key"] = signer.verifier().ToString();
   if (!first.token.empty()) said["token"] = first.token.Reveal(RevealToken());
   return boost::json::serialize(said);
 }

@@ -16,7 +16,13 @@
 
 namespace {
 
-using namespace glasscase;
+namespace custodian = glasscase::custodian;
+using glasscase::Fail;
+using glasscase::InitLog;
+using glasscase::LogError;
+using glasscase::Status;
+using glasscase::SystemClock;
+using glasscase::SystemRandom;
 
 int Report(const Status& status) {
   if (status) return 0;

@@ -16,12 +16,14 @@
 #include <glasscase/crypto/random.h>
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/http/routes.h>
+#include <glasscase/ledger_filesystem/log_folder.h>
 #include <glasscase/operations/operations.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/lifeline.h>
 
 #include "data_directory.h"
+#include "ledger_key.h"
 
 namespace glasscase::custodian {
 namespace {
@@ -69,6 +71,7 @@ Result<Fd> ReceiveDataDirectory() {
 Result<process::Confinement> ConfineToDirectory(int directory) {
   // Algorithms are looked up in files that are out of reach afterwards.
   (void)Sha256(AsBytes("warm-up"));
+  (void)Ed25519Key::FromSeed(Secret(std::string(32, 'w')))->Sign({});
   struct stat facts {};
   if (::fstat(directory, &facts) != 0)
     return Fail(Error::FromErrno(errno, "cannot look at the data directory"));
@@ -99,6 +102,7 @@ struct Works {
   LifelineSupervisor supervisor;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<blobs::BlobStore> blobs;
+  std::unique_ptr<ledger::LogFiles> log_files;
   std::unique_ptr<operations::Operations> operations;
 };
 
@@ -106,11 +110,21 @@ Status OpenStores(Works& works, const Fd& directory) {
   GC_TRY(works.catalog, catalog::OpenSqliteCatalog(PathOfCatalog(directory.get()), works.clock));
   GC_TRY(Fd for_blobs, OpenFolderAt(directory.get(), "."));
   GC_TRY(works.blobs, blobs::OpenFilesystemBlobStore(std::move(for_blobs)));
+  GC_TRY_VOID(MakeFolderAt(directory.get(), kLogFolder));
+  GC_TRY(Fd for_log, OpenFolderAt(directory.get(), kLogFolder));
+  GC_TRY(works.log_files, ledger::OpenLogFolder(std::move(for_log)));
   return MakeFolderAt(directory.get(), kAuditFolder);
+}
+
+Result<ledger::NoteSigner> LedgerKey(Works& works, const Fd& directory) {
+  GC_TRY(const auto installation, works.catalog->Setting(catalog::kInstallationSetting));
+  GC_TRY(const Uuid id, Uuid::Parse(installation.value_or("")));
+  return LoadOrMakeLedgerKey(directory.get(), id, works.random);
 }
 
 Status Start(Works& works, const Fd& directory, process::Confinement confinement) {
   GC_TRY_VOID(OpenStores(works, directory));
+  GC_TRY(ledger::NoteSigner signer, LedgerKey(works, directory));
   operations::Settings settings;
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   settings.version = GLASSCASE_VERSION;
@@ -122,7 +136,9 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
                                                           .random = works.random,
                                                           .catalog = *works.catalog,
                                                           .blobs = *works.blobs,
-                                                          .supervisor = works.supervisor},
+                                                          .supervisor = works.supervisor,
+                                                          .log_files = *works.log_files,
+                                                          .log_signer = std::move(signer)},
                                                          std::move(settings)));
   return Ok();
 }

@@ -45,6 +45,7 @@ Status Inspect(const rpc::InspectJob& job, std::span<const Fd> fds, inference::E
   GC_TRY(const hosting::ModelFiles files, hosting::ModelFiles::Copy(claims, fds, std::nullopt, bytes_max));
   const std::vector<inference::ExternalFile> external = files.external();
   std::vector<onnx::ExternalFile> onnx_files;
+  onnx_files.reserve(external.size());
   for (const inference::ExternalFile& file : external)
     onnx_files.push_back({.path = file.path, .bytes = file.bytes});
   GC_TRY(const onnx::Description description, onnx::Inspect(files.graph(), onnx_files, onnx::Limits{}));

@@ -245,9 +245,21 @@ Status Log::Settle() {
 
 Result<std::string> Log::ReadTile(const Tile& tile) const {
   GC_TRY(const auto bytes, parts_.files.Read(TilePath(tile)));
-  if (!bytes)
-    return Fail(Error::DataLoss("the log's file " + TilePath(tile) + " is missing; `glasscase fsck` helps"));
-  return *bytes;
+  if (bytes) return *bytes;
+  if (!tile.IsFull()) return ReadBeginning(tile);
+  return Fail(Error::DataLoss("the log's file " + TilePath(tile) + " is missing; `glasscase fsck` helps"));
+}
+
+// A partial tile out of the full one that has replaced it.
+Result<std::string> Log::ReadBeginning(const Tile& tile) const {
+  Tile full = tile;
+  full.width = kTileWidth;
+  GC_TRY(std::string bytes, ReadTile(full));
+  if (!tile.entries) return bytes.substr(0, tile.width * sizeof(Hash));
+  GC_TRY(const std::vector<std::string_view> entries, SplitBundle(bytes, kTileWidth));
+  std::string beginning;
+  for (size_t i = 0; i < tile.width; ++i) AppendToBundle(beginning, entries[i]);
+  return beginning;
 }
 
 Result<std::string> Log::EntryAt(uint64_t index) const {

@@ -9,6 +9,7 @@ namespace glasscase::ledger {
 namespace {
 
 constexpr std::string_view kDash = "\u2014 ";  // em dash and a space
+constexpr std::string_view kPrivate = "PRIVATE+KEY+";
 constexpr size_t kTimeBytes = 8;
 
 std::string BigEndian(uint64_t value, size_t bytes) {
@@ -31,6 +32,8 @@ uint32_t KeyId(std::string_view name, KeyType type, const Ed25519PublicKey& key)
   const Digest digest = Sha256(AsBytes(input), key.bytes());
   return static_cast<uint32_t>(FromBigEndian(AsText(ByteSpan(digest).first(4))));
 }
+
+std::string HexOfId(uint32_t id) { return ToHex(AsBytes(BigEndian(id, 4))); }
 
 // What a cosignature signs: the time, then the text.
 std::string CosignedMessage(std::string_view text, uint64_t time) {
@@ -107,7 +110,7 @@ Result<NoteVerifier> NoteVerifier::Parse(std::string_view vkey) {
 std::string NoteVerifier::ToString() const {
   std::string key(1, static_cast<char>(type_));
   key += AsText(key_.bytes());
-  return name_ + "+" + ToHex(AsBytes(BigEndian(id_, 4))) + "+" + ToBase64(AsBytes(key));
+  return name_ + "+" + HexOfId(id_) + "+" + ToBase64(AsBytes(key));
 }
 
 bool NoteVerifier::Verify(std::string_view text, std::string_view signature, uint64_t* time) const {
@@ -125,6 +128,36 @@ bool NoteVerifier::Verify(std::string_view text, std::string_view signature, uin
 Result<NoteSigner> NoteSigner::Make(std::string_view name, KeyType type, Ed25519Key key) {
   GC_TRY(NoteVerifier verifier, NoteVerifier::Make(name, type, key.public_key()));
   return NoteSigner(std::move(verifier), std::move(key));
+}
+
+Result<NoteSigner> NoteSigner::Parse(const Secret& file) {
+  const auto bad = [] { return Fail(Error::DataLoss("this is no key PRIVATE+KEY+NAME+ID+BASE64")); };
+  std::string_view text = file.Reveal(RevealToken());
+  if (!text.starts_with(kPrivate)) return bad();
+  text.remove_prefix(kPrivate.size());
+  const size_t first = text.find('+');
+  const size_t second = first == std::string_view::npos ? first : text.find('+', first + 1);
+  if (second == std::string_view::npos) return bad();
+  auto bytes = FromBase64(text.substr(second + 1));
+  if (!bytes || bytes->size() != 33) return bad();
+  const auto type = static_cast<KeyType>((*bytes)[0]);
+  const Secret seed{std::string(AsText(ByteSpan(*bytes).subspan(1)))};
+  WipeMemory(bytes->data(), bytes->size());
+  if (type != KeyType::kEd25519 && type != KeyType::kEd25519Cosignature) return bad();
+  GC_TRY(Ed25519Key key, Ed25519Key::FromSeed(seed));
+  GC_TRY(NoteSigner signer, Make(text.substr(0, first), type, std::move(key)));
+  if (text.substr(first + 1, second - first - 1) != HexOfId(signer.verifier().id())) return bad();
+  return signer;
+}
+
+Secret NoteSigner::ToText() const {
+  const Secret seed = key_.Seed();
+  std::string bytes(1, static_cast<char>(verifier_.type()));
+  bytes += seed.Reveal(RevealToken());
+  std::string text = std::string(kPrivate) + verifier_.name() + "+" + HexOfId(verifier_.id()) + "+" +
+                     ToBase64(AsBytes(bytes));
+  WipeMemory(bytes.data(), bytes.size());
+  return Secret(std::move(text));
 }
 
 NoteSignature NoteSigner::Sign(std::string_view text, uint64_t time_seconds) const {

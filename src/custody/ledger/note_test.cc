@@ -33,6 +33,20 @@ TEST(NoteVerifier, WhatIsNoKeyIsRefused) {
   EXPECT_FALSE(NoteVerifier::Make("a+b", KeyType::kEd25519, KeyOf('a').public_key()));
 }
 
+TEST(NoteSigner, EveryKeyIsReadBackAsWritten) {
+  SystemRandom random;
+  for (int i = 0; i < 300; ++i) {  // base64 has '+' in it too
+    const NoteSigner made =
+        NoteSigner::Make("log.example/a", KeyType::kEd25519, Ed25519Key::Generate(random)).value();
+    const NoteSigner read = NoteSigner::Parse(made.ToText()).value();
+    ASSERT_EQ(read.verifier().ToString(), made.verifier().ToString());
+    ASSERT_EQ(NoteVerifier::Parse(read.verifier().ToString())->id(), read.verifier().id());
+    ASSERT_EQ(read.Sign("x\n"), made.Sign("x\n"));
+  }
+  for (const char* bad : {"", "PRIVATE+KEY+", "PRIVATE+KEY+a+b", "PRIVATE+KEY+a+00000000+AAAA", "a+b+c"})
+    EXPECT_FALSE(NoteSigner::Parse(Secret(bad))) << bad;
+}
+
 TEST(Note, IsReadBackAsWritten) {
   const NoteSigner log = Signer("log.example");
   Note note{.text = "log.example\n1\n\u00fcber\n", .signatures = {}};

@@ -237,10 +237,11 @@ void AddInviteAndGrantCommands(CommandTree& tree) {
         command.add_option("name", options.subject, "Name or UUID of the subject")
             ->required()
             ->type_name("NAME");
-        command.add_option("action", options.action, "What is allowed: predict")
+        command
+            .add_option("action", options.action, "What is allowed: predict (call it), take (download it)")
             ->required()
-            ->check(CLI::IsMember(std::vector<std::string>{"predict"}))
-            ->type_name("predict");
+            ->check(CLI::IsMember(std::vector<std::string>{"predict", "take"}))
+            ->type_name("predict|take");
         command
             .add_option("model", options.model,
                         "The model; with @VERSION that version alone, else the default one now and later")

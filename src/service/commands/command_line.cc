@@ -139,12 +139,25 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddCallCommand(tree);
   AddListCommands(tree);
   AddModelCommands(tree);
+  AddLedgerCommands(tree);
   AddAccessCommands(tree);
   AddLoginCommand(tree);
   AddIdentityCommands(tree);
   AddKeepingCommands(tree);
   AddCompletionCommand(tree);
 }
+
+namespace {
+
+std::string NoSuchCommand(const std::string& words, const std::string& argument,
+                          const std::vector<std::string>& names) {
+  const auto nearest = Nearest(argument, names);
+  const std::string hint =
+      nearest ? "Did you mean: " + words + " " + *nearest + "?" : "There are: " + Join(names, ", ");
+  return "there is no command " + words + " " + Printable(argument, 60) + ". " + hint;
+}
+
+}  // namespace
 
 std::optional<std::string> ExplainUnknownCommand(const CLI::App& root,
                                                  const std::vector<std::string>& arguments) {
@@ -158,14 +171,9 @@ std::optional<std::string> ExplainUnknownCommand(const CLI::App& root,
     const auto names = NamesBelow(*command);
     if (names.empty()) return std::nullopt;
     const CLI::App* below = FindBelow(*command, argument);
-    if (below == nullptr) {
-      const auto nearest = Nearest(argument, names);
-      const std::string hint =
-          nearest ? "Did you mean: " + words + " " + *nearest + "?" : "There are: " + Join(names, ", ");
-      return "there is no command " + words + " " + Printable(argument, 60) + ". " + hint;
-    }
+    if (below == nullptr) return NoSuchCommand(words, argument, names);
     command = below;
-    words += " " + argument;
+    words.append(" ").append(argument);
   }
   const bool asks_help = std::any_of(arguments.begin(), arguments.end(),
                                      [](const std::string& a) { return a == "--help" || a == "-h"; });

@@ -55,12 +55,22 @@ Row ModelRow(const json::value& model) {
           ShownOf(model, "id")};
 }
 
-Result<Outcome> ListModels(Context& context, const ListOptions&) {
+Result<Outcome> ListAssets(Context& context, std::string_view kind, std::string_view when_empty) {
   GC_TRY(Api * api, context.Public());
-  GC_TRY(const json::value answer, api->Get("/glasscase/v1/models"));
-  return PrintList(
-      context, answer, "models", {"NAME", "DEFAULT", "VERSIONS", "ID"}, ModelRow,
+  GC_TRY(const json::value answer, api->Get("/glasscase/v1/models?kind=" + std::string(kind)));
+  return PrintList(context, answer, "models", {"NAME", "DEFAULT", "VERSIONS", "ID"}, ModelRow, when_empty);
+}
+
+Result<Outcome> ListModels(Context& context, const ListOptions&) {
+  return ListAssets(
+      context, "model",
       "no models yet that you may call; owners publish with: glasscase publish FILE --name NAME");
+}
+
+Result<Outcome> ListDatasets(Context& context, const ListOptions&) {
+  return ListAssets(
+      context, "dataset",
+      "no datasets yet that you may see; owners add them with: glasscase dataset add FILE --name NAME");
 }
 
 Result<Outcome> ListSubjects(Context& context, const ListOptions&) {
@@ -110,7 +120,7 @@ Result<Outcome> ListTokens(Context& context, const ListOptions& options) {
 }  // namespace
 
 void AddListCommands(CommandTree& tree) {
-  CLI::App& list = tree.AddGroup("list", "List models, subjects, grants or tokens",
+  CLI::App& list = tree.AddGroup("list", "List models, datasets, subjects, grants or tokens",
                                  "glasscase list models\nglasscase list grants --subject ada --json");
   const auto subject = [](CLI::App& command, ListOptions& options) {
     command.add_option("--subject", options.subject, "Only of this subject")->type_name("NAME");
@@ -121,6 +131,8 @@ void AddListCommands(CommandTree& tree) {
   };
   tree.Add<ListOptions>(list, "models", "Models that you own or may call", "glasscase list models --json", {},
                         ListModels);
+  tree.Add<ListOptions>(list, "datasets", "Datasets that you own or may take", "glasscase list datasets", {},
+                        ListDatasets);
   tree.Add<ListOptions>(list, "subjects", "People and programs known here", "glasscase list subjects", {},
                         ListSubjects);
   tree.Add<ListOptions>(list, "grants", "Who may call what",

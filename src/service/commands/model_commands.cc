@@ -1,4 +1,5 @@
 // show, default, retire, erase: models and their versions.
+#include <algorithm>
 #include <vector>
 
 #include "command.h"
@@ -33,24 +34,52 @@ std::string TensorsOf(const json::value& version, std::string_view member) {
   return Join(tensors, ", ");
 }
 
+// The neighbours in the lineage graph, parents above the version and children below it.
+void PrintLineage(const Context& context, const json::value& version) {
+  const json::array& parents = ArrayOf(version, "parents");
+  const json::array& children = ArrayOf(version, "children");
+  if (parents.empty() && children.empty()) return;
+  const auto relation = [](const json::value& edge) {
+    std::string words = ShownOf(edge, "relation");
+    std::replace(words.begin(), words.end(), '_', ' ');
+    return words;
+  };
+  const auto name = [](const json::value& edge) {
+    const std::string shown = ShownOf(edge, "name");
+    return shown.empty() ? ShownOf(edge, "version") : shown;
+  };
+  const auto by = [](const json::value& edge) { return "  (" + ShownOf(edge, "by") + ")"; };
+  context.console.PrintLine("  lineage");
+  for (const auto& edge : parents) line(edge, "▲");
+  for (const auto& edge : children) line(edge, "▼ used by:");
+}
+
 void PrintVersion(const Context& context, const json::value& version, const std::string& default_version) {
   const std::string label = ShownOf(version, "version");
   context.console.PrintLine("\nversion " + label + (label == default_version ? " (default)" : ""));
-  std::vector<std::vector<std::string>> rows = {
-      {"  state", ShownOf(version, "state")},
-      {"  published", ShownOf(version, "created_at")},
-      {"  inputs", TensorsOf(version, "inputs")},
-      {"  outputs", TensorsOf(version, "outputs")},
-      {"  size", FormatBytes(static_cast<uint64_t>(IntegerOf(version, "bytes"))) + ", " +
-                     Count(static_cast<uint64_t>(IntegerOf(version, "parameters")), "parameter")},
-      {"  sha256", ShownOf(version, "sha256")},
-      {"  id", ShownOf(version, "id")},
-      {"  calls share runs",
-       FlagOf(version, "batched") ? "yes" : "no: " + ShownOf(version, "batching_note")}};
+  const bool hosted = FlagOf(version, "hosted");
+  const std::string bytes = FormatBytes(static_cast<uint64_t>(IntegerOf(version, "bytes")));
+  std::vector<std::vector<std::string>> rows = {{"  state", ShownOf(version, "state")},
+                                                {"  published", ShownOf(version, "created_at")}};
+  if (hosted) {
+    rows.push_back({"  inputs", TensorsOf(version, "inputs")});
+    rows.push_back({"  outputs", TensorsOf(version, "outputs")});
+    rows.push_back(
+        {"  size",
+         bytes + ", " + Count(static_cast<uint64_t>(IntegerOf(version, "parameters")), "parameter")});
+    rows.push_back({"  calls share runs",
+                    FlagOf(version, "batched") ? "yes" : "no: " + ShownOf(version, "batching_note")});
+  } else {
+    rows.push_back({"  size", bytes});
+    rows.push_back({"  kept as", ShownOf(version, "media_type")});
+  }
+  rows.push_back({"  sha256", ShownOf(version, "sha256")});
+  rows.push_back({"  id", ShownOf(version, "id")});
   for (const auto* extra : {"producer", "note"}) {
     if (auto text = ShownOf(version, extra); !text.empty()) rows.push_back({std::string("  ") + extra, text});
   }
   context.console.Print(FormatTable(rows));
+  PrintLineage(context, version);
 }
 
 Result<Outcome> Show(Context& context, const ModelOptions& options) {
@@ -62,10 +91,14 @@ Result<Outcome> Show(Context& context, const ModelOptions& options) {
     return Done();
   }
   const std::string default_version = ShownOf(model, "default_version");
-  context.console.Print(FormatTable({{"model", ShownOf(model, "name")},
-                                     {"owner", ShownOf(model, "owner")},
-                                     {"created", ShownOf(model, "created_at")},
-                                     {"id", ShownOf(model, "id")}}));
+  const std::string kind = ShownOf(model, "kind");
+  std::vector<std::vector<std::string>> rows = {{kind.empty() ? "model" : kind, ShownOf(model, "name")},
+                                                {"owner", ShownOf(model, "owner")},
+                                                {"created", ShownOf(model, "created_at")},
+                                                {"id", ShownOf(model, "id")}};
+  if (auto licence = ShownOf(model, "licence"); !licence.empty()) rows.push_back({"licence", licence});
+  if (auto tags = ShownTextsOf(model, "tags"); !tags.empty()) rows.push_back({"tags", Join(tags, ", ")});
+  context.console.Print(FormatTable(rows));
   bool found = false;
   for (const auto& version : ArrayOf(model, "versions")) {
     const bool wanted = name.version.empty() || name.version == TextOf(version, "version") ||

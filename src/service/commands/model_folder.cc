@@ -83,7 +83,7 @@ Status CheckOneModel(const std::vector<ModelFile>& files, const fs::path& where)
 
 }  // namespace
 
-Result<std::vector<ModelFile>> FindModelFiles(const fs::path& file_or_folder) {
+Result<std::vector<ModelFile>> FindFiles(const fs::path& file_or_folder) {
   std::error_code error;
   const fs::path path = fs::canonical(file_or_folder, error);
   if (error)
@@ -97,6 +97,11 @@ Result<std::vector<ModelFile>> FindModelFiles(const fs::path& file_or_folder) {
   } else {
     return Fail(Error::FailedPrecondition(file_or_folder.string() + " is neither a file nor a folder"));
   }
+  return files;
+}
+
+Result<std::vector<ModelFile>> FindModelFiles(const fs::path& file_or_folder) {
+  GC_TRY(std::vector<ModelFile> files, FindFiles(file_or_folder));
   GC_TRY_VOID(CheckOneModel(files, file_or_folder));
   return files;
 }

@@ -19,7 +19,9 @@ struct ModelFile {
 };
 
 // A file, or all files of a folder except hidden ones. Refuses what is not a regular file, links that lead
-// out of the folder, and anything but exactly one .onnx file. In order of name.
+// out of the folder. In order of name.
+Result<std::vector<ModelFile>> FindFiles(const std::filesystem::path& file_or_folder);
+// Refuses anything but exactly one .onnx file.
 Result<std::vector<ModelFile>> FindModelFiles(const std::filesystem::path& file_or_folder);
 
 // Fills in sha256. `report` hears how many bytes of all are done; false ends it with Cancelled.

@@ -20,7 +20,44 @@ struct PublishOptions {
   std::string name;
   std::string version;
   std::string card;
+  bool dataset = false;
+  bool kept = false;
+  std::string media_type;
+  std::string licence;
+  std::vector<std::string> tags;
+  std::vector<std::string> trained_on, tested_on, derived_from;
+
+  bool IsKept() const { return dataset || kept; }
 };
+
+json::array Claims(const PublishOptions& options) {
+  json::array claims;
+  const auto add = [&](const char* relation, const std::vector<std::string>& parents) {
+    for (const std::string& parent : parents) claims.push_back({{"relation", relation}, {"parent", parent}});
+  };
+  add("trained_on", options.trained_on);
+  add("tested_on", options.tested_on);
+  add("derived_from", options.derived_from);
+  return claims;
+}
+
+// By the ending of a file's name; empty for others and for folders.
+std::string MediaTypeOf(const fs::path& path) {
+  static constexpr std::pair<std::string_view, const char*> kKnown[] = {
+      {".csv", "text/csv"},
+      {".json", "application/json"},
+      {".parquet", "application/vnd.apache.parquet"},
+      {".npy", "application/x-npy"},
+      {".npz", "application/x-npz"},
+      {".zip", "application/zip"},
+      {".txt", "text/plain"},
+      {".h5", "application/x-hdf5"},
+      {".keras", "application/zip"},
+      {".pt", "application/x-pytorch"}};
+  for (const auto& [ending, type] : kKnown)
+    if (path.extension() == ending) return type;
+  return {};
+}
 
 uint64_t TotalBytes(const std::vector<ModelFile>& files) {
   uint64_t total = 0;
@@ -37,8 +74,9 @@ Result<std::string> ReadCard(const std::string& path) {
   return text.str();
 }
 
-Result<std::vector<ModelFile>> PrepareFiles(const Context& context, const std::string& path) {
-  GC_TRY(std::vector<ModelFile> files, FindModelFiles(path));
+Result<std::vector<ModelFile>> PrepareFiles(const Context& context, const PublishOptions& options) {
+  GC_TRY(std::vector<ModelFile> files,
+         options.IsKept() ? FindFiles(options.path) : FindModelFiles(options.path));
   Progress progress(context.console, "reading", TotalBytes(files));
   GC_TRY_VOID(HashFiles(files, [&](uint64_t done) {
     progress.Show(done);
@@ -50,12 +88,13 @@ Result<std::vector<ModelFile>> PrepareFiles(const Context& context, const std::s
 // An upload that the server keeps until it is published, or abandoned by the destructor.
 class Upload {
  public:
-  static Result<Upload> Begin(Api& api, const std::vector<ModelFile>& files) {
+  static Result<Upload> Begin(Api& api, const std::vector<ModelFile>& files, bool kept) {
     json::array announced;
     for (const auto& file : files) {
       announced.push_back({{"path", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
     }
-    GC_TRY(const json::value answer, api.Post("/glasscase/v1/uploads", {{"files", std::move(announced)}}));
+    GC_TRY(const json::value answer,
+           api.Post("/glasscase/v1/uploads", {{"files", std::move(announced)}, {"kept", kept}}));
     return Upload(api, TextOf(answer, "id"));
   }
   Upload(Upload&& other) noexcept : api_(other.api_), id_(std::exchange(other.id_, {})) {}
@@ -86,10 +125,15 @@ class Upload {
   }
 
   Result<json::value> Publish(const PublishOptions& options, const std::string& card, Progress& progress) {
-    auto answer = api_.PostPatiently(
-        "/glasscase/v1/models",
-        {{"upload", id_}, {"name", options.name}, {"version", options.version}, {"card", card}},
-        [&] { progress.ShowElapsed(); });
+    json::object asked = {
+        {"upload", id_}, {"name", options.name}, {"version", options.version}, {"card", card}};
+    asked["kind"] = options.dataset ? "dataset" : "model";
+    asked["kept"] = options.IsKept();
+    asked["media_type"] = options.media_type.empty() ? MediaTypeOf(options.path) : options.media_type;
+    asked["licence"] = options.licence;
+    asked["tags"] = json::array(options.tags.begin(), options.tags.end());
+    asked["lineage"] = Claims(options);
+    auto answer = api_.PostPatiently("/glasscase/v1/models", asked, [&] { progress.ShowElapsed(); });
     if (answer) id_.clear();
     return answer;
   }
@@ -119,6 +163,11 @@ void PrintPublished(Context& context, const Profile& connection, const json::val
                                    : "published " + name);
   context.console.Print(
       FormatTable({{"sha256", ShownOf(version, "sha256")}, {"id", ShownOf(version, "id")}}));
+  if (!FlagOf(version, "hosted")) {
+    context.console.PrintLine("\nlet somebody take it:\n  glasscase grant NAME take " +
+                              ShownOf(model, "name"));
+    return;
+  }
   const std::string note = ShownOf(version, "batching_note");
   if (!FlagOf(version, "batched") && !note.empty()) context.console.Note("each call runs by itself: " + note);
   context.console.PrintLine("\nlet somebody call it:\n  glasscase grant NAME predict " +
@@ -132,15 +181,17 @@ Result<Outcome> Publish(Context& context, const PublishOptions& options) {
   GC_TRY(Api * api, context.Control());
   GC_TRY(const std::string card, ReadCard(options.card));
   const InterruptGuard guard;
-  GC_TRY(const std::vector<ModelFile> files, PrepareFiles(context, options.path));
-  GC_TRY(Upload upload, Upload::Begin(*api, files));
+  GC_TRY(const std::vector<ModelFile> files, PrepareFiles(context, options));
+  GC_TRY(Upload upload, Upload::Begin(*api, files, options.IsKept()));
   {
     Progress progress(context.console, "sending", TotalBytes(files));
     GC_TRY_VOID(upload.Send(files, progress));
   }
   json::value answer;
   {
-    Progress progress(context.console, "the server checks and runs the model", 0);
+    Progress progress(context.console,
+                      options.IsKept() ? "the server writes it down" : "the server checks and runs the model",
+                      0);
     GC_TRY(answer, upload.Publish(options, card, progress));
   }
   if (context.console.json) {
@@ -151,22 +202,49 @@ Result<Outcome> Publish(Context& context, const PublishOptions& options) {
   return Done();
 }
 
+void DeclareAsset(CLI::App& command, PublishOptions& options) {
+  command.add_option("path", options.path, "The file or folder")->required()->type_name("FILE|DIR");
+  command.add_option("--name", options.name, "Its name")->required()->type_name("NAME");
+  command.add_option("--version", options.version, "Label of the version (default: the next whole number)")
+      ->type_name("V");
+  command.add_option("--card", options.card, "What its users should know, Markdown")->type_name("FILE");
+  command.add_option("--licence", options.licence, "Its licence, for example CC-BY-4.0")->type_name("TEXT");
+  command.add_option("--tag", options.tags, "A word to find it by; may be repeated")->type_name("WORD");
+  command.add_option("--derived-from", options.derived_from, "What it was made from; may be repeated")
+      ->type_name("ASSET[@V]");
+  command.add_option("--media-type", options.media_type, "Of what is kept (default: by the file's ending)")
+      ->type_name("TYPE");
+}
+
 }  // namespace
 
 void AddPublishCommand(CommandTree& tree) {
   tree.Add<PublishOptions>(
       tree.root(), "publish", "Publish a model: an .onnx file, or a folder with one and its external data",
       "glasscase publish digits.onnx --name digits\nglasscase publish exported/ --name digits --version "
-      "2024-spring --card README.md",
+      "2024-spring --card README.md --trained-on digits-data\nglasscase publish model.pt --name digits-torch "
+      "--kept",
       [](CLI::App& command, PublishOptions& options) {
-        command.add_option("path", options.path, "The file or folder")->required()->type_name("FILE|DIR");
-        command.add_option("--name", options.name, "Name of the model")->required()->type_name("NAME");
+        DeclareAsset(command, options);
         command
-            .add_option("--version", options.version, "Label of the version (default: the next whole number)")
-            ->type_name("V");
-        command.add_option("--card", options.card, "What callers should know, Markdown")->type_name("FILE");
+            .add_option("--trained-on", options.trained_on, "The dataset it was trained on; may be repeated")
+            ->type_name("DATASET[@V]");
+        command.add_option("--tested-on", options.tested_on, "The dataset it was tested on; may be repeated")
+            ->type_name("DATASET[@V]");
+        command.add_flag("--kept", options.kept, "A model in another format: kept and taken, not called");
       },
       Publish);
+  CLI::App& dataset = tree.AddGroup("dataset", "Data that models are made from",
+                                    "glasscase dataset add digits.csv --name digits-data");
+  tree.Add<PublishOptions>(dataset, "add", "Register a dataset: a file or a folder",
+                           "glasscase dataset add digits.csv --name digits-data --licence "
+                           "CC-BY-4.0\nglasscase dataset add images/ --name "
+                           "faces --card README.md",
+                           DeclareAsset, [](Context& context, const PublishOptions& options) {
+                             PublishOptions as_dataset = options;
+                             as_dataset.dataset = true;
+                             return Publish(context, as_dataset);
+                           });
 }
 
 }  // namespace glasscase::commands

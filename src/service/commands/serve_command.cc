@@ -51,7 +51,7 @@ Result<ServeSettings> ReadSettings(Context& context, const ServeOptions& options
     if (!path->empty()) *path = fs::absolute(*path, error).string();
   }
   GC_TRY_VOID(CheckServeSettings(settings));
-  return ServeSettings(settings);
+  return static_cast<const ServeSettings&>(settings);
 }
 
 Status CheckBeforeStart(const ServeSettings& settings) {

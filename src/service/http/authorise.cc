@@ -85,7 +85,7 @@ bool Connection::Authorise() {
     return true;
   }
   if (!Authenticate()) return false;
-  const auto refuse = [this](Reason reason, Problem problem) {
+  const auto refuse = [this](Reason reason, const Problem& problem) {
     Audit(false, reason, head_.target);
     Refuse(problem);
     return false;

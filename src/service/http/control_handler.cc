@@ -84,4 +84,18 @@ void ServeControlAct(Connection& connection) {
   });
 }
 
+void ServeLogFile(Connection& connection) {
+  rpc::Request request;
+  request.mutable_log_file()->set_path(connection.match().parameters[0]);
+  connection.gateway().custodian.Ask(
+      std::move(request), [&connection, life = connection.life()](const Result<rpc::Response>& answer) {
+        if (life.expired()) return;
+        if (!answer || answer->code() != 0 || !answer->has_log_file())
+          return AnswerAct(connection, 200, answer);
+        const rpc::LogFileAnswer& file = answer->log_file();
+        connection.Reply(200, file.immutable() ? "application/octet-stream" : "text/plain; charset=utf-8",
+                         file.data());
+      });
+}
+
 }  // namespace glasscase::http

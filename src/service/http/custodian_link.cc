@@ -76,7 +76,7 @@ void CustodianLink::Send(const rpc::ToCustodian& message) {
 void CustodianLink::WaitReadable(uint64_t connection) {
   readiness_->async_wait(Descriptor::wait_read, [this, connection](const boost::system::error_code& error) {
     if (error || connection != connection_ || !socket_) return;
-    const Status received = socket_->Receive([this](process::Frame frame) { OnFrame(frame); });
+    const Status received = socket_->Receive([this](const process::Frame& frame) { OnFrame(frame); });
     if (connection != connection_) return;
     if (!received) {
       Disconnect(received.error().message());

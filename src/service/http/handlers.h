@@ -24,6 +24,8 @@ std::optional<access::CallVerdict> DecidePath(Connection& connection);
 
 // Acts of the custodian (control_handler.cc).
 void ServeControlAct(Connection& connection);
+// Files of the ledger's log: the custodian's answer as it is.
+void ServeLogFile(Connection& connection);
 
 // The page at "/" (page.cc).
 void ServePage(Connection& connection);

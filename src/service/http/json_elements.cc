@@ -222,7 +222,7 @@ template <typename T, typename Read>
 Status ParseTyped(std::string_view json, DataType type, std::span<const int64_t> shape,
                   std::span<uint8_t> out, std::string_view where, Read read) {
   std::string problem;
-  const Status walked = WalkArray(json, shape, where, [&](const char* p, const char* end, uint64_t index) {
+  Status walked = WalkArray(json, shape, where, [&](const char* p, const char* end, uint64_t index) {
     T value{};
     const char* reason = "";
     const char* next = read(p, value, reason);
@@ -389,7 +389,7 @@ Status ParseElements(std::string_view json, DataType type, std::span<const int64
 Status ParseStringElements(std::string_view json, std::span<const int64_t> shape, Bytes& out,
                            std::string_view where) {
   std::string problem;
-  const Status walked = WalkArray(json, shape, where, [&](const char* p, const char* end, uint64_t index) {
+  Status walked = WalkArray(json, shape, where, [&](const char* p, const char* end, uint64_t index) {
     const char* next = ReadString(p, end, out);
     if (next == nullptr) problem = ElementPlace(where, index) + Quoted(p, end) + " is not a JSON string";
     return next;

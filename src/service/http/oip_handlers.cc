@@ -179,6 +179,7 @@ void ServeRequest(Connection& connection) {
                                                        " is not permitted through the protocol: models are "
                                                        "published by their owners and load on first use"));
     case Handler::kControlAct: return ServeControlAct(connection);
+    case Handler::kLogFile: return ServeLogFile(connection);
     case Handler::kUploadFile: return;  // streamed by the connection
   }
 }

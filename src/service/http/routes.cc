@@ -21,6 +21,10 @@ constexpr Route kRoutes[] = {
     {1002, "ready", Method::kGet, "/v2/health/ready", Listener::kBoth, Presents::kNothing, 0,
      Handler::kReady},
 
+    // The ledger, for everybody (C2SP tlog-tiles).
+    {1003, "log", Method::kGet, "/log/{path...}", Listener::kBoth, Presents::kNothing, 0, Handler::kLogFile,
+     Request::kLogFile},
+
     // Open Inference Protocol v2.
     {1010, "server metadata", Method::kGet, "/v2", Listener::kPublic, Presents::kToken, kAnyone,
      Handler::kServerMetadata},
@@ -99,6 +103,11 @@ constexpr Route kRoutes[] = {
     {1104, "redeem invitation", Method::kPost, "/glasscase/v1/invitations/redeem", Listener::kPublic,
      Presents::kInvitation, 0, Handler::kControlAct, Request::kRedeemInvitation, 201},
 
+    {1105, "receipt", Method::kGet, "/glasscase/v1/models/{model}/receipt", Listener::kBoth, Presents::kToken,
+     kAnyone, Handler::kControlAct, Request::kReceipt},
+    {1106, "history", Method::kGet, "/glasscase/v1/models/{model}/history", Listener::kBoth, Presents::kToken,
+     kAnyone, Handler::kControlAct, Request::kHistory},
+
     // Control acts.
     {1110, "list subjects", Method::kGet, "/glasscase/v1/subjects", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kListSubjects},
@@ -167,6 +176,11 @@ bool Matches(std::string_view pattern, std::string_view path, std::array<std::st
     if (path.empty()) return false;
     const std::string_view wanted = TakeSegment(pattern);
     const std::string_view given = TakeSegment(path);
+    if (wanted.ends_with("...}")) {
+      segments[parameters] =
+          std::string_view(given.data(), given.size() + (path.empty() ? 0 : path.size() + 1));
+      return !given.empty();
+    }
     if (wanted.starts_with('{')) {
       if (given.empty()) return false;
       segments[parameters++] = given;
@@ -179,8 +193,8 @@ bool Matches(std::string_view pattern, std::string_view path, std::array<std::st
 
 // Joins "/models/owner/name" to "/models/owner%2Fname"; other paths stay as they are.
 std::string_view JoinOwnerAndName(std::string_view path, std::string& joined) {
-  static constexpr std::string_view kAfterName[] = {"versions", "infer", "ready",  "config",
-                                                    "stats",    "trace", "default"};
+  static constexpr std::string_view kAfterName[] = {"versions", "infer",   "ready",   "config", "stats",
+                                                    "trace",    "default", "receipt", "history"};
   static constexpr std::string_view kPrefixes[] = {"/v2/models/", "/glasscase/v1/models/"};
   for (const std::string_view prefix : kPrefixes) {
     if (!path.starts_with(prefix)) continue;

@@ -167,7 +167,7 @@ TEST_F(ActsTest, GrantsSayWhatIsWrongWithThem) {
   EXPECT_EQ(CodeOf(Ask(root, CreateGrant("ada", "iris", "", "soon"))), Code::kInvalidArgument);
   EXPECT_EQ(CodeOf(Ask(root, CreateGrant("teacher", "iris"))), Code::kInvalidArgument);
   rpc::Request take = CreateGrant("ada", "iris");
-  take.mutable_create_grant()->set_action("take");
+  take.mutable_create_grant()->set_action("keep");
   EXPECT_EQ(CodeOf(Ask(root, take)), Code::kInvalidArgument);
   // Subject and model by UUID.
   const auto model = Do(root, ShowModel("iris")).model();

@@ -41,6 +41,9 @@ rpc::Request Harmless(Op op) {
     case Op::kWhoAmI: request.mutable_who_am_i(); break;
     case Op::kStatus: request.mutable_status(); break;
     case Op::kStop: request.mutable_stop(); break;
+    case Op::kLogFile: request.mutable_log_file(); break;
+    case Op::kReceipt: request.mutable_receipt()->set_model("none"); break;
+    case Op::kHistory: request.mutable_history()->set_model("none"); break;
     case Op::OP_NOT_SET: break;
   }
   return request;
@@ -64,7 +67,8 @@ constexpr Row kMatrix[] = {
     {Op::kBeginUpload, false, true, false, false},   {Op::kUploadPiece, false, true, false, false},
     {Op::kAbandonUpload, false, true, false, false}, {Op::kPublish, false, true, false, false},
     {Op::kWhoAmI, true, true, true, true},           {Op::kStatus, true, false, false, false},
-    {Op::kStop, true, false, false, false},
+    {Op::kStop, true, false, false, false},          {Op::kReceipt, true, true, true, true},
+    {Op::kHistory, true, true, true, true},
 };
 
 class AuthorityTest : public OperationsTest {
@@ -104,7 +108,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
     EXPECT_TRUE(Admitted(*control, Fresh("teacher"), row.op)) << name;
     EXPECT_EQ(Admitted(*public_edge, Fresh("teacher"), row.op), row.on_public) << name;
   }
-  EXPECT_EQ(std::size(kMatrix), 23u) << "all but redeem_invitation, which asks for no token";
+  EXPECT_EQ(std::size(kMatrix), 25u) << "all but redeem_invitation and log_file, which ask for no token";
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {

@@ -25,8 +25,8 @@
 #include <glasscase/core/clock.h>
 #include <glasscase/core/ids.h>
 #include <glasscase/crypto/random.h>
-#include <glasscase/operations/first_subject.h>
 #include <glasscase/ledger/testing/memory_files.h>
+#include <glasscase/operations/first_subject.h>
 #include <glasscase/operations/operations.h>
 #include <glasscase/process/frame_socket.h>
 #include <glasscase/rpc/convert.h>

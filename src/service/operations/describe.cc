@@ -80,7 +80,8 @@ std::string SampleInput(const std::vector<TensorSpec>& inputs) {
     const TensorSpec& spec = inputs[i];
     const std::vector<int64_t> shape = Concrete(spec);
     const auto count = ElementCount(shape);
-    if (!count || (elements += *count) > kSampleElementsMax) return {};
+    if (!count || *count > kSampleElementsMax - elements) return {};
+    elements += *count;
     const std::string_view zero = spec.datatype == DataType::kBool    ? "false"
                                   : spec.datatype == DataType::kBytes ? "\"\""
                                                                       : "0";

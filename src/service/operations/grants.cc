@@ -100,11 +100,12 @@ Result<Outcome> CreateGrant(Workplace& place, Act& act) {
   const catalog::Grant& grant = asked.grant;
   GC_TRY_VOID(desk.Permit(act));
   if (asked.changed) {
-    GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+    const auto change = [&](catalog::Transaction& t) -> Status {
       GC_TRY_VOID(asked.exists ? t.SetGrantTerms(grant.id, grant.quota, grant.expires_micros)
                                : t.InsertGrant(grant));
       return GrantEntry(asked.model, grant, asked.subject, desk.now()).Queue(t);
-    }));
+    };
+    GC_TRY_VOID(desk.Change(change));
   }
   Outcome outcome;
   GC_TRY(*outcome.answer.mutable_grant(), Describe(desk, grant));
@@ -163,10 +164,11 @@ Result<Outcome> RevokeGrant(Workplace& place, Act& act) {
   // An earlier withdrawal may still wait for its acknowledgements, so it is told again.
   outcome.change.grants.push_back(id);
   if (grant->revoked_micros != 0) return outcome;
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& t) -> Status {
+  const auto change = [&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.RevokeGrant(id, desk.now()));
     return GrantWithdrawnEntry(*model, id, desk.now()).Queue(t);
-  }));
+  };
+  GC_TRY_VOID(desk.Change(change));
   answer->set_grants(1);
   return outcome;
 }

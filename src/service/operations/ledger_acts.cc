@@ -16,8 +16,9 @@ Result<catalog::Version> VersionFor(Desk& desk, Act& act, const NamedModel& name
   GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
   const catalog::Version* by_default = DefaultVersion(named.model, versions);
   if (by_default == nullptr)
-    return act.Refuse(access::Reason::kNoSuchVersion,
-                      Error::NotFound(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
+    return act.Refuse(
+        access::Reason::kNoSuchVersion,
+        Error::NotFound(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
   return *by_default;
 }
 
@@ -54,10 +55,9 @@ Result<Outcome> GiveReceipt(Workplace& place, Act& act) {
   GC_TRY(const uint64_t index, desk.ledger.FindVersionEntry(named.model.id, version.id));
   GC_TRY(ledger::Receipt receipt, log->ReceiptFor(index));
   GC_TRY(const std::string entry, log->EntryAt(index));
-  GC_TRY(receipt.extra, Disclose(entry, named.model.secret,
-                                 {{"label", version.label},
-                                  {"name", named.FullName()},
-                                  {"sha256", ToHex(version.sha256)}}));
+  GC_TRY(receipt.extra,
+         Disclose(entry, named.model.secret,
+                  {{"label", version.label}, {"name", named.FullName()}, {"sha256", ToHex(version.sha256)}}));
   Outcome outcome;
   rpc::ReceiptAnswer* answer = outcome.answer.mutable_receipt();
   answer->set_receipt(receipt.ToString());
@@ -79,7 +79,7 @@ Result<Outcome> GiveHistory(Workplace& place, Act& act) {
   answer->set_name(named.FullName());
   for (const uint64_t index : history.indices) {
     rpc::HistoryEntry* entry = answer->add_entries();
-    entry->set_index(index);
+    entry->set_index(static_cast<int64_t>(index));
     GC_TRY(*entry->mutable_entry(), log->EntryAt(index));
   }
   for (const ledger::Hash& sibling : history.proof.siblings) answer->add_siblings(ToBase64(sibling));

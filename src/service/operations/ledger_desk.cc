@@ -61,13 +61,15 @@ Status LedgerDesk::EnterHistory() {
     GC_TRY_VOID(RegisteredEntry(model, name, now).Say("history", "before the ledger").Queue(*transaction));
     GC_TRY(const auto versions, catalog_.VersionsOf(model.id));
     for (const catalog::Version& version : versions)
-      GC_TRY_VOID(VersionEntry(model, name, version, now).Say("history", "before the ledger").Queue(*transaction));
-    return catalog_.EachGrant({.model = model.id, .with_revoked = false}, [&](const catalog::Grant& grant) -> Status {
-      GC_TRY(const auto subject, catalog_.FindSubject(grant.subject));
-      return GrantEntry(model, grant, subject ? subject->name : "", now)
-          .Say("history", "before the ledger")
-          .Queue(*transaction);
-    });
+      GC_TRY_VOID(
+          VersionEntry(model, name, version, now).Say("history", "before the ledger").Queue(*transaction));
+    return catalog_.EachGrant({.model = model.id, .with_revoked = false},
+                              [&](const catalog::Grant& grant) -> Status {
+                                GC_TRY(const auto subject, catalog_.FindSubject(grant.subject));
+                                return GrantEntry(model, grant, subject ? subject->name : "", now)
+                                    .Say("history", "before the ledger")
+                                    .Queue(*transaction);
+                              });
   };
   GC_TRY_VOID(catalog_.EachModel(std::nullopt, enter));
   GC_TRY_VOID(transaction->SetSetting(kHistorySetting, "entered"));
@@ -126,7 +128,8 @@ Result<ledger::Log*> LedgerDesk::log() {
 }
 
 Result<uint64_t> LedgerDesk::FindVersionEntry(const Uuid& asset, const Uuid& version) {
-  if (const auto found = version_entries_.find(version); found != version_entries_.end()) return found->second;
+  if (const auto found = version_entries_.find(version); found != version_entries_.end())
+    return found->second;
   GC_TRY(ledger::Log * open, log());
   GC_TRY(const ledger::Log::History history, open->HistoryOf(asset));
   const std::string id = version.ToString();

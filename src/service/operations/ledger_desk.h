@@ -1,4 +1,5 @@
-// The custodian's side of the ledger: entries are queued with their acts, published right after, and proved on demand.
+// The custodian's side of the ledger: entries are queued with their acts, published right after, and proved
+// on demand.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,7 @@ namespace glasscase::operations {
 // One thread: the loop's.
 class LedgerDesk {
  public:
-  static constexpr int64_t kGroupMs = 2;        // acts that come together share a checkpoint
+  static constexpr int64_t kGroupMs = 2;  // acts that come together share a checkpoint
   static constexpr int64_t kSettleMs = 2'000;
   static constexpr int64_t kTryAgainMs = 1'000;  // after an error
 

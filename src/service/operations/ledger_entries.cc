@@ -15,7 +15,8 @@ namespace {
 constexpr int64_t kEntryVersion = 1;
 
 void SetText(boost::json::object& object, std::string_view name, std::string_view value) {
-  object[boost::json::string_view(name.data(), name.size())] = boost::json::string_view(value.data(), value.size());
+  object[boost::json::string_view(name.data(), name.size())] =
+      boost::json::string_view(value.data(), value.size());
 }
 
 // Salts depend on everything that is said, so no two fields of an asset's entries share one.
@@ -66,7 +67,9 @@ EntryDraft& EntryDraft::Hide(std::string_view name, std::string_view value) {
   return *this;
 }
 
-EntryDraft& EntryDraft::About(const catalog::Version& version) { return Say("version", version.id.ToString()); }
+EntryDraft& EntryDraft::About(const catalog::Version& version) {
+  return Say("version", version.id.ToString());
+}
 
 EntryDraft& EntryDraft::From(const catalog::Lineage& edge, const Uuid& parents_asset) {
   if (!said_.contains("lineage")) said_["lineage"] = boost::json::array();
@@ -89,7 +92,8 @@ Status EntryDraft::Queue(catalog::Transaction& transaction) const {
     GC_TRY(const std::string context, SaltContext(said_));
     boost::json::object hidden;
     for (const auto& [name, value] : hidden_)
-      SetText(hidden, name, ToBase64(ledger::Commitment(ledger::SaltOf(*secret_, context, name), name, value)));
+      SetText(hidden, name,
+              ToBase64(ledger::Commitment(ledger::SaltOf(*secret_, context, name), name, value)));
     entry["hidden"] = std::move(hidden);
   }
   GC_TRY(const std::string text, json::WriteCanonical(entry));
@@ -102,10 +106,13 @@ EntryDraft RegisteredEntry(const catalog::Model& asset, std::string_view full_na
   return draft;
 }
 
-EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name, const catalog::Version& version,
-                        int64_t now_micros) {
+EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
+                        const catalog::Version& version, int64_t now_micros) {
   EntryDraft draft("version", asset, now_micros);
-  draft.About(version).Hide("label", version.label).Hide("name", full_name).Hide("sha256", ToHex(version.sha256));
+  draft.About(version)
+      .Hide("label", version.label)
+      .Hide("name", full_name)
+      .Hide("sha256", ToHex(version.sha256));
   return draft;
 }
 

@@ -13,8 +13,8 @@
 
 namespace glasscase::operations {
 
-// An entry being put together. What stands in the clear is seen by everybody who reads the log; what is hidden is a
-// commitment that the owner opens when they want to.
+// An entry being put together. What stands in the clear is seen by everybody who reads the log; what is
+// hidden is a commitment that the owner opens when they want to.
 class EntryDraft {
  public:
   EntryDraft(std::string_view type, const catalog::Model& asset, int64_t now_micros);
@@ -35,8 +35,8 @@ class EntryDraft {
 };
 
 EntryDraft RegisteredEntry(const catalog::Model& asset, std::string_view full_name, int64_t now_micros);
-EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name, const catalog::Version& version,
-                        int64_t now_micros);
+EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
+                        const catalog::Version& version, int64_t now_micros);
 EntryDraft GrantEntry(const catalog::Model& asset, const catalog::Grant& grant, std::string_view subject,
                       int64_t now_micros);
 EntryDraft GrantWithdrawnEntry(const catalog::Model& asset, const Uuid& grant, int64_t now_micros);
@@ -45,8 +45,8 @@ EntryDraft GrantWithdrawnEntry(const catalog::Model& asset, const Uuid& grant, i
 std::string_view RelationName(catalog::Relation relation);
 std::optional<catalog::Relation> RelationCalled(std::string_view name);
 
-// A receipt's `extra`: the entry, and the values of its hidden fields that are given, with their salts. A value that is
-// not the committed one is left out.
+// A receipt's `extra`: the entry, and the values of its hidden fields that are given, with their salts. A
+// value that is not the committed one is left out.
 Result<std::string> Disclose(const std::string& entry, const std::optional<Digest>& secret,
                              const std::map<std::string, std::string>& values);
 

@@ -11,18 +11,22 @@ constexpr int kParentsMax = 64;
 Result<Parent> FindParent(Desk& desk, Act& act, const rpc::LineageClaim& claim) {
   const auto relation = RelationCalled(claim.relation());
   if (!relation)
-    return Fail(Error::InvalidArgument("relation \"" + Printable(claim.relation()) +
-                                       "\" is none of derived_from, trained_on, tested_on, translated_from, released_as"));
+    return Fail(Error::InvalidArgument(
+        "relation \"" + Printable(claim.relation()) +
+        "\" is none of derived_from, trained_on, tested_on, translated_from, released_as"));
   GC_TRY(const NamedModel named, FindModel(desk, act, claim.parent()));
-  if (named.version) return Parent{.relation = *relation, .version = named.version->id, .asset = named.model.id};
+  if (named.version)
+    return Parent{.relation = *relation, .version = named.version->id, .asset = named.model.id};
   GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
   const catalog::Version* by_default = DefaultVersion(named.model, versions);
   if (by_default == nullptr)
-    return Fail(Error::FailedPrecondition(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
+    return Fail(
+        Error::FailedPrecondition(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
   return Parent{.relation = *relation, .version = by_default->id, .asset = named.model.id};
 }
 
-Result<rpc::LineageEdge> Describe(Desk& desk, const Act& act, const catalog::Lineage& edge, const Uuid& other) {
+Result<rpc::LineageEdge> Describe(Desk& desk, const Act& act, const catalog::Lineage& edge,
+                                  const Uuid& other) {
   rpc::LineageEdge message;
   message.set_relation(std::string(RelationName(edge.relation)));
   message.set_by(edge.witnessed ? "witnessed" : "claimed");

@@ -49,7 +49,8 @@ Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& nam
   for (const catalog::Version& version : visible)
     if (!named.version || named.version->id == version.id) {
       *message.add_versions() = Describe(version);
-      if (with_card) GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
+      if (with_card)
+        GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
     }
   return message;
 }
@@ -71,9 +72,10 @@ Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state) {
   const bool erased = state == VersionState::kErased;
   const std::string note = (erased ? "erased at " : "retired at ") + TimeText(desk.now());
   GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
-  const bool nothing_left = std::all_of(versions.begin(), versions.end(), [&](const catalog::Version& version) {
-    return version.id == named.version->id || version.state == VersionState::kErased;
-  });
+  const bool nothing_left =
+      std::all_of(versions.begin(), versions.end(), [&](const catalog::Version& version) {
+        return version.id == named.version->id || version.state == VersionState::kErased;
+      });
   return desk.Change([&](catalog::Transaction& t) -> Status {
     GC_TRY_VOID(t.SetVersionState(named.version->id, state, note));
     if (named.model.default_version == named.version->id)
@@ -165,8 +167,7 @@ Result<Outcome> Retire(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   const bool in_use =
       named.version->state != VersionState::kRetired && named.version->state != VersionState::kErased;
-  if (in_use)
-    GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired));
+  if (in_use) GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired));
   return ModelAnswer(desk, act, named.model.id);
 }
 

@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kNameBytesMax = 63;
 constexpr size_t kPathBytesMax = 512;
-constexpr std::array<std::string_view, 7> kReservedWords = {"versions", "infer", "ready",  "config",
-                                                            "stats",    "trace", "default"};
+constexpr std::array<std::string_view, 9> kReservedWords = {
+    "versions", "infer", "ready", "config", "stats", "trace", "default", "receipt", "history"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
@@ -86,9 +86,9 @@ Status CheckWords(std::string_view member, std::string_view text, size_t bytes_m
                        return static_cast<uint8_t>(c) < 32 || c == 127;
                      });
   if (clean && text.size() <= bytes_max) return Ok();
-  return Fail(Error::InvalidArgument(std::string(member) + " must be one line of at most " +
-                                     std::to_string(bytes_max) + " bytes of UTF-8 without control characters: \"" +
-                                     Printable(text) + "\""));
+  return Fail(Error::InvalidArgument(
+      std::string(member) + " must be one line of at most " + std::to_string(bytes_max) +
+      " bytes of UTF-8 without control characters: \"" + Printable(text) + "\""));
 }
 
 Status CheckFilePath(std::string_view path) {

@@ -366,7 +366,7 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
   answer.set_models(counts.models);
   answer.set_last_push_ms(pusher_.last_push_ms());
   answer.set_ledger_key(desk_.ledger.verifier().ToString());
-  answer.set_ledger_size(desk_.ledger.size());
+  answer.set_ledger_size(static_cast<int64_t>(desk_.ledger.size()));
   answer.set_ledger_trouble(desk_.ledger.trouble());
   answer.set_data_bytes_free(static_cast<int64_t>(desk_.blobs.BytesFree().value_or(0)));
   return answer;

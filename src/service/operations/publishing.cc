@@ -137,7 +137,8 @@ Result<Plan> MakePlan(Desk& desk, Act& act, const Upload& upload) {
   if (plan.model) {
     if (plan.model->kind != plan.kind)
       return Fail(Error::AlreadyExists(plan.name + " is the name of a " +
-                                       std::string(KindName(plan.model->kind)) + " of yours; choose another"));
+                                       std::string(KindName(plan.model->kind)) +
+                                       " of yours; choose another"));
     GC_TRY(plan.versions, desk.catalog.VersionsOf(plan.model->id));
   }
   GC_TRY_VOID(FindPublished(plan, request.version()));
@@ -239,7 +240,7 @@ Status CommitBytesAndRows(Desk& desk, Upload& upload, const Plan& plan, const ca
     for (UploadedFile& file : upload.files) GC_TRY_VOID(file.staged->Commit());
     return desk.Change([&](catalog::Transaction& t) { return InsertRows(desk, t, plan, model, version); });
   };
-  const Status committed = commit();
+  Status committed = commit();
   if (committed) return Ok();
   const Status removed = RemoveUnusedBlobs(desk, plan.files);
   if (!removed)

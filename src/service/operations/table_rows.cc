@@ -16,9 +16,12 @@ class PartWriter {
  public:
   PartWriter(const PartSink& sink, bool reset) : sink_(sink) { part_.reset = reset; }
 
-  void Add(access::SubjectRow row) { Add(part_.subjects, std::move(row), 2 * kIdBytes + row.name.size()); }
-  void Add(access::TokenRow row) { Add(part_.tokens, std::move(row), 90); }
-  void Add(access::GrantRow row) { Add(part_.grants, std::move(row), 100); }
+  void Add(access::SubjectRow row) {
+    const size_t bytes = 2 * kIdBytes + row.name.size();
+    Add(part_.subjects, std::move(row), bytes);
+  }
+  void Add(const access::TokenRow& row) { Add(part_.tokens, row, 90); }
+  void Add(const access::GrantRow& row) { Add(part_.grants, row, 100); }
   void Add(access::ModelRow row) {
     const size_t bytes = RowBytes(row);
     Add(part_.models, std::move(row), bytes);

@@ -146,7 +146,7 @@ Status Uploads::Append(const Act& act, const rpc::UploadPieceRequest& piece) {
   if (!file.staged) {
     GC_TRY(file.staged, desk_.blobs.Stage());
   }
-  const Status appended = file.staged->Append(AsBytes(piece.data()));
+  Status appended = file.staged->Append(AsBytes(piece.data()));
   if (!appended) {
     uploads_.erase(found);  // its room is what is missing
     return appended;

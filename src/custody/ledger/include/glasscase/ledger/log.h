@@ -78,6 +78,7 @@ class Log {
   Status PublishHead();
   Status WriteTiles();
   Result<std::string> ReadTile(const Tile& tile) const;
+  Result<std::string> ReadBeginning(const Tile& tile) const;
   void Step(std::string_view name) const {
     if (parts_.before_step) parts_.before_step(name);
   }

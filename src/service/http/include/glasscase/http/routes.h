@@ -31,13 +31,14 @@ enum class Handler : uint8_t {
   kNotPermitted,  // 403: a part of the protocol that would act on others
   kControlAct,    // an operation of the custodian: `operation` is the field number in rpc::Request
   kUploadFile,
+  kLogFile,
 };
 
 struct Route {
   uint16_t id;            // in the audit log: never reuse
   std::string_view name;  // in the audit log
   Method method;
-  std::string_view path;  // "{x}" stands for one segment
+  std::string_view path;  // "{x}" stands for one segment, "{x...}" for all that follow
   Listener listener;
   Presents presents;
   access::Roles roles;  // any of these; 0 with kNothing and kInvitation

@@ -1,0 +1,79 @@
+#include "ledger_key.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "data_directory.h"
+
+namespace glasscase::custodian {
+namespace {
+
+constexpr char kKeyFile[] = "keys/ledger.key";
+constexpr char kPolicyFile[] = "ledger-policy";
+
+// Durable, never half of it, and never over what is there.
+Status WriteNewFile(int directory, const std::string& name, std::string_view text, mode_t mode) {
+  const std::string unfinished = name + ".new";
+  const Fd file(
+      ::openat(directory, unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + name));
+  const bool written = ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (!written || ::fsync(file.get()) != 0) return Fail(Error::FromErrno(errno, "cannot write " + name));
+  if (::renameat2(directory, unfinished.c_str(), directory, name.c_str(), RENAME_NOREPLACE) != 0 &&
+      errno != EEXIST)
+    return Fail(Error::FromErrno(errno, "cannot name " + name));
+  ::fsync(directory);
+  return Ok();
+}
+
+bool Exists(int directory, const char* name) {
+  struct stat facts {};
+  return ::fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+Result<Secret> ReadKeyFile(int directory) {
+  const Fd file(::openat(directory, kKeyFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open keys/ledger.key"));
+  std::string text(1024, '\0');
+  const ssize_t got = ::read(file.get(), text.data(), text.size());
+  if (got < 0) return Fail(Error::FromErrno(errno, "cannot read keys/ledger.key"));
+  text.resize(static_cast<size_t>(got));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return Secret(std::move(text));
+}
+
+}  // namespace
+
+Result<ledger::NoteSigner> LoadOrMakeLedgerKey(int directory, const Uuid& installation,
+                                               RandomSource& random) {
+  GC_TRY_VOID(MakeFolderAt(directory, "keys"));
+  if (!Exists(directory, kKeyFile)) {
+    if (Exists(directory, "log/checkpoint"))
+      return Fail(Error::FailedPrecondition(
+          "keys/ledger.key is missing, and the log was published with it; put the backup's one back"));
+    GC_TRY(const ledger::NoteSigner signer,
+           ledger::NoteSigner::Make("glasscase/" + installation.ToString(), ledger::KeyType::kEd25519,
+                                    Ed25519Key::Generate(random)));
+    const Secret text = signer.ToText();
+    GC_TRY_VOID(WriteNewFile(directory, kKeyFile, text.Reveal(RevealToken()), 0600));
+  }
+  GC_TRY(const Secret text, ReadKeyFile(directory));
+  auto signer = ledger::NoteSigner::Parse(text);
+  if (!signer) return Fail(signer.error().WithContext("keys/ledger.key (put the backup's one back)"));
+  return std::move(*signer);
+}
+
+Status WriteLedgerPolicy(int directory, const ledger::NoteVerifier& verifier) {
+  return WriteNewFile(
+      directory, kPolicyFile,
+      "# Whom `glasscase verify` trusts: this installation's log. Without a witness it is not\n"
+      "# protected against the operator; add lines \"witness NAME VKEY URL\" and a quorum.\n"
+      "log " +
+          verifier.ToString() + "\nquorum none\n",
+      0644);
+}
+
+}  // namespace glasscase::custodian

@@ -1,0 +1,204 @@
+// receipt, history: what the ledger says of an asset, with proofs.
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include <glasscase/core/clock.h>
+#include <glasscase/ledger/asset_map.h>
+#include <glasscase/ledger/entry.h>
+#include <glasscase/ledger/receipt.h>
+
+#include "command.h"
+#include "json_members.h"
+#include "model_name.h"
+#include "text.h"
+
+namespace glasscase::commands {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+struct ReceiptOptions {
+  std::string asset;
+  std::string output;
+};
+
+std::string FileNameFor(const json::value& answer) {
+  std::string name = TextOf(answer, "name") + "@" + TextOf(answer, "version");
+  name.erase(0, name.find('/') + 1);
+  return name + ".tlog-proof";
+}
+
+Status WriteText(const fs::path& path, const std::string& text) {
+  std::ofstream stream(path, std::ios::binary | std::ios::trunc);
+  stream << text;
+  stream.close();
+  if (!stream) return Fail(Error::FailedPrecondition("could not write " + path.string()));
+  return Ok();
+}
+
+std::string WithVersion(const ModelName& name) {
+  return name.version.empty() ? name.model : name.model + "@" + name.version;
+}
+
+Result<Outcome> WriteReceipt(Context& context, const ReceiptOptions& options) {
+  GC_TRY(const ModelName name, ModelName::Parse(options.asset));
+  GC_TRY(Api * api, context.Public());
+  GC_TRY(json::value answer,
+         api->Get("/glasscase/v1/models/" + PercentEncode(WithVersion(name)) + "/receipt"));
+  const std::string path = options.output.empty() ? FileNameFor(answer) : options.output;
+  if (path == "-") {
+    context.console.Print(TextOf(answer, "receipt"));
+    return Done();
+  }
+  GC_TRY_VOID(WriteText(path, TextOf(answer, "receipt")));
+  if (context.console.json) {
+    answer.as_object()["file"] = path;
+    context.console.PrintJson(answer);
+    return Done();
+  }
+  context.console.PrintLine("wrote " + Printable(path, 400) + ": the receipt of " + ShownOf(answer, "name") +
+                            "@" + ShownOf(answer, "version"));
+  context.console.PrintLine("check it anywhere, without the server:\n  glasscase verify " + ShellQuote(path) +
+                            " --policy ledger-policy --file THE-FILE");
+  return Done();
+}
+
+struct HistoryOptions {
+  std::string asset;
+  bool prove = false;
+  std::string policy;
+};
+
+Result<ledger::Policy> ReadPolicy(Context& context, const std::string& given) {
+  std::string path = given;
+  if (path.empty()) {
+    GC_TRY(const Profile* connection, context.Connection());
+    if (connection->data.empty())
+      return Fail(Error::InvalidArgument(
+          "say whom to trust: --policy FILE, with a line \"log VKEY\" that you got from the operator"));
+    path = fs::path(connection->data) / "ledger-policy";
+  }
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  if (!stream) return Fail(Error::NotFound("could not read the policy " + path));
+  return ledger::Policy::Parse(text.str());
+}
+
+Result<std::vector<ledger::Hash>> HashesFrom(const json::array& texts) {
+  std::vector<ledger::Hash> hashes;
+  for (const json::value& text : texts) {
+    const auto bytes =
+        text.is_string() ? FromBase64(std::string_view(text.get_string())) : Fail(Error::DataLoss(""));
+    if (!bytes || bytes->size() != sizeof(ledger::Hash))
+      return Fail(Error::DataLoss("the server's proof is not made of hashes"));
+    std::copy(bytes->begin(), bytes->end(), hashes.emplace_back().begin());
+  }
+  return hashes;
+}
+
+// What the proof shows when it holds.
+struct Proved {
+  ledger::CheckedCheckpoint checkpoint;
+  size_t entries = 0;
+};
+
+Result<Proved> Prove(const json::value& answer, const ledger::Policy& policy) {
+  GC_TRY(const Uuid asset, Uuid::Parse(TextOf(answer, "asset")));
+  std::vector<ledger::AssetEntry> entries;
+  for (const json::value& row : ArrayOf(answer, "entries")) {
+    const std::string entry = TextOf(row, "entry");
+    GC_TRY(const std::vector<Uuid> assets, ledger::AssetsOf(entry));
+    if (std::find(assets.begin(), assets.end(), asset) == assets.end())
+      return Fail(Error::FailedPrecondition("the server gave an entry of another asset"));
+    entries.push_back({static_cast<uint64_t>(IntegerOf(row, "index")), ledger::HashLeaf(AsBytes(entry))});
+  }
+  GC_TRY(const ledger::Receipt receipt, ledger::Receipt::Parse(TextOf(answer, "map_receipt")));
+  Proved proved{.checkpoint = {}, .entries = entries.size()};
+  GC_TRY(proved.checkpoint, ledger::CheckReceipt(receipt, receipt.extra, policy));
+  GC_TRY(const auto map, ledger::ReadMapEntry(receipt.extra));
+  if (!map || map->size != receipt.index)
+    return Fail(Error::FailedPrecondition("the last entry of the log is not the map of those before it"));
+  ledger::MapProof proof;
+  GC_TRY(proof.siblings, HashesFrom(ArrayOf(answer, "siblings")));
+  GC_TRY_VOID(ledger::CheckMapProof(asset, entries, proof, map->root));
+  return proved;
+}
+
+void PrintEntries(const Context& context, const json::value& answer) {
+  std::vector<std::vector<std::string>> rows = {{"ENTRY", "WHEN", "WHAT", "ABOUT"}};
+  for (const json::value& row : ArrayOf(answer, "entries")) {
+    const auto parsed = ParseJson(TextOf(row, "entry"), "an entry");
+    if (!parsed) continue;
+    const std::string about =
+        ShownOf(*parsed, "version").empty() ? ShownOf(*parsed, "grant") : ShownOf(*parsed, "version");
+    rows.push_back({std::to_string(IntegerOf(row, "index")), FormatTime(IntegerOf(*parsed, "at")),
+                    ShownOf(*parsed, "type"), about});
+  }
+  context.console.PrintTable(rows, "no entries");
+}
+
+Result<Outcome> ShowHistory(Context& context, const HistoryOptions& options) {
+  GC_TRY(const ModelName name, ModelName::Parse(options.asset));
+  GC_TRY(Api * api, context.Public());
+  GC_TRY(json::value answer, api->Get(name.OwnPath() + "/history"));
+  std::optional<Proved> proved;
+  std::optional<ledger::Policy> policy;
+  if (options.prove) {
+    GC_TRY(policy, ReadPolicy(context, options.policy));
+    GC_TRY(proved, Prove(answer, *policy));
+  }
+  if (context.console.json) {
+    answer.as_object()["proved"] = proved.has_value();
+    context.console.PrintJson(answer);
+    return Done();
+  }
+  PrintEntries(context, answer);
+  if (const int64_t pending = IntegerOf(answer, "pending"); pending > 0)
+    context.console.Note(std::to_string(pending) + " acts of this installation wait to be published");
+  if (!proved) return Done();
+  context.console.PrintLine("\nproved: these " + std::to_string(proved->entries) +
+                            " entries are in the log " + Printable(proved->checkpoint.log) + " of " +
+                            std::to_string(proved->checkpoint.checkpoint.size) +
+                            " entries, and by its map there are no others of this asset");
+  if (!policy->NeedsWitnesses())
+    context.console.PrintLine("not protected against the operator: the policy names no witness");
+  return Done();
+}
+
+}  // namespace
+
+void AddLedgerCommands(CommandTree& tree) {
+  tree.Add<ReceiptOptions>(
+      tree.root(), "receipt", "Write the proof that a version is registered, for checking offline",
+      "glasscase receipt digits\nglasscase receipt ada/digits@2 --output digits.tlog-proof",
+      [](CLI::App& command, ReceiptOptions& options) {
+        command.add_option("asset", options.asset, "Name, owner/name or UUID")
+            ->required()
+            ->type_name("ASSET[@V]");
+        command
+            .add_option("--output,-o", options.output,
+                        "Where to (default: NAME@V.tlog-proof; -: standard output)")
+            ->type_name("FILE");
+      },
+      WriteReceipt);
+  tree.Add<HistoryOptions>(
+      tree.root(), "history", "All entries of the ledger about an asset",
+      "glasscase history digits\nglasscase history digits --prove --policy ledger-policy",
+      [](CLI::App& command, HistoryOptions& options) {
+        command.add_option("asset", options.asset, "Name, owner/name or UUID")
+            ->required()
+            ->type_name("ASSET");
+        command.add_flag("--prove", options.prove, "Check the proof that none is missing");
+        command
+            .add_option("--policy", options.policy,
+                        "Whom to trust (default: that of the profile's installation)")
+            ->type_name("FILE");
+      },
+      ShowHistory);
+}
+
+}  // namespace glasscase::commands
