@@ -83,6 +83,11 @@ Status CheckNames(std::span<const Resource> resources, uint64_t shard_bytes) {
 // ---- the predicate
 // --------------------------------------------------------------------------------------------------
 
+// What stands beside a digest. model-signing gives shards a name of their own, and compares it too.
+std::string AlgorithmName(uint64_t shard_bytes) {
+  return shard_bytes == 0 ? "sha256" : "sha256-sharded-" + std::to_string(shard_bytes);
+}
+
 boost::json::object WritePredicate(std::span<const Resource> resources, const Serialization& serialization) {
   boost::json::object how{{"method", serialization.shard_bytes == 0 ? "files" : "shards"},
                           {"hash_type", "sha256"},
@@ -93,10 +98,11 @@ boost::json::object WritePredicate(std::span<const Resource> resources, const Se
     for (const std::string& path : serialization.ignore_paths) paths.push_back(boost::json::string(path));
     how["ignore_paths"] = std::move(paths);
   }
+  const std::string algorithm = AlgorithmName(serialization.shard_bytes);
   boost::json::array list;
   for (const Resource& resource : resources)
     list.push_back(boost::json::object{
-        {"name", resource.name}, {"algorithm", "sha256"}, {"digest", ToHex(resource.sha256)}});
+        {"name", resource.name}, {"algorithm", algorithm}, {"digest", ToHex(resource.sha256)}});
   return {{"serialization", std::move(how)}, {"resources", std::move(list)}};
 }
 
@@ -106,7 +112,7 @@ Result<Serialization> ReadSerialization(const ObjectReader& how) {
     return Fail(Error::Unimplemented("the model was signed with " + Printable(hash, 40) +
                                      " digests; only sha256 is "
                                      "checked here: sign it again with that"));
-  Serialization serialization;
+  Serialization serialization{.ignore_paths = {}};
   GC_TRY(const std::string method, how.String("method"));
   if (method == "shards") {
     GC_TRY(serialization.shard_bytes, how.Whole("shard_size"));
@@ -125,14 +131,14 @@ Result<Serialization> ReadSerialization(const ObjectReader& how) {
   return serialization;
 }
 
-Result<std::vector<Resource>> ReadResources(const ObjectReader& predicate) {
+Result<std::vector<Resource>> ReadResources(const ObjectReader& predicate, uint64_t shard_bytes) {
   GC_TRY(const auto* list, predicate.Array("resources"));
   std::vector<Resource> resources;
   resources.reserve(list->size());
   for (size_t i = 0; i < list->size(); ++i) {
     GC_TRY(const ObjectReader entry, ObjectReader::Open((*list)[i], Element("predicate.resources", i)));
     GC_TRY(const std::string algorithm, entry.String("algorithm"));
-    if (algorithm != "sha256")
+    if (algorithm != "sha256" && algorithm != AlgorithmName(shard_bytes))
       return Fail(Error::Unimplemented(entry.path() + " has a " + Printable(algorithm, 40) +
                                        " digest; only sha256 is checked here"));
     Resource resource;
@@ -157,13 +163,9 @@ bool IsIgnored(std::string_view path, std::string_view ignored) {
   return ignored != kTheFileItself && IsRelativePath(ignored) && LiesAtOrBelow(path, ignored);
 }
 
-bool IsIgnored(std::string_view path, const Serialization& serialization, const CheckOptions& options) {
-  if (IsIgnored(path, options.signature_path)) return true;
-  if (options.ignore_git_paths)
-    for (const char* git_path : {".git", ".gitattributes", ".github", ".gitignore"})
-      if (LiesAtOrBelow(path, git_path)) return true;
-  return std::any_of(serialization.ignore_paths.begin(), serialization.ignore_paths.end(),
-                     [&](const std::string& ignored) { return IsIgnored(path, ignored); });
+bool IsIgnored(std::string_view path, std::span<const std::string> ignored) {
+  return std::any_of(ignored.begin(), ignored.end(),
+                     [&](const std::string& one) { return IsIgnored(path, one); });
 }
 
 // The names of one kind of difference, as a clause of the error.
@@ -184,6 +186,8 @@ struct Difference {
 
 }  // namespace
 
+std::vector<std::string> GitPaths() { return {".git", ".gitattributes", ".github", ".gitignore"}; }
+
 Digest ModelDigest(std::span<const Resource> resources) {
   Sha256Stream hash;
   for (const Resource& resource : resources) hash.Update(resource.sha256);
@@ -192,6 +196,10 @@ Digest ModelDigest(std::span<const Resource> resources) {
 
 Result<std::string> SignModel(std::string_view model_name, std::vector<Resource> resources,
                               const Serialization& serialization, const EcdsaPrivateKey& key) {
+  std::erase_if(resources, [&](const Resource& resource) {
+    const auto path = PathOf(resource.name, serialization.shard_bytes);
+    return path && IsIgnored(*path, serialization.ignore_paths);
+  });
   GC_TRY_VOID(CheckNames(resources, serialization.shard_bytes));
   // UTF-8 sorts like the code points that the specification orders by.
   std::sort(resources.begin(), resources.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -216,7 +224,7 @@ Result<SignedModel> OpenModelSignature(std::string_view bundle, std::span<const 
   SignedModel model{
       .name = statement.subjects[0].name, .serialization = {}, .resources = {}, .key = opened.key};
   GC_TRY(model.serialization, ReadSerialization(how));
-  GC_TRY(model.resources, ReadResources(predicate));
+  GC_TRY(model.resources, ReadResources(predicate, model.serialization.shard_bytes));
   GC_TRY_VOID(CheckNames(model.resources, model.serialization.shard_bytes));
   model.digest = ModelDigest(model.resources);
   if (model.digest != statement.subjects[0].sha256)
@@ -234,13 +242,16 @@ Result<Checked> SignedModel::Check(std::span<const Resource> files, const CheckO
   Difference missing{"signed but missing", {}};
   Difference extra{"not signed", {}};
   Checked checked;
+  std::vector<std::string> ignored = options.ignore_git_paths ? GitPaths() : std::vector<std::string>();
+  ignored.insert(ignored.end(), serialization.ignore_paths.begin(), serialization.ignore_paths.end());
+  ignored.emplace_back(options.signature_path);
   for (const Resource& file : files) {
     if (!given.emplace(file.name, true).second)
       return Fail(Error::InvalidArgument("\"" + Printable(file.name) + "\" was given twice"));
     const auto path = PathOf(file.name, serialization.shard_bytes);
     if (const auto found = wanted.find(file.name); found != wanted.end()) {
       if (*found->second != file.sha256) changed.names.push_back(file.name);
-    } else if (path && IsIgnored(*path, serialization, options)) {
+    } else if (path && IsIgnored(*path, ignored)) {
       checked.unsigned_paths.emplace_back(*path);
     } else {
       extra.names.push_back(file.name);

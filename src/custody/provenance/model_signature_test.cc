@@ -98,10 +98,26 @@ TEST_F(ModelSignatureTest, IgnorePathsThatNameEverythingIgnoreNothing) {
   }
 }
 
+TEST_F(ModelSignatureTest, WhatIsIgnoredIsNotSigned) {
+  const std::vector<Resource> given{File("a", "1"), File(".gitignore", ""), File(".git/HEAD", ""),
+                                    File("b/.gitignore", "")};
+  const auto text = SignModel("m", given, {}, key).value();
+  const auto model = OpenModelSignature(text, keys).value();
+  EXPECT_EQ(model.resources, (std::vector<Resource>{given[0], given[3]}));
+  EXPECT_EQ(model.serialization.ignore_paths, GitPaths());
+  EXPECT_TRUE(model.Check(given, {}));
+  EXPECT_EQ(
+      OpenModelSignature(SignModel("m", given, {.ignore_paths = {}}, key).value(), keys)->resources.size(),
+      4u);
+  EXPECT_FALSE(SignModel("m", {File(".git/HEAD", "")}, {}, key));
+}
+
 TEST_F(ModelSignatureTest, AFileThatIsBothSignedAndIgnoredCounts) {
-  const auto text = SignModel("m", {File("notes/a", "1")}, {.ignore_paths = {"notes"}}, key).value();
-  EXPECT_FALSE(CheckModel(text, std::vector<Resource>{File("notes/a", "2")}, keys));
-  EXPECT_FALSE(CheckModel(text, std::vector<Resource>{}, keys));
+  const auto text = ResignPredicate(
+      [](auto& p) { p["serialization"].as_object()["ignore_paths"].as_array().push_back("sub"); });
+  EXPECT_TRUE(CheckModel(text, files, keys));
+  EXPECT_FALSE(CheckModel(text, std::vector<Resource>{File("sub/b.bin", "2"), files[1], files[2]}, keys));
+  EXPECT_FALSE(CheckModel(text, std::vector<Resource>{files[1], files[2]}, keys));
 }
 
 TEST_F(ModelSignatureTest, AModelThatIsAFileIsNamedByADot) {
@@ -202,6 +218,22 @@ TEST_F(ModelSignatureTest, ShardsAreCheckedLikeFiles) {
   std::vector<Resource> with_notes = shards;
   with_notes.push_back(File("notes/a:0:1", "x"));
   EXPECT_TRUE(CheckModel(text, with_notes, keys));
+}
+
+// model-signing 1.1.1 names the size beside each digest; the specification's name alone is read too.
+TEST_F(ModelSignatureTest, DigestsOfShardsAreNamedAsModelSigningNamesThem) {
+  const auto text = SignModel("m", Hash(4, "0123", 4), {.shard_bytes = 4}, key).value();
+  EXPECT_NE(PayloadOf(text).find(R"("algorithm":"sha256-sharded-4")"), std::string::npos);
+  const auto with_name = [&](const char* name) {
+    return ErrorOf(Resign(text, key, [&](auto& o) {
+      o["predicate"].as_object()["resources"].as_array()[0].as_object()["algorithm"] = name;
+    }));
+  };
+  EXPECT_EQ(with_name("sha256"), "accepted");
+  EXPECT_NE(with_name("sha256-sharded-8"), "accepted");
+  EXPECT_NE(ErrorOf(ResignPredicate(
+                [](auto& p) { p["resources"].as_array()[0].as_object()["algorithm"] = "sha256-sharded-4"; })),
+            "accepted");
 }
 
 TEST_F(ModelSignatureTest, ShardNamesThatCannotBeAreRefused) {

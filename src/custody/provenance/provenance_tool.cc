@@ -73,7 +73,7 @@ Result<EcdsaPrivateKey> LoadPrivateKey(const fs::path& path) {
 Status Sign(const fs::path& key_path, const fs::path& model, const fs::path& out, uint64_t shard_bytes) {
   GC_TRY(const EcdsaPrivateKey key, LoadPrivateKey(key_path));
   const fs::path signature_name = out.lexically_relative(model);
-  Serialization serialization{.shard_bytes = shard_bytes, .ignore_paths = {}};
+  Serialization serialization{.shard_bytes = shard_bytes};
   if (fs::is_directory(model) && *signature_name.begin() != "..")
     serialization.ignore_paths.push_back(signature_name.generic_string());
   GC_TRY(auto resources, HashAll(model, shard_bytes, signature_name));

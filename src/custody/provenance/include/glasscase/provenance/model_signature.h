@@ -33,11 +33,16 @@ struct Resource {
   bool operator==(const Resource&) const = default;
 };
 
+// What need not be signed at the top of a folder, says the specification, besides the signature itself.
+std::vector<std::string> GitPaths();  // .git, .gitattributes, .github, .gitignore
+
 // How the files became resources. Signed with them.
 struct Serialization {
-  uint64_t shard_bytes = 0;                    // 0: a file is one resource
-  bool allow_symlinks = false;                 // what the signer did; nothing is followed here
-  std::vector<std::string> ignore_paths = {};  // not signed, with all that lies below them
+  uint64_t shard_bytes = 0;     // 0: a file is one resource
+  bool allow_symlinks = false;  // what the signer did; nothing is followed here
+  // Not signed, with all that lies below them. Checkers of others leave the git paths out unless told
+  // otherwise, so signing one makes it "missing" to them.
+  std::vector<std::string> ignore_paths = GitPaths();
 };
 
 // Makes the resources of files whose bytes come in order. One thread.
