@@ -156,11 +156,11 @@ bool LiesAtOrBelow(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
-// Paths that lead out of the folder, or name all of it, ignore nothing.
+// Paths that lead out of the folder, or name all of it, ignore nothing: no file's path begins with them.
 bool IsIgnored(std::string_view path, std::string_view ignored) {
   while (ignored.starts_with("./")) ignored.remove_prefix(2);
   while (ignored.ends_with('/')) ignored.remove_suffix(1);
-  return ignored != kTheFileItself && IsRelativePath(ignored) && LiesAtOrBelow(path, ignored);
+  return LiesAtOrBelow(path, ignored);
 }
 
 bool IsIgnored(std::string_view path, std::span<const std::string> ignored) {

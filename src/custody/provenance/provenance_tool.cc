@@ -16,8 +16,9 @@
 namespace {
 
 namespace fs = std::filesystem;
-using namespace glasscase;  // NOLINT(google-build-using-namespace): a program of one file
-using namespace glasscase::provenance;
+// A program of one file, and nobody includes it.
+using namespace glasscase;              // NOLINT(google-build-using-namespace)
+using namespace glasscase::provenance;  // NOLINT(google-build-using-namespace)
 
 Result<std::string> ReadFile(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
