@@ -67,8 +67,9 @@ std::string WriteBundle(const Bundle& bundle) {
 }
 
 Result<Bundle> ParseBundle(std::string_view text) {
-  GC_TRY(const auto value, json::Parse(text, {.bytes_max = kBundleBytesMax, .depth_max = 16}));
-  GC_TRY(const ObjectReader object, ObjectReader::Open(value, "bundle"));
+  const auto value = json::Parse(text, {.bytes_max = kBundleBytesMax, .depth_max = 16});
+  if (!value) return Fail(value.error().WithContext("bundle"));
+  GC_TRY(const ObjectReader object, ObjectReader::Open(*value, "bundle"));
   GC_TRY(const std::string media_type, object.String("mediaType"));
   if (media_type != kBundleMediaType)
     return Fail(
@@ -81,7 +82,7 @@ Result<Bundle> ParseBundle(std::string_view text) {
     GC_TRY(bundle.key_hint, key.String("hint"));
   }
   GC_TRY(const ObjectReader envelope, object.Object("dsseEnvelope"));
-  GC_TRY(bundle.envelope, EnvelopeFromJson(value.at("dsseEnvelope")));
+  GC_TRY(bundle.envelope, EnvelopeFromJson(value->at("dsseEnvelope")));
   if (bundle.envelope.signatures.size() != 1)
     return Fail(envelope.Wrong("signatures", "must hold exactly one signature"));
   return bundle;

@@ -114,6 +114,7 @@ TEST_F(BundleTest, OtherKindsOfBundlesAreRefusedInWords) {
   EXPECT_EQ(ErrorOf(Change(bundle, [](auto& o) { o.erase("dsseEnvelope"); })),
             "bundle.dsseEnvelope is missing");
   EXPECT_EQ(ErrorOf("{}"), "bundle.mediaType must be a string");
+  EXPECT_EQ(ErrorOf("{"), "bundle: not JSON as expected here: incomplete JSON, at byte 1");
 }
 
 TEST_F(BundleTest, TwoSignaturesAreOneTooMany) {

@@ -19,8 +19,9 @@ Result<std::string> WriteStatement(const Statement& statement) {
 }
 
 Result<Statement> ParseStatement(std::string_view text) {
-  GC_TRY(const auto value, json::Parse(text, {.bytes_max = kBundleBytesMax, .depth_max = 32}));
-  GC_TRY(const ObjectReader object, ObjectReader::Open(value, "statement"));
+  const auto value = json::Parse(text, {.bytes_max = kBundleBytesMax, .depth_max = 32});
+  if (!value) return Fail(value.error().WithContext("statement"));
+  GC_TRY(const ObjectReader object, ObjectReader::Open(*value, "statement"));
   GC_TRY(const std::string type, object.String("_type"));
   if (type != kStatementType)
     return Fail(object.Wrong("_type", "is " + Printable(type) + ", not " + std::string(kStatementType)));
