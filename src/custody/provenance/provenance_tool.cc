@@ -4,11 +4,13 @@
 //   folder provenance_tool verify PUBLIC.pem PATH SIGNATURE        prints what was signed and what was not
 //   provenance_tool publish KEY.pem OUT                     a publish statement with fixed contents
 //   provenance_tool open PUBLIC.pem BUNDLE                  prints the statement that a bundle holds
+//   provenance_tool canonical                               prints each line of its input as canonical JSON
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
+#include <glasscase/json/canonical.h>
 #include <glasscase/provenance/bundle.h>
 #include <glasscase/provenance/model_signature.h>
 #include <glasscase/provenance/publish.h>
@@ -125,6 +127,15 @@ Status Open(const fs::path& key_path, const fs::path& bundle_path) {
   return Ok();
 }
 
+Status PrintCanonical() {
+  for (std::string line; std::getline(std::cin, line);) {
+    GC_TRY(const auto value, json::Parse(line));
+    GC_TRY(const std::string canonical, json::WriteCanonical(value));
+    std::cout << canonical << "\n";
+  }
+  return Ok();
+}
+
 Status Run(const std::vector<std::string>& words) {
   const std::string act = words.empty() ? "" : words[0];
   if (act == "sign" && words.size() == 4) return Sign(words[1], words[2], words[3], 0);
@@ -132,8 +143,9 @@ Status Run(const std::vector<std::string>& words) {
   if (act == "verify" && words.size() == 4) return Verify(words[1], words[2], words[3]);
   if (act == "publish" && words.size() == 3) return Publish(words[1], words[2]);
   if (act == "open" && words.size() == 3) return Open(words[1], words[2]);
-  return Fail(
-      Error::InvalidArgument("use: sign | verify | publish | open, see the head of provenance_tool.cc"));
+  if (act == "canonical" && words.size() == 1) return PrintCanonical();
+  return Fail(Error::InvalidArgument(
+      "use: sign | verify | publish | open | canonical, see the head of provenance_tool.cc"));
 }
 
 }  // namespace
