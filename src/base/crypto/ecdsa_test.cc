@@ -95,10 +95,31 @@ TEST(EcdsaVectorTest, APointOffTheCurveIsRefused) {
   EXPECT_FALSE(EcdsaPublicKey::FromDer(der));
 }
 
+// With it as the key, whoever likes could make signatures that fit.
+TEST(EcdsaVectorTest, ThePointAtInfinityIsRefused) {
+  EXPECT_FALSE(EcdsaPublicKey::FromDer(Hex("3019301306072a8648ce3d020106082a8648ce3d03010703020000")));
+}
+
 TEST(EcdsaVectorTest, BytesAfterAKeyAreRefused) {
   Bytes der = Hex(std::string(kP256Spki) + std::string(kRfc6979Point));
   der.push_back(0);
   EXPECT_FALSE(EcdsaPublicKey::FromDer(der));
+}
+
+// RFC 5915, with the private key of RFC 6979, A.2.5, and the public one as given.
+Secret Sec1Pem(std::string_view private_hex) {
+  const Bytes der = Hex("30770201010420" + std::string(private_hex) + "a00a06082a8648ce3d030107a144034200" +
+                        std::string(kRfc6979Point));
+  return Secret("-----BEGIN EC PRIVATE KEY-----\n" + ToBase64(der) + "\n-----END EC PRIVATE KEY-----\n");
+}
+
+TEST(EcdsaVectorTest, APrivateKeyMustBelongToItsPublicPart) {
+  const std::string own = "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721";
+  EXPECT_TRUE(EcdsaPrivateKey::FromPem(Sec1Pem(own)));
+  const auto other = EcdsaPrivateKey::FromPem(Sec1Pem(own.substr(0, 63) + "2"));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().message(), "the private key does not belong to its public part");
+  EXPECT_FALSE(EcdsaPrivateKey::FromPem(Sec1Pem(std::string(64, '0'))));
 }
 
 // What `openssl genpkey -algorithm ed25519` and `openssl ecparam -name secp256k1 -genkey` make.
