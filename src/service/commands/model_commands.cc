@@ -50,8 +50,10 @@ void PrintLineage(const Context& context, const json::value& version) {
   };
   const auto by = [](const json::value& edge) { return "  (" + ShownOf(edge, "by") + ")"; };
   context.console.PrintLine("  lineage");
-  for (const auto& edge : parents) line(edge, "▲");
-  for (const auto& edge : children) line(edge, "▼ used by:");
+  for (const auto& edge : parents)
+    context.console.PrintLine("    ▲ " + relation(edge) + " " + name(edge) + by(edge));
+  for (const auto& edge : children)
+    context.console.PrintLine("    ▼ " + name(edge) + " is " + relation(edge) + " this" + by(edge));
 }
 
 void PrintVersion(const Context& context, const json::value& version, const std::string& default_version) {
