@@ -41,6 +41,14 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+class NodeRefused(Exception):
+    """An error of the node."""
+
+    def __init__(self, error: Json) -> None:
+        super().__init__(error["message"])
+        self.data: Any = error.get("data")
+
+
 @dataclass
 class Node:
     """anvil, with blocks made as transactions come unless `words` say otherwise."""
@@ -79,15 +87,21 @@ class Node:
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as answer:
             parsed: Json = json.load(answer)
-        assert "error" not in parsed, parsed
+        if "error" in parsed:
+            raise NodeRefused(parsed["error"])
         return parsed["result"]
 
     def mine(self, blocks: int = 1) -> None:
         self.ask("anvil_mine", hex(blocks))
 
     def receipt(self, transaction: str) -> Json:
-        receipt: Json = self.ask("eth_getTransactionReceipt", transaction)
-        return receipt
+        """Waits for it: a transaction is in its block a moment after it was taken."""
+        deadline = time.monotonic() + 20
+        while (receipt := self.ask("eth_getTransactionReceipt", transaction)) is None:
+            assert time.monotonic() < deadline, f"{transaction} is not mined"
+            time.sleep(0.01)
+        read: Json = receipt
+        return read
 
 
 class Refused(Exception):
