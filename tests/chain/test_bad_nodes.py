@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,7 +43,7 @@ class BadNode:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
     def stop(self) -> None:
@@ -167,6 +170,43 @@ def test_results_of_the_wrong_kind_never_become_beliefs(
         assert not adapter.poll(kept)["final"]
     except Refused as refusal:
         assert refusal.code in ("data_loss", "failed_precondition", "unavailable")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+         "-subj", "/CN=a node", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )
+    return certificate, key
+
+
+def test_certificates_are_checked(
+    node: Node, adapter: Adapter, bad_node: BadNode, certificate: tuple[Path, Path]
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    bad_node.server.socket = context.wrap_socket(bad_node.server.socket, server_side=True)
+    bad_node.pass_on(node)
+    port = bad_node.server.server_port
+    adapter.configure(url=f"https://127.0.0.1:{port}")
+    with pytest.raises(Refused) as refusal:
+        adapter.last()
+    assert refusal.value.code == "failed_precondition"
+    assert f"the certificate of 127.0.0.1:{port} is not trusted" in refusal.value.message
+    adapter.configure(ca_pem=certificate[0].read_text())
+    assert adapter.last() == {}
+    adapter.configure(url=f"https://localhost:{port}")
+    with pytest.raises(Refused) as refusal:
+        adapter.last()
+    assert "is not trusted" in refusal.value.message, "another host's certificate"
+    adapter.configure(ca_pem="no certificate")
+    with pytest.raises(Refused) as refusal:
+        adapter.last()
+    assert refusal.value.code == "failed_precondition"
 
 
 def test_a_node_that_took_another_transaction_is_found_out(node: Node, adapter: Adapter, bad_node: BadNode) -> None:

@@ -212,7 +212,7 @@ Error ErrorOf(CURLcode code, const Exchange& exchange, const char* detail) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
       return Error::FailedPrecondition("the certificate of " + exchange.host +
-                                       " is not trusted; configure its authority's file: " + why);
+                                       " is not trusted; configure its authority: " + why);
     case CURLE_URL_MALFORMAT: return Error::InvalidArgument("not a URL that can be asked: " + exchange.host);
     case CURLE_UNSUPPORTED_PROTOCOL:  // also what libcurl makes of an answer without an HTTP head
     case CURLE_WEIRD_SERVER_REPLY: return Error::Unavailable(exchange.host + " does not speak HTTP: " + why);
@@ -284,8 +284,11 @@ Result<Answer> Fetcher::Fetch(const Request& request) {
   curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "glasscase");
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  if (!state_->options.ca_file.empty()) {
-    curl_easy_setopt(handle, CURLOPT_CAINFO, state_->options.ca_file.c_str());
+  if (!state_->options.ca_pem.empty()) {
+    curl_blob authorities{.data = state_->options.ca_pem.data(),
+                          .len = state_->options.ca_pem.size(),
+                          .flags = CURL_BLOB_NOCOPY};
+    curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &authorities);
     curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
   }
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);

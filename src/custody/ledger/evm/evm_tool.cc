@@ -59,6 +59,7 @@ Result<std::unique_ptr<EvmAnchor>> Configure(const json::object& order) {
                      : finality == "confirmations" ? FinalityRule::kConfirmations
                                                    : FinalityRule::kTag;
   options.confirmations = Number(order, "confirmations");
+  options.ca_pem = Text(order, "ca_pem");
   options.free_of_fees = order.contains("free_of_fees");
   options.fee_max_wei = Number(order, "fee_max_wei", options.fee_max_wei);
   options.gas_percent = Number(order, "gas_percent", options.gas_percent);

@@ -15,7 +15,7 @@ namespace glasscase::ledger::evm {
 
 struct JsonRpcOptions {
   std::string url;
-  std::string ca_file{};
+  std::string ca_pem{};
   Secret authorization{};  // the whole value of that header; empty: none
   int64_t timeout_ms = 20'000;
 };

@@ -68,7 +68,9 @@ struct Answer {
 
 struct FetcherOptions {
   int64_t connect_timeout_ms = 10'000;
-  std::string ca_file{};  // PEM, instead of the system's authorities
+  // Certificates (PEM) of the authorities that are trusted, instead of the system's. Text, not a file:
+  // whoever fetches may have given up its files by then, and with them the system's.
+  std::string ca_pem{};
 };
 
 // Keeps the connection open between exchanges with one host. Not thread-safe: one per thread.

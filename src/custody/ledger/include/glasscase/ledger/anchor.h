@@ -88,10 +88,11 @@ struct SubmissionStatus {
   SubmissionState state = SubmissionState::kUnknown;
   // Nothing can change the state any more. Before, a reorganisation can: also of kRefused and kDisplaced.
   bool final = false;
-  uint64_t block = 0;       // of kMined and kRefused
-  std::string transaction{};  // as explorers of the place show it; of kUnknown and kDisplaced: the last attempt
-  std::string contract{};     // address of the contract that a ModelContract or DatasetContract becomes
-  std::string reason{};       // of kRefused, as a sentence
+  uint64_t block = 0;  // of kMined and kRefused
+  std::string
+      transaction{};       // as explorers of the place show it; of kUnknown and kDisplaced: the last attempt
+  std::string contract{};  // address of the contract that a ModelContract or DatasetContract becomes
+  std::string reason{};    // of kRefused, as a sentence
 };
 
 // What is read back: as of the newest state, or of the newest that nothing can change any more.

@@ -18,8 +18,8 @@ enum class FinalityRule : uint8_t {
 };
 
 struct EvmOptions {
-  std::string url;  // of the node's JSON-RPC
-  std::string ca_file{};
+  std::string url;         // of the node's JSON-RPC
+  std::string ca_pem{};    // authorities, instead of the system's
   Secret authorization{};  // value of that header, for nodes that want one
   uint64_t chain_id = 0;
   std::optional<Address> anchor_contract{};    // needed for checkpoints
