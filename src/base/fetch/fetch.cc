@@ -20,11 +20,11 @@ struct EndsUrl {
 struct EndsText {
   void operator()(char* text) const { curl_free(text); }
 };
-struct EndsHeaderList {
+struct EndsLineList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 using EasyHandle = std::unique_ptr<CURL, EndsEasyHandle>;
-using HeaderList = std::unique_ptr<curl_slist, EndsHeaderList>;
+using LineList = std::unique_ptr<curl_slist, EndsLineList>;
 
 std::string PartOf(CURLU* url, CURLUPart part, unsigned flags = 0) {
   char* text = nullptr;
@@ -140,16 +140,18 @@ int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return exchange.Refuse(Error(Code::kCancelled, "the exchange with " + exchange.host + " was stopped"), 1);
 }
 
+void Append(LineList& list, const std::string& line) {
+  curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
+  GC_CHECK(longer != nullptr);
+  (void)list.release();
+  list.reset(longer);
+}
+
 bool IsContentType(const Header& header) { return curl_strequal(header.name.c_str(), "content-type") != 0; }
 
-Result<HeaderList> MakeHeaderList(const Request& request) {
-  HeaderList list;
-  const auto add = [&list](const std::string& line) {
-    curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
-    GC_CHECK(longer != nullptr);
-    (void)list.release();
-    list.reset(longer);
-  };
+Result<LineList> MakeLineList(const Request& request) {
+  LineList list;
+  const auto add = [&list](const std::string& line) { Append(list, line); };
   // A name alone takes libcurl's own header away: it would wait a second for servers that do not know
   // "100 Continue", and call every body a form. Not in signed requests, where it signs what it takes away.
   if (!request.sign_with) {
@@ -160,6 +162,16 @@ Result<HeaderList> MakeHeaderList(const Request& request) {
     GC_TRY_VOID(CheckHeader(header));
     // libcurl's way to say a header without a value.
     add(header.value.empty() ? header.name + ";" : header.name + ": " + header.value);
+  }
+  return list;
+}
+
+LineList ResolvedList(const std::vector<ResolvedHost>& resolved) {
+  LineList list;
+  for (const ResolvedHost& one : resolved) {
+    const bool is_v6 = one.address.find(':') != std::string::npos;
+    Append(list,
+           one.host + ":" + std::to_string(one.port) + ":" + (is_v6 ? "[" + one.address + "]" : one.address));
   }
   return list;
 }
@@ -267,7 +279,9 @@ Result<Answer> Fetcher::Fetch(const Request& request) {
   GC_TRY(const std::string host, HostOf(request.url));
   if (!IsToken(request.method))
     return Fail(Error::InvalidArgument("not an HTTP method: " + Printable(request.method)));
-  GC_TRY(const HeaderList headers, MakeHeaderList(request));
+  GC_TRY(const LineList headers, MakeLineList(request));
+
+  const LineList resolved = ResolvedList(state_->options.resolved);
 
   CURL* const handle = state_->handle.get();
   curl_easy_reset(handle);  // keeps the connection
@@ -291,6 +305,7 @@ Result<Answer> Fetcher::Fetch(const Request& request) {
     curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &authorities);
     curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
   }
+  curl_easy_setopt(handle, CURLOPT_RESOLVE, resolved.get());
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, OnBody);

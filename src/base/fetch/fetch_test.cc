@@ -273,6 +273,18 @@ TEST(FetchTest, UnknownHostsAreUnavailable) {
   EXPECT_THAT(answer.error().message(), HasSubstr("no-such-host.invalid:80"));
 }
 
+TEST(FetchTest, ResolvedHostsNeedNoResolver) {
+  LoopbackServer server(Echo);
+  const auto port = static_cast<uint16_t>(server.port());
+  const auto fetcher =
+      MakeFetcher({.resolved = {{.host = "no-such-host.invalid", .port = port, .address = "127.0.0.1"}}});
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = fetcher->Fetch({.url = "http://no-such-host.invalid:" + std::to_string(port) + "/"});
+    ASSERT_TRUE(answer) << answer.error().message();
+    EXPECT_THAT(answer->body, HasSubstr("Host: no-such-host.invalid:"));
+  }
+}
+
 TEST(FetchTest, GarbageInsteadOfHttpIsUnavailable) {
   for (const char* garbage :
        {"SSH-2.0-OpenSSH_9.2\r\n", "\x16\x03\x01\x02", "HTTP/9.9 abc\r\n\r\n", "\r\n\r\n"}) {

@@ -246,7 +246,10 @@ Result<std::unique_ptr<EvmAnchor>> EvmAnchor::Create(EvmOptions options, Signing
     return Fail(Error::InvalidArgument("the percentage of gas and the blocks per question are at least 1"));
   if (options.finality == FinalityRule::kConfirmations && options.confirmations == 0)
     return Fail(Error::InvalidArgument("0 confirmations: say immediate finality where the chain has it"));
-  JsonRpcOptions rpc_options{.url = options.url, .ca_pem = options.ca_pem, .timeout_ms = options.timeout_ms};
+  JsonRpcOptions rpc_options{.url = options.url,
+                             .ca_pem = options.ca_pem,
+                             .resolved = options.resolved,
+                             .timeout_ms = options.timeout_ms};
   rpc_options.authorization = std::move(options.authorization);
   GC_TRY(auto rpc, JsonRpc::Create(std::move(rpc_options)));
   return std::unique_ptr<EvmAnchor>(

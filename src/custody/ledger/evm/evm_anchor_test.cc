@@ -2,6 +2,7 @@
 #include <glasscase/ledger_evm/evm_anchor.h>
 
 #include <map>
+#include <mutex>
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -34,7 +35,10 @@ class ScriptedNode {
     options.anchor_contract = Address{1};
     return EvmAnchor::Create(std::move(options), SomeKey()).value();
   }
-  std::string last_head() const { return last_head_; }
+  std::string last_head() const {
+    const std::lock_guard lock(mutex_);
+    return last_head_;
+  }
   int connections() const { return server_.connections(); }
 
  private:
@@ -42,7 +46,10 @@ class ScriptedNode {
     for (std::string request = connection.ReadRequest(); !request.empty();
          request = connection.ReadRequest()) {
       const size_t body = request.find("\r\n\r\n") + 4;
-      last_head_ = request.substr(0, body);
+      {
+        const std::lock_guard lock(mutex_);
+        last_head_ = request.substr(0, body);
+      }
       const auto parsed = boost::json::parse(request.substr(body)).as_object();
       const auto found = results_.find(std::string(parsed.at("method").as_string()));
       const std::string result = found == results_.end() ? "null" : found->second;
@@ -53,6 +60,7 @@ class ScriptedNode {
   }
 
   Results results_;
+  mutable std::mutex mutex_;  // guards last_head_
   std::string last_head_;
   LoopbackServer server_;
 };

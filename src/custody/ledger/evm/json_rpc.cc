@@ -25,7 +25,7 @@ JsonRpc::JsonRpc(JsonRpcOptions options, std::string host, std::unique_ptr<fetch
 
 Result<std::unique_ptr<JsonRpc>> JsonRpc::Create(JsonRpcOptions options) {
   GC_TRY(std::string host, fetch::HostOf(options.url));
-  GC_TRY(auto fetcher, fetch::Fetcher::Create({.ca_pem = options.ca_pem}));
+  GC_TRY(auto fetcher, fetch::Fetcher::Create({.ca_pem = options.ca_pem, .resolved = options.resolved}));
   return std::unique_ptr<JsonRpc>(new JsonRpc(std::move(options), std::move(host), std::move(fetcher)));
 }
 

@@ -16,6 +16,7 @@ namespace glasscase::ledger::evm {
 struct JsonRpcOptions {
   std::string url;
   std::string ca_pem{};
+  std::vector<fetch::ResolvedHost> resolved{};
   Secret authorization{};  // the whole value of that header; empty: none
   int64_t timeout_ms = 20'000;
 };

@@ -66,11 +66,20 @@ struct Answer {
   std::string_view HeaderOf(std::string_view name) const;
 };
 
+// An address to be asked for a host instead of the resolver's: for processes that lose the resolver's files.
+// Certificates are still checked against the name.
+struct ResolvedHost {
+  std::string host;
+  uint16_t port = 0;
+  std::string address;  // "192.0.2.7" or "2001:db8::7"
+};
+
 struct FetcherOptions {
   int64_t connect_timeout_ms = 10'000;
   // Certificates (PEM) of the authorities that are trusted, instead of the system's. Text, not a file:
   // whoever fetches may have given up its files by then, and with them the system's.
   std::string ca_pem{};
+  std::vector<ResolvedHost> resolved{};
 };
 
 // Keeps the connection open between exchanges with one host. Not thread-safe: one per thread.

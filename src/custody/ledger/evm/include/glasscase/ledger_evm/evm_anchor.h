@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include <glasscase/fetch/fetch.h>
 #include <glasscase/ledger/anchor.h>
 #include <glasscase/ledger_evm/signing_key.h>
 
@@ -18,8 +19,9 @@ enum class FinalityRule : uint8_t {
 };
 
 struct EvmOptions {
-  std::string url;         // of the node's JSON-RPC
-  std::string ca_pem{};    // authorities, instead of the system's
+  std::string url;       // of the node's JSON-RPC
+  std::string ca_pem{};  // authorities, instead of the system's
+  std::vector<fetch::ResolvedHost> resolved{};
   Secret authorization{};  // value of that header, for nodes that want one
   uint64_t chain_id = 0;
   std::optional<Address> anchor_contract{};    // needed for checkpoints
