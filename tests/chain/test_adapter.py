@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.chain import ACCOUNT, OTHER_ACCOUNT, POOR_ACCOUNT, POOR_KEY, Adapter, Node, Refused, free_port, some_id
+from chain.chain import ACCOUNT, OTHER_ACCOUNT, OTHER_KEY, POOR_ACCOUNT, POOR_KEY, Adapter, Node, Refused, free_port, some_id
 
 StartNode = Callable[..., Node]
 MakeAdapter = Callable[..., Adapter]
@@ -72,6 +72,29 @@ def test_changes_come_back_in_their_order_however_many_questions_it_takes(adapte
         adapter.configure(events_per_question_blocks=blocks)
         changes = adapter.do("changes", asset=asset)["changes"]
         assert changes == [{"commitment": f"{index:064x}", "log_index": index} for index in range(5)]
+
+
+def test_contracts_that_an_outbox_forgot_are_found(node: Node, adapter: Adapter, make_adapter: MakeAdapter) -> None:
+    asset = some_id()
+    other = make_adapter(node.url, key=OTHER_KEY)
+    for one in (adapter, other):
+        assert one.do("contracts", asset=asset, kind=1) == {"contracts": []}
+    made = [one.write(one.prepare("model", asset=asset, commitment="ab" * 32))["contract"] for one in (adapter, adapter, other)]
+    assert adapter.do("contracts", asset=asset, kind=1) == {"contracts": made[:2]}
+    assert other.do("contracts", asset=asset, kind=1) == {"contracts": made[2:]}
+    assert adapter.do("contracts", asset=asset, kind=2) == {"contracts": []}
+
+
+def test_an_event_that_names_us_makes_no_contract_ours(node: Node, adapter: Adapter) -> None:
+    asset = some_id()
+    made = adapter.write(adapter.prepare("model", asset=asset, commitment="ab" * 32))
+    (event,) = node.receipt(made["transaction"])["logs"]
+    # Code that writes the same event (LOG3) and ends, run as somebody else's creation of a contract.
+    words = "".join("7f" + topic[2:] for topic in reversed(event["topics"]))
+    forged = node.ask("eth_sendTransaction", {"from": OTHER_ACCOUNT, "data": "0x" + words + "60006000a300"})
+    (copy,) = node.receipt(forged)["logs"]
+    assert copy["topics"] == event["topics"] and copy["address"] != event["address"]
+    assert adapter.do("contracts", asset=asset, kind=1) == {"contracts": [made["contract"]]}
 
 
 def test_a_change_is_prepared_while_its_record_is_under_way(start_node: StartNode, make_adapter: MakeAdapter) -> None:
@@ -428,6 +451,33 @@ def test_a_node_that_is_killed_and_started_again_goes_on(
     adapter.submit(waiting)
     assert {adapter.finish(kept)["state"] for kept in (waiting, later)} == {"mined"}
     assert adapter.last()["size"] == 20
+
+
+def test_what_a_killed_node_forgot_is_submitted_again(
+    start_node: StartNode, make_adapter: MakeAdapter, tmp_path: Path
+) -> None:
+    """The node writes its state now and then; SIGKILL takes all that came since, mined or not."""
+    state = tmp_path / "state.json"
+    node = start_node("--state", str(state), "--state-interval", "2")
+    adapter = make_adapter(node.url).deploy()
+    before = state.stat().st_mtime_ns if state.exists() else 0
+    deadline = time.monotonic() + 20
+    for _ in range(2):  # the first may have begun before the contracts were made
+        while not state.exists() or state.stat().st_mtime_ns == before:
+            assert time.monotonic() < deadline, "the node does not write its state"
+            time.sleep(0.02)
+        before = state.stat().st_mtime_ns
+    time.sleep(0.3)  # and may still be at it
+    kept = adapter.checkpoint(10)
+    assert adapter.write(kept)["state"] == "mined"
+    node.stop(signal.SIGKILL)
+    node.start()
+    # Mined only if the node came to write its state in just this moment.
+    assert adapter.poll(kept)["state"] in ("unknown", "mined")
+    adapter.submit(kept)
+    assert adapter.finish(kept)["state"] == "mined"
+    assert adapter.last()["size"] == 10
+    assert int(node.ask("eth_getTransactionCount", ACCOUNT, "latest"), 16) == 3
 
 
 def test_a_node_that_never_was_is_unavailable(make_adapter: MakeAdapter) -> None:

@@ -149,7 +149,7 @@ void Append(LineList& list, const std::string& line) {
 
 bool IsContentType(const Header& header) { return curl_strequal(header.name.c_str(), "content-type") != 0; }
 
-Result<LineList> MakeLineList(const Request& request) {
+Result<LineList> MakeHeaderLines(const Request& request) {
   LineList list;
   const auto add = [&list](const std::string& line) { Append(list, line); };
   // A name alone takes libcurl's own header away: it would wait a second for servers that do not know
@@ -279,7 +279,7 @@ Result<Answer> Fetcher::Fetch(const Request& request) {
   GC_TRY(const std::string host, HostOf(request.url));
   if (!IsToken(request.method))
     return Fail(Error::InvalidArgument("not an HTTP method: " + Printable(request.method)));
-  GC_TRY(const LineList headers, MakeLineList(request));
+  GC_TRY(const LineList headers, MakeHeaderLines(request));
 
   const LineList resolved = ResolvedList(state_->options.resolved);
 

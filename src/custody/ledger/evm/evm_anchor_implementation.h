@@ -42,6 +42,7 @@ class EvmAnchorImplementation final : public EvmAnchor {
   Result<std::optional<AnchorCheckpoint>> LastCheckpoint(const std::string& origin, AnchorView view) override;
   Result<std::optional<RecordedAsset>> FindAsset(const Uuid& asset, AnchorView view) override;
   Result<std::vector<AssetChange>> ChangesOf(const Uuid& asset, AnchorView view) override;
+  Result<std::vector<std::string>> ContractsOf(const Uuid& asset, AssetKind kind, AnchorView view) override;
   Result<AssetContract> ReadContract(const std::string& contract, AssetKind kind, AnchorView view) override;
   Result<AnchorCondition> Examine() override;
 
@@ -67,6 +68,7 @@ class EvmAnchorImplementation final : public EvmAnchor {
   Result<Heads> ReadHeads();
   Result<std::string> FinalBlockName(const Heads& heads) const;
   Result<std::string> BlockOf(AnchorView view);
+  Result<std::vector<Event>> EventsOf(EventFilter filter, AnchorView view);
   Result<std::optional<std::pair<Digest, Receipt>>> FindReceipt(const Submission& submission);
   Result<SubmissionStatus> StatusOf(const Submission& submission, const Digest& hash, const Receipt& receipt,
                                     const Heads& heads);

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "contracts.h"
 #include "evm_anchor_implementation.h"
@@ -34,28 +36,55 @@ Result<std::optional<RecordedAsset>> EvmAnchorImplementation::FindAsset(const Uu
   return ReadRecord(asset, answer);
 }
 
-Result<std::vector<AssetChange>> EvmAnchorImplementation::ChangesOf(const Uuid& asset, AnchorView view) {
-  GC_TRY(const Address contract, RegistryContract());
-  GC_TRY_VOID(CheckChain());
+// In pieces that nodes answer.
+Result<std::vector<Event>> EvmAnchorImplementation::EventsOf(EventFilter filter, AnchorView view) {
   GC_TRY(const Heads heads, ReadHeads());
   if (view == AnchorView::kFinal) GC_TRY_VOID(FinalBlockName(heads));
   const uint64_t end = view == AnchorView::kFinal ? *heads.final : heads.newest;
-  std::vector<AssetChange> changes;
+  std::vector<Event> all;
   for (uint64_t first = options_.first_block; first <= end; first += options_.events_per_question_blocks) {
-    GC_TRY(const std::vector<Event> events,
-           node_.Events({.contract = contract,
-                         .topics = {TopicOf("Changed(bytes16,bytes32,uint64)"), WordOf(asset)},
-                         .first_block = first,
-                         .last_block = std::min(end, first + options_.events_per_question_blocks - 1)}));
-    for (const Event& event : events) {
-      AbiReader reader(event.data);
-      AssetChange change{.asset = asset};
-      GC_TRY(change.commitment, reader.ReadWord());
-      GC_TRY(change.log_index, reader.ReadNumber());
-      changes.push_back(change);
-    }
+    filter.first_block = first;
+    filter.last_block = std::min(end, first + options_.events_per_question_blocks - 1);
+    GC_TRY(std::vector<Event> events, node_.Events(filter));
+    std::ranges::move(events, std::back_inserter(all));
+  }
+  return all;
+}
+
+Result<std::vector<AssetChange>> EvmAnchorImplementation::ChangesOf(const Uuid& asset, AnchorView view) {
+  GC_TRY(const Address contract, RegistryContract());
+  GC_TRY_VOID(CheckChain());
+  const EventFilter filter{.contract = contract,
+                           .topics = {TopicOf("Changed(bytes16,bytes32,uint64)"), WordOf(asset)}};
+  GC_TRY(const std::vector<Event> events, EventsOf(filter, view));
+  std::vector<AssetChange> changes;
+  for (const Event& event : events) {
+    AbiReader reader(event.data);
+    AssetChange change{.asset = asset};
+    GC_TRY(change.commitment, reader.ReadWord());
+    GC_TRY(change.log_index, reader.ReadNumber());
+    changes.push_back(change);
   }
   return changes;
+}
+
+Result<std::vector<std::string>> EvmAnchorImplementation::ContractsOf(const Uuid& asset, AssetKind kind,
+                                                                      AnchorView view) {
+  GC_TRY_VOID(CheckChain());
+  const Word made = TopicOf(kind == AssetKind::kModel ? "ModelRegistered(bytes16,address)"
+                                                      : "DatasetRegistered(bytes16,address)");
+  GC_TRY(const std::vector<Event> events,
+         EventsOf({.topics = {made, WordOf(asset), WordOf(key_.address())}}, view));
+  std::vector<std::string> contracts;
+  if (events.empty()) return contracts;
+  // Anybody's contract can write such an event and name us in it. Where ours stand follows from the account
+  // and its count, which nobody can choose.
+  GC_TRY(const uint64_t count, node_.TransactionCount(key_.address(), kNewestBlock));
+  std::set<Address> ours;
+  for (uint64_t nonce = 0; nonce < count; ++nonce) ours.insert(CreatedAddress(key_.address(), nonce));
+  for (const Event& event : events)
+    if (ours.contains(event.contract)) contracts.push_back(AddressText(event.contract));
+  return contracts;
 }
 
 Result<AssetContract> EvmAnchorImplementation::ReadContract(const std::string& contract, AssetKind kind,

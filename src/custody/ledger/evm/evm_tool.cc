@@ -187,6 +187,11 @@ Result<json::object> Do(Anchor& anchor, const json::object& order) {
       list.push_back(json::object{{"commitment", ToHex(change.commitment)}, {"log_index", change.log_index}});
     return json::object{{"changes", std::move(list)}};
   }
+  if (what == "contracts") {
+    GC_TRY(const auto contracts,
+           anchor.ContractsOf(Id(order, "asset"), static_cast<AssetKind>(Number(order, "kind")), view));
+    return json::object{{"contracts", json::array(contracts.begin(), contracts.end())}};
+  }
   if (what == "read") {
     GC_TRY(const AssetContract contract,
            anchor.ReadContract(Text(order, "contract"), static_cast<AssetKind>(Number(order, "kind")), view));
@@ -218,21 +223,20 @@ Result<json::object> Handle(std::unique_ptr<EvmAnchor>& anchor, const json::obje
   return Do(*anchor, order);
 }
 
-}  // namespace
-}  // namespace glasscase::ledger::evm
-
-int main() {
-  using namespace glasscase::ledger::evm;
+void AnswerLines() {
   std::unique_ptr<EvmAnchor> anchor;
   for (std::string line; std::getline(std::cin, line);) {
-    auto answer = Handle(anchor, boost::json::parse(line).as_object());
-    boost::json::object shown;
+    auto answer = Handle(anchor, json::parse(line).as_object());
+    json::object shown;
     if (answer)
       shown = *std::move(answer);
     else
-      shown = {
-          {"error",
-           {{"code", glasscase::CodeName(answer.error().code())}, {"message", answer.error().message()}}}};
-    std::cout << boost::json::serialize(shown) << std::endl;
+      shown["error"] = {{"code", CodeName(answer.error().code())}, {"message", answer.error().message()}};
+    std::cout << json::serialize(shown) << std::endl;
   }
 }
+
+}  // namespace
+}  // namespace glasscase::ledger::evm
+
+int main() { glasscase::ledger::evm::AnswerLines(); }

@@ -114,11 +114,11 @@ Result<bool> Node::Knows(const Digest& transaction) {
 Result<std::vector<Event>> Node::Events(const EventFilter& filter) {
   json::array topics;
   for (const Word& topic : filter.topics) topics.emplace_back(HexText(topic));
-  GC_TRY(const json::value events,
-         Ask("eth_getLogs", {json::object{{"address", HexText(filter.contract)},
-                                          {"topics", std::move(topics)},
-                                          {"fromBlock", BlockName(filter.first_block)},
-                                          {"toBlock", BlockName(filter.last_block)}}}));
+  json::object question{{"topics", std::move(topics)},
+                        {"fromBlock", BlockName(filter.first_block)},
+                        {"toBlock", BlockName(filter.last_block)}};
+  if (filter.contract) question["address"] = HexText(*filter.contract);
+  GC_TRY(const json::value events, Ask("eth_getLogs", {std::move(question)}));
   return ReadEvents(events);
 }
 

@@ -23,7 +23,7 @@ struct ContractCall {
 };
 
 struct EventFilter {
-  Address contract{};
+  std::optional<Address> contract{};  // none: any
   std::vector<Word> topics{};
   uint64_t first_block = 0;
   uint64_t last_block = 0;

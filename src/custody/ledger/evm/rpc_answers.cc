@@ -176,6 +176,9 @@ Result<std::vector<Event>> ReadEvents(const json::value& value) {
     if (topics == nullptr || topics->size() > 4) return Fail(NotUnderstood("an event"));
     if (MemberOf(*object, "removed") == json::value(true)) continue;  // by a reorganisation
     Event event;
+    GC_TRY(const Bytes address, ReadData(MemberOf(*object, "address"), "the address of an event"));
+    if (address.size() != event.contract.size()) return Fail(NotUnderstood("the address of an event"));
+    std::ranges::copy(address, event.contract.begin());
     for (const json::value& topic : *topics) {
       GC_TRY(const Word word, ReadHash(topic, "the topic of an event"));
       event.topics.push_back(word);

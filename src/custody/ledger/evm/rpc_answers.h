@@ -58,8 +58,9 @@ struct FeeHistory {
 Result<FeeHistory> ReadFeeHistory(const boost::json::value& value);
 
 struct Event {
-  std::vector<Word> topics;
-  Bytes data;
+  Address contract{};  // that wrote it
+  std::vector<Word> topics{};
+  Bytes data{};
   bool operator==(const Event&) const = default;
 };
 Result<std::vector<Event>> ReadEvents(const boost::json::value& value);

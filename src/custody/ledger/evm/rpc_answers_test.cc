@@ -92,10 +92,13 @@ TEST(RpcAnswersTest, EmptyBlocksSayNothingAboutFees) {
 }
 
 TEST(RpcAnswersTest, RemovedEventsArePassedOver) {
-  const std::string event = R"({"topics":[")" + kHash + R"("],"data":"0x01")";
+  const std::string event =
+      R"({"address":"0x)" + std::string(40, '7') + R"(","topics":[")" + kHash + R"("],"data":"0x01")";
   const auto events = ReadEvents(Json("[" + event + "}," + event + R"(,"removed":true}])")).value();
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].data, Bytes{1});
+  EXPECT_EQ(events[0].contract[19], 0x77);
+  EXPECT_FALSE(ReadEvents(Json(R"([{"address":"0x12","topics":[],"data":"0x"}])")));
 }
 
 RpcError Reverted(std::string_view hex) {

@@ -73,6 +73,7 @@ Transaction TransactionOf(const Submission& submission, const Fees& fees) {
 
 Bytes KeptForm(const Submission& submission) {
   std::vector<Bytes> attempts;
+  attempts.reserve(submission.attempts.size());
   for (const Attempt& attempt : submission.attempts)
     attempts.push_back(
         RlpList({RlpNumber(attempt.fees.priority), RlpNumber(attempt.fees.max), RlpString(attempt.raw)}));

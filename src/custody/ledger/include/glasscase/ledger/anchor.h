@@ -153,6 +153,11 @@ class Anchor {
   virtual Result<std::optional<RecordedAsset>> FindAsset(const Uuid& asset, AnchorView view) = 0;
   // From the oldest to the newest.
   virtual Result<std::vector<AssetChange>> ChangesOf(const Uuid& asset, AnchorView view) = 0;
+  // Addresses of the contracts that this account made for the asset, from the oldest to the newest. Ask
+  // before preparing one where a submission may have been forgotten (an outbox from a backup): unlike a
+  // record, a second one is not refused.
+  virtual Result<std::vector<std::string>> ContractsOf(const Uuid& asset, AssetKind kind,
+                                                       AnchorView view) = 0;
   // Of a contract that a submission of ours made. NotFound when none stands there.
   virtual Result<AssetContract> ReadContract(const std::string& contract, AssetKind kind,
                                              AnchorView view) = 0;
