@@ -48,8 +48,7 @@ void WarmUpLibraries() {
 void LimitConnections(http::EdgeOptions& options) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
-  const uint64_t room =
-      limit.rlim_cur > 2 * kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : kOtherDescriptors;
+  const uint64_t room = limit.rlim_cur > 2 * kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : kOtherDescriptors;
   if (room >= options.connections_max) return;
   LogWarning("serving at most " + std::to_string(room) + " connections at a time, not " +
              std::to_string(options.connections_max) + ": the limit of open files is " +

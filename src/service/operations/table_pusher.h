@@ -3,8 +3,8 @@
 // A process is told the whole table when it links and every change after that, each with a sequence number.
 // It gets its first lease when it has acknowledged all it was told; from then on every change waits for its
 // acknowledgement, and if that does not come it is killed, and the change waits until it is dead or its lease
-// has lapsed: after `done` nobody acts on what was withdrawn. Leases are acknowledged too, with sequence 0,
-// so a process that hangs is noticed and killed when nothing changes.
+// has lapsed: after `done` nobody acts on what was withdrawn. Leases are acknowledged too, with sequence 0, so a
+// process that hangs is noticed and killed when nothing changes.
 #pragma once
 
 #include <cstdint>
