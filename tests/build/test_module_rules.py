@@ -249,6 +249,16 @@ def test_http_types_below_the_service_layer_are_refused(tree: Tree) -> None:
     assert "HTTP and gRPC types belong to the service layer" in done.output
 
 
+def test_libcurl_below_the_service_layer_is_for_fetch_alone(tree: Tree) -> None:
+    tree.write("src/custody/store/store.cc", "#include <curl/curl.h>\nint Store() { return 1; }\n")
+    tree.write("src/base/fetch/CMakeLists.txt", "glasscase_module(NAME fetch LAYER base SOURCES fetch.cc)")
+    tree.write("src/base/fetch/fetch.cc", "#include <curl/curl.h>\nint Fetch() { return 1; }\n")
+    done = tree.build("glasscase_fetch_uses", "glasscase_store_uses")
+    assert done.configured and not done.built
+    assert "store.cc includes <curl/curl.h>: below the service layer, only fetch uses libcurl" in done.output
+    assert "fetch.cc includes" not in done.output
+
+
 def test_a_declared_file_that_does_not_exist_is_named_and_others_still_build(tree: Tree) -> None:
     tree.write("src/base/lone/CMakeLists.txt", "glasscase_module(NAME lone LAYER base SOURCES lone.cc soon.cc)")
     tree.write("src/base/lone/lone.cc", "int Lone() { return 1; }\n")
