@@ -22,8 +22,8 @@ from system.installation import free_ports
 
 TOKEN = "gct_" + "a" * 36
 COMMANDS = [
-    "init", "serve", "stop", "status", "publish", "call", "list models", "list subjects", "list grants", "list tokens",
-    "show", "default", "retire", "erase", "subject add", "token create", "token rotate", "invite", "grant",
+    "init", "serve", "stop", "status", "publish", "dataset add", "call", "list models", "list datasets", "list subjects",
+    "list grants", "list tokens", "show", "default", "retire", "erase", "receipt", "history", "subject add", "token create", "token rotate", "invite", "grant",
     "revoke grant", "revoke token", "revoke subject", "login", "whoami", "version", "backup", "restore", "completion",
 ]
 
@@ -175,7 +175,7 @@ def test_completion_offers_what_may_follow(run: CommandLine) -> None:
         return subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout.split()
 
     assert complete("pub") == ["publish"]
-    assert complete("list", "") == ["models", "subjects", "grants", "tokens"]
+    assert complete("list", "") == ["models", "datasets", "subjects", "grants", "tokens"]
     assert "--quota" in complete("grant", "ada", "predict", "m", "--q")
     assert complete("--profile", "x", "token", "r") == ["rotate"]
 
@@ -280,7 +280,7 @@ def test_lists_are_arrays_with_json_and_tables_without(
     table = as_owner("list", "grants", "--subject", "ada").stdout.splitlines()
     assert table[0].split() == ["SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "ID"]
     assert table[1].split() == ["ada", "predict", "o/digits", "-", "-", "active", "g1"]
-    server.answers["GET", "/glasscase/v1/models"] = (200, {"models": []})
+    server.answers["GET", "/glasscase/v1/models?kind=model"] = (200, {"models": []})
     assert as_owner("list", "models", "--json").stdout == "[]\n"
     empty = as_owner("list", "models")
     assert (empty.returncode, empty.stdout) == (0, "")

@@ -4,19 +4,22 @@ _glasscase() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     longer="${path:+$path }${COMP_WORDS[i]}"
     case "$longer" in
-      "init"|"serve"|"stop"|"status"|"publish"|"call"|"list"|"list models"|"list subjects"|"list grants"|"list tokens"|"show"|"default"|"retire"|"erase"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"completion") path="$longer" ;;
+      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"show"|"default"|"retire"|"erase"|"receipt"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"completion") path="$longer" ;;
     esac
   done
   case "$path" in
-    "") names="init serve stop status publish call list show default retire erase subject token invite grant revoke login whoami version backup restore completion"; flags="--help --json --profile" ;;
+    "") names="init serve stop status publish dataset call list show default retire erase receipt history subject token invite grant revoke login whoami version backup restore completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
     "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
-    "publish") names=""; flags="--help --name --version --card --json --profile" ;;
+    "publish") names=""; flags="--help --name --version --card --licence --tag --derived-from --media-type --trained-on --tested-on --kept --json --profile" ;;
+    "dataset") names="add"; flags="--help --json --profile" ;;
+    "dataset add") names=""; flags="--help --name --version --card --licence --tag --derived-from --media-type --json --profile" ;;
     "call") names=""; flags="--help --input --json --profile" ;;
-    "list") names="models subjects grants tokens"; flags="--help --json --profile" ;;
+    "list") names="models datasets subjects grants tokens"; flags="--help --json --profile" ;;
     "list models") names=""; flags="--help --json --profile" ;;
+    "list datasets") names=""; flags="--help --json --profile" ;;
     "list subjects") names=""; flags="--help --json --profile" ;;
     "list grants") names=""; flags="--help --subject --model --json --profile" ;;
     "list tokens") names=""; flags="--help --subject --json --profile" ;;
@@ -24,6 +27,8 @@ _glasscase() {
     "default") names=""; flags="--help --json --profile" ;;
     "retire") names=""; flags="--help --json --profile" ;;
     "erase") names=""; flags="--help --yes --json --profile" ;;
+    "receipt") names=""; flags="--help --output --json --profile" ;;
+    "history") names=""; flags="--help --prove --policy --json --profile" ;;
     "subject") names="add"; flags="--help --json --profile" ;;
     "subject add") names=""; flags="--help --role --json --profile" ;;
     "token") names="create rotate"; flags="--help --json --profile" ;;

@@ -85,6 +85,17 @@ Result<std::vector<ModelFile>> PrepareFiles(const Context& context, const Publis
   return files;
 }
 
+void AddDetails(const PublishOptions& options, json::object& asked) {
+  if (options.dataset) asked["kind"] = "dataset";
+  if (options.IsKept()) {
+    asked["kept"] = true;
+    asked["media_type"] = options.media_type.empty() ? MediaTypeOf(options.path) : options.media_type;
+  }
+  if (!options.licence.empty()) asked["licence"] = options.licence;
+  if (!options.tags.empty()) asked["tags"] = json::array(options.tags.begin(), options.tags.end());
+  if (json::array claims = Claims(options); !claims.empty()) asked["lineage"] = std::move(claims);
+}
+
 // An upload that the server keeps until it is published, or abandoned by the destructor.
 class Upload {
  public:
@@ -93,8 +104,9 @@ class Upload {
     for (const auto& file : files) {
       announced.push_back({{"path", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
     }
-    GC_TRY(const json::value answer,
-           api.Post("/glasscase/v1/uploads", {{"files", std::move(announced)}, {"kept", kept}}));
+    json::object asked = {{"files", std::move(announced)}};
+    if (kept) asked["kept"] = true;
+    GC_TRY(const json::value answer, api.Post("/glasscase/v1/uploads", asked));
     return Upload(api, TextOf(answer, "id"));
   }
   Upload(Upload&& other) noexcept : api_(other.api_), id_(std::exchange(other.id_, {})) {}
@@ -127,12 +139,7 @@ class Upload {
   Result<json::value> Publish(const PublishOptions& options, const std::string& card, Progress& progress) {
     json::object asked = {
         {"upload", id_}, {"name", options.name}, {"version", options.version}, {"card", card}};
-    asked["kind"] = options.dataset ? "dataset" : "model";
-    asked["kept"] = options.IsKept();
-    asked["media_type"] = options.media_type.empty() ? MediaTypeOf(options.path) : options.media_type;
-    asked["licence"] = options.licence;
-    asked["tags"] = json::array(options.tags.begin(), options.tags.end());
-    asked["lineage"] = Claims(options);
+    AddDetails(options, asked);
     auto answer = api_.PostPatiently("/glasscase/v1/models", asked, [&] { progress.ShowElapsed(); });
     if (answer) id_.clear();
     return answer;
@@ -153,7 +160,8 @@ std::string CurlCall(const Profile& connection, const json::value& answer) {
          " -H \"Authorization: Bearer $GLASSCASE_TOKEN\" -d " + ShellQuote(TextOf(answer, "sample_input"));
 }
 
-void PrintPublished(Context& context, const Profile& connection, const json::value& answer) {
+void PrintPublished(Context& context, const Profile& connection, const PublishOptions& options,
+                    const json::value& answer) {
   const json::value& model = ValueOf(answer, "model");
   const auto& versions = ArrayOf(model, "versions");
   const json::value version = versions.empty() ? json::value() : versions.front();
@@ -163,7 +171,7 @@ void PrintPublished(Context& context, const Profile& connection, const json::val
                                    : "published " + name);
   context.console.Print(
       FormatTable({{"sha256", ShownOf(version, "sha256")}, {"id", ShownOf(version, "id")}}));
-  if (!FlagOf(version, "hosted")) {
+  if (options.IsKept()) {
     context.console.PrintLine("\nlet somebody take it:\n  glasscase grant NAME take " +
                               ShownOf(model, "name"));
     return;
@@ -197,7 +205,7 @@ Result<Outcome> Publish(Context& context, const PublishOptions& options) {
   if (context.console.json) {
     context.console.PrintJson(answer);
   } else {
-    PrintPublished(context, *connection, answer);
+    PrintPublished(context, *connection, options, answer);
   }
   return Done();
 }

@@ -1,0 +1,178 @@
+"""The ledger as a stranger meets it: acts become entries, entries are proved, other assets are kept."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from system.installation import Installation, wait_until
+from system.models import Models
+
+
+def leaf(entry: bytes) -> bytes:
+    return hashlib.sha256(b"\0" + entry).digest()
+
+
+def root_of(leaves: list[bytes]) -> bytes:
+    """RFC 6962 section 2.1, as it is written there."""
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1
+    while k * 2 < len(leaves):
+        k *= 2
+    return hashlib.sha256(b"\1" + root_of(leaves[:k]) + root_of(leaves[k:])).digest()
+
+
+class Log:
+    """What anybody can read under /log/."""
+
+    def __init__(self, glasscase: Installation) -> None:
+        note = requests.get(f"{glasscase.url}/log/checkpoint", timeout=10).text
+        text, self.signatures = note.split("\n\n", 1)
+        self.origin, size, root = text.split("\n")
+        self.size, self.root = int(size), base64.b64decode(root)
+        self.raw: list[bytes] = []
+        for first in range(0, self.size, 256):
+            width = min(256, self.size - first)
+            path = f"tile/entries/{first // 256:03}" + (f".p/{width}" if width < 256 else "")
+            bundle = requests.get(f"{glasscase.url}/log/{path}", timeout=10).content
+            while bundle:
+                length = int.from_bytes(bundle[:2], "big")
+                self.raw.append(bundle[2 : 2 + length])
+                bundle = bundle[2 + length :]
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return [json.loads(entry) for entry in self.raw]
+
+    def types(self, asset: str) -> list[str]:
+        return [e["type"] for e in self.entries if e.get("asset") == asset]
+
+
+def published_log(glasscase: Installation, asset: str, last: str) -> Log:
+    wait_until(f"{last} is published", lambda: Log(glasscase).types(asset)[-1:] == [last])
+    return Log(glasscase)
+
+
+def test_every_act_on_an_asset_is_an_entry_without_names(
+    glasscase: Installation, models: Models, unique: Callable[[str], str]
+) -> None:
+    name = unique("secretive")
+    shown = glasscase.publish(models.scale, name)["model"]
+    ada = unique("ada")
+    glasscase.cli("subject", "add", ada)
+    grant = glasscase.cli("grant", ada, "predict", name, "--quota", "7/min", json=True)
+    glasscase.cli("revoke", "grant", grant["id"])
+    glasscase.publish(models.scale_more, name)
+    glasscase.cli("retire", f"{name}@1")
+    glasscase.cli("erase", f"{name}@1", "--yes")
+    log = published_log(glasscase, shown["id"], "erased")
+    assert log.types(shown["id"]) == ["registered", "version", "grant", "grant-withdrawn", "version", "retired", "erased"]
+    everything = b"\n".join(log.raw).decode()
+    for hidden in (name, ada, "7/min", shown["versions"][0]["sha256"]):
+        assert hidden not in everything
+    assert root_of([leaf(e) for e in log.raw]) == log.root
+    assert log.entries[-1] == {"root": log.entries[-1]["root"], "size": log.size - 1, "type": "map", "v": 1}
+
+
+def test_a_receipt_opens_the_commitments_of_its_entry(
+    glasscase: Installation, models: Models, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    name = unique("registered")
+    version = glasscase.publish(models.scale, name)["model"]["versions"][0]
+    path = tmp_path / "r.tlog-proof"
+    wait_until("the receipt is there", lambda: glasscase.cli("receipt", name, "--output", str(path), check=False).returncode == 0)
+    lines = path.read_text().split("\n")
+    assert lines[0] == "c2sp.org/tlog-proof@v1"
+    extra = json.loads(base64.b64decode(lines[1].removeprefix("extra ")))
+    entry = json.loads(extra["entry"])
+    assert entry["version"] == version["id"]
+    assert extra["disclosed"]["sha256"]["value"] == hashlib.sha256(models.scale.read_bytes()).hexdigest()
+    for field, opened in extra["disclosed"].items():
+        salt = base64.b64decode(opened["salt"])
+        committed = hashlib.sha256(b"glasscase commitment v1\n" + salt + field.encode() + b"\0" + opened["value"].encode())
+        assert base64.b64encode(committed.digest()).decode() == entry["hidden"][field]
+    assert extra["entry"].encode() in Log(glasscase).raw
+
+
+def test_a_history_is_proved_complete(
+    glasscase: Installation, models: Models, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    name = unique("history")
+    asset = glasscase.publish(models.scale, name)["model"]["id"]
+    published_log(glasscase, asset, "version")
+    done = glasscase.cli("history", name, "--prove")
+    assert "proved: these 2 entries" in done.stdout
+    assert "not protected against the operator" in done.stdout
+    other = tmp_path / "policy"
+    other.write_text("log example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\nquorum none\n")
+    refused = glasscase.cli("history", name, "--prove", "--policy", str(other), check=False)
+    assert refused.returncode == 1
+
+
+def test_a_dataset_is_kept_and_the_model_says_what_it_was_trained_on(
+    glasscase: Installation, models: Models, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    data, model = unique("data"), unique("model")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(b"a")
+    (tmp_path / "images" / "b.png").write_bytes(b"b")
+    added = glasscase.cli("dataset", "add", str(tmp_path / "images"), "--name", data, "--licence", "CC0-1.0", "--tag", "small", json=True)
+    shown = glasscase.cli("show", data, json=True)
+    assert (shown["kind"], shown["licence"], shown["tags"]) == ("dataset", "CC0-1.0", ["small"])
+    glasscase.publish(models.scale, model, "--trained-on", data)
+    parents = glasscase.cli("show", model, json=True)["versions"][0]["parents"]
+    assert [(p["relation"], p["by"], p["name"]) for p in parents] == [("trained_on", "claimed", f"owner/{data}@1")]
+    assert "is trained on this" in glasscase.cli("show", data).stdout
+    assert glasscase.infer(data, {"inputs": []}).status_code == 404
+    assert [m["name"] for m in glasscase.cli("list", "datasets", json=True) if m["id"] == added["model"]["id"]] == [f"owner/{data}"]
+    refused = glasscase.cli("publish", str(models.scale_more), "--name", unique("x"), "--trained-on", "nothing", check=False)
+    assert refused.returncode == 1
+    taken = glasscase.cli("publish", str(models.scale_more), "--name", data, check=False)
+    assert taken.returncode == 1
+    assert "dataset" in taken.stderr
+
+
+def test_a_grant_to_take_does_not_let_call(glasscase: Installation, digits: str, models: Models, unique: Callable[[str], str]) -> None:
+    ada = unique("ada")
+    glasscase.cli("subject", "add", ada)
+    token = glasscase.cli("token", "create", ada, json=True)["token"]
+    glasscase.cli("grant", ada, "take", digits)
+    assert glasscase.infer(digits, models.digit_body(), token).status_code == 404
+    glasscase.cli("grant", ada, "predict", digits)
+    assert glasscase.infer(digits, models.digit_body(), token).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["keys", "../keys/ledger.key", "tile/0/../../../catalog.db", "%2e%2e/catalog.db", "tile/entries/000.p/", ""])
+def test_nothing_but_the_log_is_read_under_log(glasscase: Installation, name: str) -> None:
+    with requests.Session() as session:
+        asked = requests.Request("GET", f"{glasscase.url}/log/").prepare()
+        asked.url = f"{glasscase.url}/log/{name}"
+        answer = session.send(asked, timeout=10)
+    assert answer.status_code in (400, 401, 404), answer.text
+
+
+def test_the_log_survives_a_restart_and_a_backup(
+    fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path
+) -> None:
+    glasscase = fresh_glasscase()
+    asset = glasscase.publish(models.scale, "scale")["model"]["id"]
+    before = published_log(glasscase, asset, "version")
+    glasscase.restart()
+    again = Log(glasscase)
+    assert (again.size, again.root) == (before.size, before.root)
+    glasscase.publish(models.scale_more, "scale")
+    after = published_log(glasscase, asset, "version")
+    wait_until("both versions are there", lambda: Log(glasscase).types(asset).count("version") == 2)
+    after = Log(glasscase)
+    assert after.raw[: before.size] == before.raw
+    glasscase.cli("backup", str(tmp_path / "backup"), "--data", str(glasscase.data))
+    assert (tmp_path / "backup" / "log").is_dir()
+    assert json.loads((tmp_path / "backup" / "backup.json").read_text())["files"]["keys/ledger.key"]
