@@ -60,6 +60,10 @@ Result<ledger::NoteSigner> LoadOrMakeLedgerKey(int directory, const Uuid& instal
     const Secret text = signer.ToText();
     GC_TRY_VOID(WriteNewFile(directory, kKeyFile, text.Reveal(RevealToken()), 0600));
   }
+  return LoadLedgerKey(directory);
+}
+
+Result<ledger::NoteSigner> LoadLedgerKey(int directory) {
   GC_TRY(const Secret text, ReadKeyFile(directory));
   auto signer = ledger::NoteSigner::Parse(text);
   if (!signer) return Fail(signer.error().WithContext("keys/ledger.key (put the backup's one back)"));

@@ -14,6 +14,9 @@ namespace glasscase::custodian {
 // been published with one.
 Result<ledger::NoteSigner> LoadOrMakeLedgerKey(int directory, const Uuid& installation, RandomSource& random);
 
+// NotFound when there is none.
+Result<ledger::NoteSigner> LoadLedgerKey(int directory);
+
 // ledger-policy, for `glasscase verify`: this log, no witness. One that is there stays as it is.
 Status WriteLedgerPolicy(int directory, const ledger::NoteVerifier& verifier);
 

@@ -11,6 +11,7 @@
 #include <glasscase/crypto/random.h>
 
 #include "backup.h"
+#include "fsck.h"
 #include "initialise.h"
 #include "serve.h"
 
@@ -39,6 +40,21 @@ int RunInitialise(const custodian::InitialiseOptions& options) {
   return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
+// A line for each problem, and one that counts. 1 when there is any.
+int RunFsck(const std::string& directory) {
+  const SystemClock clock;
+  const auto report = custodian::Fsck(directory, clock, [](std::string_view where, std::string_view what) {
+    std::printf("%.*s: %.*s\n", static_cast<int>(where.size()), where.data(), static_cast<int>(what.size()),
+                what.data());
+  });
+  if (!report) return Report(Fail(report.error()));
+  std::printf("checked %llu entries, %llu assets, %llu blobs: %llu problems\n",
+              static_cast<unsigned long long>(report->entries),
+              static_cast<unsigned long long>(report->assets), static_cast<unsigned long long>(report->blobs),
+              static_cast<unsigned long long>(report->problems));
+  return report->problems == 0 ? 0 : 1;
+}
+
 int RunServe() {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
@@ -58,13 +74,15 @@ int main(int argc, char** argv) {
                "glasscase-custodian");
   app.set_version_flag("--version", GLASSCASE_VERSION);
   custodian::InitialiseOptions initialise;
-  std::string backup, restore, target;
+  std::string backup, restore, target, fsck;
   auto* mode_initialise = app.add_option("--initialise", initialise.directory, "Make an installation in DIR");
   app.add_option("--owner", initialise.owner, "Name of the first subject")->needs(mode_initialise);
   app.add_flag("--new-token", initialise.new_token, "A further token for the first subject")
       ->needs(mode_initialise);
   auto* mode_backup = app.add_option("--backup", backup, "Back DIR up, also while it is served");
   auto* mode_restore = app.add_option("--restore", restore, "Make a data directory from BACKUP");
+  auto* mode_fsck = app.add_option("--fsck", fsck, "Check DIR without changing anything");
+  mode_fsck->excludes(mode_initialise)->excludes(mode_backup)->excludes(mode_restore);
   app.add_option("target,--to", target, "Where to");
   mode_initialise->excludes(mode_backup)->excludes(mode_restore);
   mode_backup->excludes(mode_restore);
@@ -78,5 +96,6 @@ int main(int argc, char** argv) {
   if (*mode_initialise) return RunInitialise(initialise);
   if (*mode_backup) return Report(custodian::BackUp(backup, target, clock));
   if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
+  if (*mode_fsck) return RunFsck(fsck);
   return RunServe();
 }

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
+import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from system.installation import Installation, wait_until
+from system.installation import Installation, running, wait_until
 from system.models import Models
 
 
@@ -176,3 +179,113 @@ def test_the_log_survives_a_restart_and_a_backup(
     glasscase.cli("backup", str(tmp_path / "backup"), "--data", str(glasscase.data))
     assert (tmp_path / "backup" / "log").is_dir()
     assert json.loads((tmp_path / "backup" / "backup.json").read_text())["files"]["keys/ledger.key"]
+
+
+@pytest.fixture(scope="module")
+def stopped(programs: Path, models: Models, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of an installation with a little of everything, stopped."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with running(programs, folder) as glasscase:
+        (folder / "data.csv").write_text("1,2\n")
+        glasscase.cli("dataset", "add", str(folder / "data.csv"), "--name", "data")
+        asset = glasscase.publish(models.scale, "scale", "--trained-on", "data")["model"]["id"]
+        glasscase.cli("subject", "add", "ada")
+        glasscase.cli("grant", "ada", "predict", "scale", "--quota", "5/min")
+        glasscase.publish(models.scale_more, "scale")
+        glasscase.cli("retire", "scale@1")
+        published_log(glasscase, asset, "retired")
+        served = glasscase.cli("fsck", check=False)
+        assert (served.returncode, served.stderr) == (0, ""), served.stdout
+        glasscase.stop()
+        return shutil.copytree(glasscase.data, folder / "copy")
+
+
+def fsck(programs: Path, data: Path) -> tuple[int, str]:
+    done = subprocess.run([programs / "glasscase", "fsck", "--data", str(data)], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_fsck_of_a_stopped_directory_changes_nothing(programs: Path, stopped: Path) -> None:
+    before = digests_of(stopped)
+    code, said = fsck(programs, stopped)
+    assert code == 0, said
+    assert "0 problems" in said
+    assert digests_of(stopped) == before
+
+
+def test_fsck_finds_every_changed_byte_of_log_and_blobs(programs: Path, stopped: Path, tmp_path: Path) -> None:
+    files = [p for folder in ("log", "blobs") for p in sorted((stopped / folder).rglob("*")) if p.is_file()]
+    current = max(int(p.name) for p in (stopped / "log/tile/0/000.p").iterdir())
+    checked = 0
+    for path in files:
+        relative = path.relative_to(stopped)
+        if relative.parts[-2].endswith(".p") and int(relative.name) != current:
+            continue  # an older partial tile, which a newer one has replaced
+        data = shutil.copytree(stopped, tmp_path / f"data{checked}")
+        changed = bytearray(path.read_bytes())
+        changed[len(changed) * checked // 7 % len(changed)] ^= 1
+        (data / relative).chmod(0o600)
+        (data / relative).write_bytes(changed)
+        code, said = fsck(programs, data)
+        assert code == 1, relative
+        assert str(relative) in said or (relative.parts[0] == "log" and "log/" in said), said
+        checked += 1
+    assert checked >= 5
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE versions SET sha256 = zeroblob(32) WHERE label = '2'", "sha256"),
+        ("UPDATE versions SET label = '7' WHERE label = '2'", "label"),
+        ("UPDATE versions SET state = 1 WHERE label = '1'", "retired"),
+        ("UPDATE models SET name = 'other' WHERE name = 'scale'", "name"),
+        ("UPDATE models SET kind = 1 WHERE name = 'data'", "kind"),
+        ("UPDATE grants SET quota_calls = 500", "terms"),
+        ("UPDATE grants SET revoked = 1", "withdrawn"),
+        ("UPDATE subjects SET name = 'bob' WHERE name = 'ada'", "subject"),
+        ("DELETE FROM lineage", "lineage"),
+        ("UPDATE ledger_head SET size = size - 1", "old catalog"),
+        ("UPDATE ledger_head SET root = zeroblob(32)", "root"),
+    ],
+)
+def test_fsck_finds_rows_that_disagree_with_their_entries(
+    programs: Path, stopped: Path, tmp_path: Path, statement: str, named: str
+) -> None:
+    data = shutil.copytree(stopped, tmp_path / "data")
+    with sqlite3.connect(data / "catalog.db") as database:
+        assert database.execute(statement).rowcount > 0
+    database.close()
+    code, said = fsck(programs, data)
+    assert code == 1
+    assert named in said, said
+
+
+def test_an_old_catalog_under_a_newer_log_is_not_signed_over(
+    fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path
+) -> None:
+    glasscase = fresh_glasscase()
+    asset = glasscase.publish(models.scale, "scale")["model"]["id"]
+    published_log(glasscase, asset, "version")
+    glasscase.stop()
+    for name in ("catalog.db", "catalog.db-wal"):
+        if (glasscase.data / name).exists():
+            shutil.copy2(glasscase.data / name, tmp_path / name)
+    glasscase.start()
+    glasscase.publish(models.scale_more, "scale")
+    wait_until("both versions are there", lambda: Log(glasscase).types(asset).count("version") == 2)
+    newest = Log(glasscase)
+    glasscase.stop()
+    for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
+        (glasscase.data / name).unlink(missing_ok=True)
+        if (tmp_path / name).exists():
+            shutil.copy2(tmp_path / name, glasscase.data / name)
+    shutil.chown(glasscase.data / "catalog.db", glasscase.data.stat().st_uid, glasscase.data.stat().st_gid)
+    glasscase.start()
+    assert "old catalog was put back" in glasscase.cli("status", json=True)["ledger_trouble"]
+    again = Log(glasscase)
+    assert (again.size, again.root) == (newest.size, newest.root)

@@ -81,7 +81,7 @@ void AddModelCommands(CommandTree& tree);  // show, default, retire, erase
 void AddListCommands(CommandTree& tree);
 void AddLedgerCommands(CommandTree& tree);  // receipt, history
 void AddStatusCommand(CommandTree& tree);
-void AddKeepingCommands(CommandTree& tree);  // backup, restore
+void AddKeepingCommands(CommandTree& tree);  // backup, restore, fsck
 void AddCompletionCommand(CommandTree& tree);
 
 }  // namespace glasscase::commands

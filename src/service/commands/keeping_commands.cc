@@ -1,4 +1,6 @@
-// backup and restore: a data directory, copied while it is served.
+// backup, restore, fsck: a data directory, copied while it is served, and checked.
+#include <sstream>
+
 #include "child_process.h"
 #include "command.h"
 #include "json_members.h"
@@ -44,6 +46,25 @@ Result<Outcome> Restore(Context& context, const KeepingOptions& options) {
                       "restored to " + data + "; next: glasscase serve --data " + data);
 }
 
+// The custodian's program prints the problems, a line each.
+Result<Outcome> Check(Context& context, const KeepingOptions& options) {
+  GC_TRY(const fs::path data, context.DataDirectory(options.data));
+  GC_TRY(const std::string program, FindProgram(context.program_directory(), "glasscase-custodian"));
+  GC_TRY(const ProgramResult result, RunProgram(program, {"--fsck", data.string()}));
+  if (context.console.json) {
+    json::array lines;
+    std::istringstream output(result.output);
+    for (std::string line; std::getline(output, line);) lines.emplace_back(line);
+    const json::value summary = lines.empty() ? json::value() : lines.back();
+    if (!lines.empty()) lines.pop_back();
+    context.console.PrintJson(
+        {{"data", data.string()}, {"problems", std::move(lines)}, {"summary", summary}});
+  } else {
+    context.console.Print(Visible(result.output, true));
+  }
+  return Outcome{result.exit_code == 0 ? 0 : 1};
+}
+
 }  // namespace
 
 void AddKeepingCommands(CommandTree& tree) {
@@ -70,6 +91,14 @@ void AddKeepingCommands(CommandTree& tree) {
             ->type_name("DIR");
       },
       Restore);
+  tree.Add<KeepingOptions>(
+      tree.root(), "fsck", "Check a data directory, also a stopped one: ledger, catalog and bytes agree",
+      "glasscase fsck\nglasscase fsck --data /srv/glasscase --json",
+      [](CLI::App& command, KeepingOptions& options) {
+        command.add_option("--data", options.data, "Data directory (default: as for serve)")
+            ->type_name("DIR");
+      },
+      Check);
 }
 
 }  // namespace glasscase::commands

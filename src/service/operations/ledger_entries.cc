@@ -116,14 +116,18 @@ EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
   return draft;
 }
 
-EntryDraft GrantEntry(const catalog::Model& asset, const catalog::Grant& grant, std::string_view subject,
-                      int64_t now_micros) {
-  EntryDraft draft("grant", asset, now_micros);
+std::string TermsOf(const catalog::Grant& grant) {
   std::string terms = grant.action;
   if (grant.quota) terms += " " + grant.quota->ToString();
   if (grant.expires_micros != 0) terms += " until " + TimeText(grant.expires_micros);
+  return terms;
+}
+
+EntryDraft GrantEntry(const catalog::Model& asset, const catalog::Grant& grant, std::string_view subject,
+                      int64_t now_micros) {
+  EntryDraft draft("grant", asset, now_micros);
   if (!grant.version.IsNil()) draft.Say("version", grant.version.ToString());
-  draft.Say("grant", grant.id.ToString()).Hide("subject", subject).Hide("terms", terms);
+  draft.Say("grant", grant.id.ToString()).Hide("subject", subject).Hide("terms", TermsOf(grant));
   return draft;
 }
 

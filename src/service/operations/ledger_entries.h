@@ -37,6 +37,8 @@ class EntryDraft {
 EntryDraft RegisteredEntry(const catalog::Model& asset, std::string_view full_name, int64_t now_micros);
 EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
                         const catalog::Version& version, int64_t now_micros);
+// "predict 100/min until 2027-01-01T00:00:00Z"
+std::string TermsOf(const catalog::Grant& grant);
 EntryDraft GrantEntry(const catalog::Model& asset, const catalog::Grant& grant, std::string_view subject,
                       int64_t now_micros);
 EntryDraft GrantWithdrawnEntry(const catalog::Model& asset, const Uuid& grant, int64_t now_micros);

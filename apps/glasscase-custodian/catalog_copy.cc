@@ -1,0 +1,69 @@
+#include "catalog_copy.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <glasscase/catalog_sqlite/sqlite_catalog.h>
+#include <glasscase/process/fd.h>
+
+#include "data_directory.h"
+
+namespace glasscase::custodian {
+
+namespace fs = std::filesystem;
+
+struct CatalogCopy::Folder {
+  explicit Folder(fs::path where) : path(std::move(where)) {}
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  fs::path path;
+};
+
+namespace {
+
+// Whether `glasscase serve` holds the directory.
+bool IsServed(const std::string& directory) {
+  const Fd lock(::open((directory + "/serve.lock").c_str(), O_RDONLY | O_CLOEXEC));
+  return lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+Result<fs::path> MakeTemporaryFolder() {
+  std::string path = (fs::temp_directory_path() / "glasscase-fsck-XXXXXX").string();
+  if (::mkdtemp(path.data()) == nullptr)
+    return Fail(Error::FromErrno(errno, "cannot make a folder for a copy"));
+  return fs::path(path);
+}
+
+}  // namespace
+
+CatalogCopy::CatalogCopy(std::unique_ptr<Folder> folder, std::unique_ptr<catalog::Catalog> catalog)
+    : folder_(std::move(folder)), catalog_(std::move(catalog)) {}
+CatalogCopy::CatalogCopy(CatalogCopy&&) noexcept = default;
+CatalogCopy::~CatalogCopy() = default;
+
+Result<CatalogCopy> CatalogCopy::Make(const std::string& directory, const Clock& clock) try {
+  const fs::path original = fs::path(directory) / kCatalogFile;
+  if (!fs::exists(original)) return Fail(Error::NotFound("no installation in " + directory));
+  GC_TRY(fs::path where, MakeTemporaryFolder());
+  auto folder = std::make_unique<Folder>(std::move(where));
+  const fs::path copy = folder->path / kCatalogFile;
+  if (IsServed(directory)) {
+    GC_TRY_VOID(catalog::BackUpSqliteCatalog(original, copy));
+  } else {
+    // With its journal: what was committed last may be in there only.
+    fs::copy_file(original, copy);
+    const fs::path journal = original.string() + "-wal";
+    if (fs::exists(journal)) fs::copy_file(journal, copy.string() + "-wal");
+  }
+  GC_TRY(auto catalog, catalog::OpenSqliteCatalog(copy, clock));
+  return CatalogCopy(std::move(folder), std::move(catalog));
+} catch (const fs::filesystem_error& error) {
+  return Fail(Error::FromErrno(error.code().value(), error.path1().string()));
+}
+
+}  // namespace glasscase::custodian
