@@ -31,8 +31,15 @@ def verify(made: Path, *checkpoints: Path) -> subprocess.CompletedProcess[str]:
     return run(go_tool("verify_log"), made / "log", made / "vkey", *checkpoints)
 
 
-def fsck(made: Path) -> subprocess.CompletedProcess[str]:
-    return run(go_tool("fsck"), "--storage_url", f"file://{made}/log/", "--public_key", made / "vkey", "--ui=false")
+def fsck_is_content(made: Path, seconds: float = 60) -> bool:
+    """Reads the words: version 1.0.4 exits with 0 whatever it finds, and for some findings it never ends."""
+    words = ("--storage_url", f"file://{made}/log/", "--public_key", str(made / "vkey"), "--ui=false")
+    with subprocess.Popen([go_tool("fsck"), *words], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            return "Successfully fsck'd" in process.communicate(timeout=seconds)[1]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return False
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +75,26 @@ def test_batches_are_included(acts_log: Path) -> None:
 
 @pytest.mark.parametrize("log", ["sizes_log", "acts_log"])
 def test_tessera_fsck_is_content(log: str, request: pytest.FixtureRequest) -> None:
-    done = fsck(request.getfixturevalue(log))
-    assert done.returncode == 0, done.stderr
-    assert "Successfully fsck'd" in done.stderr
+    assert fsck_is_content(request.getfixturevalue(log))
 
 
-@pytest.mark.parametrize("path", ["tile/0/001", "tile/entries/002", "checkpoint"])
-def test_both_see_one_altered_byte(acts_log: Path, tmp_path: Path, path: str) -> None:
+@pytest.fixture
+def altered_log(acts_log: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The log with one byte of one file altered."""
     made = tmp_path / "made"
     shutil.copytree(acts_log, made)
-    altered = bytearray((made / "log" / path).read_bytes())
+    path = made / "log" / request.param
+    altered = bytearray(path.read_bytes())
     altered[len(altered) // 2] ^= 1
-    (made / "log" / path).write_bytes(altered)
-    assert fsck(made).returncode != 0
-    if path != "tile/entries/002":  # verify_log reads chosen entries only, and this byte is in none of them
-        assert verify(made, made / "log" / "checkpoint").returncode != 0
+    path.write_bytes(altered)
+    return made
+
+
+@pytest.mark.parametrize("altered_log", ["tile/0/001", "checkpoint"], indirect=True)
+def test_go_sees_one_altered_byte(altered_log: Path) -> None:
+    assert verify(altered_log, altered_log / "log" / "checkpoint").returncode != 0
+
+
+@pytest.mark.parametrize("altered_log", ["tile/entries/002", "checkpoint"], indirect=True)
+def test_tessera_sees_one_altered_byte(altered_log: Path) -> None:
+    assert not fsck_is_content(altered_log, seconds=5)

@@ -33,6 +33,20 @@ TEST(NoteVerifier, WhatIsNoKeyIsRefused) {
   EXPECT_FALSE(NoteVerifier::Make("a+b", KeyType::kEd25519, KeyOf('a').public_key()));
 }
 
+TEST(NoteSigner, APrivateKeyIsReadBackAsWritten) {
+  const std::string text(Signer("log.example").ToSecret().Reveal(RevealToken{}));
+  // From golang.org/x/mod/sumdb/note's form: the id is that of the public key.
+  EXPECT_TRUE(text.starts_with("PRIVATE+KEY+log.example+")) << text;
+  const NoteSigner read = NoteSigner::Parse(Secret(text)).value();
+  EXPECT_EQ(read.Sign("text\n"), Signer("log.example").Sign("text\n"));
+  for (const std::string& bad : {std::string(), text.substr(1), text.substr(0, text.size() - 4), text + "=",
+                                 "PRIVATE+KEY+other.example" + text.substr(text.find("+", 14))}) {
+    const auto refused = NoteSigner::Parse(Secret(bad));
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().message().find(text.substr(40)), std::string::npos);
+  }
+}
+
 TEST(Note, IsReadBackAsWritten) {
   const NoteSigner log = Signer("log.example");
   Note note{.text = "log.example\n1\n\u00fcber\n", .signatures = {}};
