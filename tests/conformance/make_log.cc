@@ -4,8 +4,8 @@
 //   make_log OUT acts 1000 64 FILE     so many acts on 40 assets, published 64 at a time; the last one is the
 //                                      version whose file is FILE, and OUT/receipt.tlog-proof is its receipt
 //
-// OUT gets log/, the checkpoint of each size in checkpoints/SIZE, and policy. Keys and entries are the same
-// every time.
+// OUT gets log/, the checkpoint of each size in checkpoints/SIZE, policy, and the log's keys: vkey, skey.
+// Keys and entries are the same every time.
 #include <fcntl.h>
 
 #include <cstdio>
@@ -134,6 +134,7 @@ Status MakeActs(const fs::path& out, uint64_t acts, uint64_t batch, const std::s
 Status Make(const fs::path& out, const std::vector<std::string>& words) {
   WriteFile(out / "policy", "log " + TheSigner().verifier().ToString() + "\nquorum none\n");
   WriteFile(out / "vkey", TheSigner().verifier().ToString());
+  WriteFile(out / "skey", TheSigner().ToSecret().Reveal(RevealToken{}));
   if (words.size() == 2 && words[0] == "sizes") return MakeSizes(out, words[1]);
   if (words.size() == 4 && words[0] == "acts")
     return MakeActs(out, std::stoull(words[1]), std::stoull(words[2]), words[3]);

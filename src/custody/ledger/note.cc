@@ -129,7 +129,9 @@ Result<NoteSigner> NoteSigner::Make(std::string_view name, KeyType type, Ed25519
 }
 
 Result<NoteSigner> NoteSigner::Parse(const Secret& text) {
-  const auto bad = [] { return Fail(Error::InvalidArgument("this is no private key PRIVATE+KEY+NAME+ID+KEY")); };
+  const auto bad = [] {
+    return Fail(Error::InvalidArgument("this is no private key PRIVATE+KEY+NAME+ID+KEY"));
+  };
   std::string_view rest = text.Reveal(RevealToken{});
   if (!rest.starts_with(kPrivate)) return bad();
   rest.remove_prefix(kPrivate.size());

@@ -81,6 +81,8 @@ void AddModelCommands(CommandTree& tree);  // show, default, retire, erase
 void AddListCommands(CommandTree& tree);
 void AddStatusCommand(CommandTree& tree);
 void AddKeepingCommands(CommandTree& tree);  // backup, restore
+void AddWitnessCommands(CommandTree& tree);  // init, serve
+void AddVerifyCommand(CommandTree& tree);
 void AddCompletionCommand(CommandTree& tree);
 
 }  // namespace glasscase::commands

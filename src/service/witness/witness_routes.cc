@@ -26,7 +26,8 @@ Response Add(ledger::Witness& witness, const Request& request) {
   WitnessAnswer answer = witness.Add(request.body());
   if (!answer.report.empty()) LogWarning(answer.report);
   return Make(static_cast<http::status>(answer.verdict),
-              answer.body_is_a_size ? "text/x.tlog.size" : "text/plain; charset=utf-8", std::move(answer.body));
+              answer.body_is_a_size ? "text/x.tlog.size" : "text/plain; charset=utf-8",
+              std::move(answer.body));
 }
 
 // The digest of "/<digest>/checkpoint".

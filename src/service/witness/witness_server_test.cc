@@ -2,12 +2,12 @@
 
 #include <thread>
 
-#include <gtest/gtest.h>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
 
 #include <glasscase/core/testing/fake_clock.h>
 #include <glasscase/ledger/testing/memory_witness_state.h>
@@ -33,10 +33,11 @@ std::string SignedCheckpoint(uint64_t size) {
 class WitnessServerTest : public ::testing::Test {
  protected:
   WitnessServerTest() {
-    server_ = WitnessServer::Listen("127.0.0.1", 0, witness_,
-                                    {.body_bytes_max = 2'000, .request_seconds_max = 1, .idle_seconds_max = 1,
-                                     .connections_max = 4})
-                  .value();
+    server_ =
+        WitnessServer::Listen(
+            "127.0.0.1", 0, witness_,
+            {.body_bytes_max = 2'000, .request_seconds_max = 1, .idle_seconds_max = 1, .connections_max = 4})
+            .value();
     thread_ = std::thread([this] { server_->Run(); });
   }
   ~WitnessServerTest() override {
@@ -105,7 +106,8 @@ TEST_F(WitnessServerTest, AConflictIsASize) {
 TEST_F(WitnessServerTest, OtherRequestsAreRefused) {
   EXPECT_TRUE(Get("/").starts_with("HTTP/1.1 404"));
   EXPECT_TRUE(Get("/add-checkpoint").starts_with("HTTP/1.1 405"));
-  EXPECT_TRUE(Post("", "/" + ledger::OriginDigest("log.example") + "/checkpoint").starts_with("HTTP/1.1 405"));
+  EXPECT_TRUE(
+      Post("", "/" + ledger::OriginDigest("log.example") + "/checkpoint").starts_with("HTTP/1.1 405"));
   EXPECT_TRUE(Post("what\n").starts_with("HTTP/1.1 400"));
   EXPECT_TRUE(Post(std::string(3'000, 'x')).starts_with("HTTP/1.1 413"));
   EXPECT_TRUE(Send("no HTTP\r\n\r\n").starts_with("HTTP/1.1 400"));
