@@ -130,7 +130,7 @@ def test_a_witness_protects_against_the_operator(programs: Path, made: Path, tmp
         assert (conflict.status_code, conflict.text) == (409, "1016\n")
         assert conflict.headers["Content-Type"] == "text/x.tlog.size"
         assert witness.add(f"old 1016\n\n{checkpoint}".encode()).status_code == 200
-        second = [programs / "glasscase-witness", "--data", tmp_path / "w", "--log", log_vkey]
+        second = [str(programs / "glasscase-witness"), "--data", str(tmp_path / "w"), "--log", log_vkey]
         assert subprocess.run(second, capture_output=True, timeout=20, check=False).returncode == 1
 
 
