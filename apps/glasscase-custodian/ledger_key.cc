@@ -57,7 +57,7 @@ Result<ledger::NoteSigner> LoadOrMakeLedgerKey(int directory, const Uuid& instal
     GC_TRY(const ledger::NoteSigner signer,
            ledger::NoteSigner::Make("glasscase/" + installation.ToString(), ledger::KeyType::kEd25519,
                                     Ed25519Key::Generate(random)));
-    const Secret text = signer.ToText();
+    const Secret text = signer.ToSecret();
     GC_TRY_VOID(WriteNewFile(directory, kKeyFile, text.Reveal(RevealToken()), 0600));
   }
   return LoadLedgerKey(directory);

@@ -1,7 +1,9 @@
 #include <glasscase/ledger/asset_map.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 
 #include <glasscase/crypto/sha256.h>
 
@@ -11,15 +13,6 @@ namespace {
 constexpr size_t kKeyBits = 256;
 
 bool BitOf(const Hash& key, size_t depth) { return ((key[depth / 8] >> (7 - depth % 8)) & 1U) != 0; }
-
-Hash Extend(const Hash& chain, uint64_t index, const Hash& leaf) {
-  std::array<uint8_t, 73> bytes{};
-  bytes[0] = 3;
-  std::memcpy(&bytes[1], chain.data(), 32);
-  for (size_t i = 0; i < 8; ++i) bytes[33 + i] = static_cast<uint8_t>(index >> (8 * (7 - i)));
-  std::memcpy(&bytes[41], leaf.data(), 32);
-  return Sha256(bytes);
-}
 
 Hash HashTagged(uint8_t tag, const Hash& first, const Hash& second) {
   std::array<uint8_t, 65> bytes{};
@@ -32,13 +25,35 @@ Hash HashTagged(uint8_t tag, const Hash& first, const Hash& second) {
 Hash HashMapLeaf(const Hash& key, const Hash& chain) { return HashTagged(4, key, chain); }
 Hash HashMapNode(const Hash& left, const Hash& right) { return HashTagged(5, left, right); }
 
+using Chains = std::map<Hash, Hash>::const_iterator;
+
+// Of the keys in [begin, end), which agree in their first `depth` bits.
+Hash RootOfRange(Chains begin, Chains end, size_t depth) {
+  if (begin == end) return {};
+  if (std::next(begin) == end) return HashMapLeaf(begin->first, begin->second);
+  const Chains middle =
+      std::find_if(begin, end, [depth](const auto& chain) { return BitOf(chain.first, depth); });
+  return HashMapNode(RootOfRange(begin, middle, depth + 1), RootOfRange(middle, end, depth + 1));
+}
+
 }  // namespace
+
+Hash ExtendChain(const Hash& chain, uint64_t index, const Hash& leaf) {
+  std::array<uint8_t, 73> bytes{};
+  bytes[0] = 3;
+  std::memcpy(&bytes[1], chain.data(), 32);
+  for (size_t i = 0; i < 8; ++i) bytes[33 + i] = static_cast<uint8_t>(index >> (8 * (7 - i)));
+  std::memcpy(&bytes[41], leaf.data(), 32);
+  return Sha256(bytes);
+}
+
+Hash MapRootOf(const std::map<Hash, Hash>& chains) { return RootOfRange(chains.begin(), chains.end(), 0); }
 
 Hash MapKey(const Uuid& asset) { return Sha256(asset.bytes); }
 
 Hash ChainOf(const std::vector<AssetEntry>& entries) {
   Hash chain{};
-  for (const AssetEntry& entry : entries) chain = Extend(chain, entry.index, entry.leaf);
+  for (const AssetEntry& entry : entries) chain = ExtendChain(chain, entry.index, entry.leaf);
   return chain;
 }
 
@@ -115,7 +130,7 @@ void AssetMap::Add(const Uuid& asset, uint64_t index, const Hash& leaf) {
     ++size_;
   }
   Node& found = **place;
-  found.chain = Extend(found.chain, index, leaf);
+  found.chain = ExtendChain(found.chain, index, leaf);
   found.hash = HashMapLeaf(found.key, found.chain);
   for (size_t i = path.size(); i-- > 0;)
     path[i]->hash = HashMapNode(HashOf(path[i]->children[0]), HashOf(path[i]->children[1]));

@@ -130,34 +130,37 @@ Result<NoteSigner> NoteSigner::Make(std::string_view name, KeyType type, Ed25519
   return NoteSigner(std::move(verifier), std::move(key));
 }
 
-Result<NoteSigner> NoteSigner::Parse(const Secret& file) {
-  const auto bad = [] { return Fail(Error::DataLoss("this is no key PRIVATE+KEY+NAME+ID+BASE64")); };
-  std::string_view text = file.Reveal(RevealToken());
-  if (!text.starts_with(kPrivate)) return bad();
-  text.remove_prefix(kPrivate.size());
-  const size_t first = text.find('+');
-  const size_t second = first == std::string_view::npos ? first : text.find('+', first + 1);
+Result<NoteSigner> NoteSigner::Parse(const Secret& text) {
+  const auto bad = [] {
+    return Fail(Error::InvalidArgument("this is no private key PRIVATE+KEY+NAME+ID+KEY"));
+  };
+  std::string_view rest = text.Reveal(RevealToken{});
+  if (!rest.starts_with(kPrivate)) return bad();
+  rest.remove_prefix(kPrivate.size());
+  const size_t first = rest.find('+');
+  const size_t second = first == std::string_view::npos ? first : rest.find('+', first + 1);
   if (second == std::string_view::npos) return bad();
-  auto bytes = FromBase64(text.substr(second + 1));
+  auto bytes = FromBase64(rest.substr(second + 1));
   if (!bytes || bytes->size() != 33) return bad();
-  const auto type = static_cast<KeyType>((*bytes)[0]);
-  const Secret seed{std::string(AsText(ByteSpan(*bytes).subspan(1)))};
+  const auto type = static_cast<KeyType>(bytes->front());
+  const bool known = type == KeyType::kEd25519 || type == KeyType::kEd25519Cosignature;
+  const Secret seed(std::string(AsText(ByteSpan(*bytes).subspan(1))));
   WipeMemory(bytes->data(), bytes->size());
-  if (type != KeyType::kEd25519 && type != KeyType::kEd25519Cosignature) return bad();
+  if (!known) return bad();
   GC_TRY(Ed25519Key key, Ed25519Key::FromSeed(seed));
-  GC_TRY(NoteSigner signer, Make(text.substr(0, first), type, std::move(key)));
-  if (text.substr(first + 1, second - first - 1) != HexOfId(signer.verifier().id())) return bad();
+  GC_TRY(NoteSigner signer, Make(rest.substr(0, first), type, std::move(key)));
+  if (ToHex(AsBytes(BigEndian(signer.verifier().id(), 4))) != rest.substr(first + 1, second - first - 1))
+    return bad();
   return signer;
 }
 
-Secret NoteSigner::ToText() const {
-  const Secret seed = key_.Seed();
-  std::string bytes(1, static_cast<char>(verifier_.type()));
-  bytes += seed.Reveal(RevealToken());
-  std::string text = std::string(kPrivate) + verifier_.name() + "+" + HexOfId(verifier_.id()) + "+" +
-                     ToBase64(AsBytes(bytes));
-  WipeMemory(bytes.data(), bytes.size());
-  return Secret(std::move(text));
+Secret NoteSigner::ToSecret() const {
+  std::string key(1, static_cast<char>(verifier_.type()));
+  key += key_.Seed().Reveal(RevealToken{});
+  Secret text(std::string(kPrivate) + verifier_.name() + "+" + ToHex(AsBytes(BigEndian(verifier_.id(), 4))) +
+              "+" + ToBase64(AsBytes(key)));
+  WipeMemory(key.data(), key.size());
+  return text;
 }
 
 NoteSignature NoteSigner::Sign(std::string_view text, uint64_t time_seconds) const {

@@ -38,13 +38,27 @@ TEST(NoteSigner, EveryKeyIsReadBackAsWritten) {
   for (int i = 0; i < 300; ++i) {  // base64 has '+' in it too
     const NoteSigner made =
         NoteSigner::Make("log.example/a", KeyType::kEd25519, Ed25519Key::Generate(random)).value();
-    const NoteSigner read = NoteSigner::Parse(made.ToText()).value();
+    const NoteSigner read = NoteSigner::Parse(made.ToSecret()).value();
     ASSERT_EQ(read.verifier().ToString(), made.verifier().ToString());
     ASSERT_EQ(NoteVerifier::Parse(read.verifier().ToString())->id(), read.verifier().id());
     ASSERT_EQ(read.Sign("x\n"), made.Sign("x\n"));
   }
   for (const char* bad : {"", "PRIVATE+KEY+", "PRIVATE+KEY+a+b", "PRIVATE+KEY+a+00000000+AAAA", "a+b+c"})
     EXPECT_FALSE(NoteSigner::Parse(Secret(bad))) << bad;
+}
+
+TEST(NoteSigner, APrivateKeyIsReadBackAsWritten) {
+  const std::string text(Signer("log.example").ToSecret().Reveal(RevealToken{}));
+  // From golang.org/x/mod/sumdb/note's form: the id is that of the public key.
+  EXPECT_TRUE(text.starts_with("PRIVATE+KEY+log.example+")) << text;
+  const NoteSigner read = NoteSigner::Parse(Secret(text)).value();
+  EXPECT_EQ(read.Sign("text\n"), Signer("log.example").Sign("text\n"));
+  for (const std::string& bad : {std::string(), text.substr(1), text.substr(0, text.size() - 4), text + "=",
+                                 "PRIVATE+KEY+other.example" + text.substr(text.find("+", 14))}) {
+    const auto refused = NoteSigner::Parse(Secret(bad));
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().message().find(text.substr(40)), std::string::npos);
+  }
 }
 
 TEST(Note, IsReadBackAsWritten) {

@@ -82,6 +82,8 @@ void AddListCommands(CommandTree& tree);
 void AddLedgerCommands(CommandTree& tree);  // receipt, history
 void AddStatusCommand(CommandTree& tree);
 void AddKeepingCommands(CommandTree& tree);  // backup, restore, fsck
+void AddWitnessCommands(CommandTree& tree);  // init, serve
+void AddVerifyCommand(CommandTree& tree);
 void AddCompletionCommand(CommandTree& tree);
 
 }  // namespace glasscase::commands

@@ -144,6 +144,8 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddLoginCommand(tree);
   AddIdentityCommands(tree);
   AddKeepingCommands(tree);
+  AddVerifyCommand(tree);
+  AddWitnessCommands(tree);
   AddCompletionCommand(tree);
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -26,7 +27,11 @@ struct AssetEntry {
 };
 
 Hash ChainOf(const std::vector<AssetEntry>& entries);
+// The chain with one entry more; it begins as 32 zero bytes.
+Hash ExtendChain(const Hash& chain, uint64_t index, const Hash& leaf);
 Hash MapKey(const Uuid& asset);
+// The root of the map with these chains by their keys, all at once: cheaper than an AssetMap for one root.
+Hash MapRootOf(const std::map<Hash, Hash>& chains);
 
 // From the leaf's level up. At the end of the path stands the asset's own leaf, another leaf, or nothing.
 struct MapProof {

@@ -54,10 +54,10 @@ struct NoteSignature {
 class NoteSigner {
  public:
   static Result<NoteSigner> Make(std::string_view name, KeyType type, Ed25519Key key);
-  // "PRIVATE+KEY+name+id+base64(type || seed)", as Go's note package writes keys. DataLoss; no error quotes a
-  // key.
+  // "PRIVATE+KEY+NAME+ID+base64(type || seed)", as Go's note package writes it. InvalidArgument never repeats
+  // what it was given.
   static Result<NoteSigner> Parse(const Secret& text);
-  Secret ToText() const;
+  Secret ToSecret() const;
 
   const NoteVerifier& verifier() const { return verifier_; }
   // `time_seconds` is signed by cosignatures only.
