@@ -171,6 +171,8 @@ class Digits:
         onnx = skl2onnx.convert_sklearn(
             classifier, initial_types=[("pixels", FloatTensorType([None, 64]))], options={"zipmap": False}
         )
+        self.data = folder / "digits.csv"
+        numpy.savetxt(self.data, numpy.column_stack([train_x, train_y]), fmt="%.4g", delimiter=",")
         self.path = folder / "digits.onnx"
         self.path.write_bytes(onnx.SerializeToString())
         # One that people recognise at a glance: the held-out image that the classifier is surest of among the threes.
@@ -237,6 +239,40 @@ def show_refusal(done: subprocess.CompletedProcess[str], who: str) -> None:
     say(f"   refused: {sentence}")
 
 
+def show_lineage(demo: Demo, model: str) -> None:
+    shown = demo.command("show", model, show=False).stdout
+    say(f"   $ glasscase show {model}")
+    lines = shown.splitlines()
+    check("  lineage" in lines, f"glasscase show prints no lineage:\n{shown}")
+    for line in lines[lines.index("  lineage"):][:2]:
+        say(f" {line}")
+
+
+def prove(demo: Demo, digits: Digits, model: str) -> None:
+    """A receipt, checked without the server; then against a file of which one byte was altered; then the history."""
+    receipt, policy = demo.folder / "digits.tlog-proof", demo.data / "ledger-policy"
+    demo.must("receipt", model, "--output", str(receipt), show=False)
+    say(f"   $ glasscase receipt {model} --output digits.tlog-proof")
+    altered = demo.folder / "altered.onnx"
+    changed = bytearray(digits.path.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    altered.write_bytes(changed)
+    for file, wanted in ((digits.path, 0), (altered, 1)):
+        say(f"   $ glasscase verify digits.tlog-proof --policy ledger-policy --file {file.name}")
+        done = demo.command("verify", str(receipt), "--policy", str(policy), "--file", str(file), show=False)
+        check(done.returncode == wanted, f"glasscase verify {file.name}: {done.stdout}{done.stderr}")
+        if wanted == 0:
+            for line in done.stdout.splitlines():
+                say(f"   {line}")
+        else:
+            say("   one byte of the file was altered, and that is refused:")
+            say(f"   {done.stderr.strip()}")
+    done = demo.command("history", model, "--prove", show=False)
+    check(done.returncode == 0, f"glasscase history: {done.stderr}")
+    say(f"   $ glasscase history {model} --prove")
+    say("   " + next(line for line in done.stdout.splitlines() if line.startswith("proved:")))
+
+
 def run(demo: Demo) -> None:
     heading(1, "An owner trains a model: handwritten digits, 64-96-48-10")
     digits = with_progress("training and exporting to ONNX", lambda: Digits(demo.folder))
@@ -246,13 +282,17 @@ def run(demo: Demo) -> None:
     made = demo.must("init", "--data", str(demo.data), "--owner", "ada")
     with_progress("starting the processes", demo.start)
 
-    heading(3, "The owner publishes it; the weights stay here")
+    heading(3, "The owner registers the data and publishes the model; the weights stay here")
+    say("   $ glasscase dataset add digits.csv --name digits-data")
+    demo.must("dataset", "add", str(digits.data), "--name", "digits-data", "--licence", "CC-BY-4.0", show=False)
     published = with_progress(
         "reading, checking and running it in a sandbox",
-        lambda: demo.must("publish", str(digits.path), "--name", "digits", show=False),
+        lambda: demo.must("publish", str(digits.path), "--name", "digits", "--trained-on", "digits-data", show=False),
     )
     model = str(published["model"]["name"])
-    say(f"   $ glasscase publish digits.onnx --name digits\n   published {model}, sha256 {published['model']['versions'][0]['sha256']}")
+    say(f"   $ glasscase publish digits.onnx --name digits --trained-on digits-data\n"
+        f"   published {model}, sha256 {published['model']['versions'][0]['sha256']}")
+    show_lineage(demo, model)
 
     heading(4, "Two learners; one is granted 100 calls a minute")
     tokens: dict[str, str] = {}
@@ -278,7 +318,10 @@ def run(demo: Demo) -> None:
     say(f"   revoked: in force in every process after {revoked['acknowledged_ms']:.1f} ms")
     show_refusal(call_with_cli(demo, digits, model, tokens["grace"]), "grace")
 
-    heading(8, "The server ends; nothing is left behind")
+    heading(8, "The ledger proves it to anybody, offline")
+    prove(demo, digits, model)
+
+    heading(9, "The server ends; nothing is left behind")
     demo.must("stop")
     check(demo.server is not None and demo.server.wait(20) == 0, "the server did not end well")
     say(f"   installation {made['installation']} is gone with its directory")

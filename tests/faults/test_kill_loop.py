@@ -154,13 +154,15 @@ def victims(installation: Installation) -> dict[str, psutil.Process]:
     """The processes by kind, as they are now; edges are told apart by the address they listen on."""
     found: dict[str, psutil.Process] = {}
     for process in installation.processes():
-        name = process.name()
+        try:
+            name, words = process.name(), " ".join(process.cmdline())
+        except psutil.NoSuchProcess:
+            continue
         if name == "glasscase-host":
             found["host"] = process
         elif name == "glasscase-custodian":
             found["custodian"] = process
         elif name == "glasscase-edge":
-            words = " ".join(process.cmdline())
             found["control edge" if "control" in words else "public edge"] = process
     return found
 

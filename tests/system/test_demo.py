@@ -35,7 +35,8 @@ def test_the_demo_does_the_main_job(programs: Path, tmp_path: Path) -> None:
     begin = time.monotonic()
     out, err = start(programs, tmp_path).communicate(timeout=150)
     assert err == ""
-    for word in ("probability", "tritonclient", "refused", "revoked", "What to try next", "curl says: 3", "ready:"):
+    for word in ("trained on ada/digits-data@1", "valid: entry", "one byte of the file was altered", "proved: these",
+                 "not protected against the operator", "probability", "tritonclient", "refused", "revoked", "What to try next", "curl says: 3", "ready:"):
         assert word in out, out
     assert out.count("refused:") == 2
     assert time.monotonic() - begin < 120

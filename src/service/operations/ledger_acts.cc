@@ -51,6 +51,7 @@ Result<Outcome> GiveReceipt(Workplace& place, Act& act) {
   GC_TRY(const NamedModel named, FindModel(desk, act, act.request.receipt().model()));
   GC_TRY(const catalog::Version version, VersionFor(desk, act, named));
   GC_TRY_VOID(desk.Permit(act));
+  desk.ledger.PublishNow();
   GC_TRY(ledger::Log * log, desk.ledger.log());
   GC_TRY(const uint64_t index, desk.ledger.FindVersionEntry(named.model.id, version.id));
   GC_TRY(ledger::Receipt receipt, log->ReceiptFor(index));
@@ -71,6 +72,7 @@ Result<Outcome> GiveHistory(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   GC_TRY(const NamedModel named, FindModel(desk, act, act.request.history().model()));
   GC_TRY_VOID(desk.Permit(act));
+  desk.ledger.PublishNow();
   GC_TRY(ledger::Log * log, desk.ledger.log());
   GC_TRY(const ledger::Log::History history, log->HistoryOf(named.model.id));
   Outcome outcome;

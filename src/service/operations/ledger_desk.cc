@@ -102,6 +102,13 @@ void LedgerDesk::Publish() {
   if (*published) Arm(0);
 }
 
+void LedgerDesk::PublishNow() {
+  if (timer_ == 0) return;
+  loop_.Cancel(timer_);
+  timer_ = 0;
+  Publish();
+}
+
 void LedgerDesk::NoteTrouble(const Status& status) {
   if (trouble_ != status.error().message()) LogError("ledger: " + status.error().message());
   trouble_ = status.error().message();

@@ -28,6 +28,8 @@ class LedgerDesk {
   Status Start();
   // After a commit that queued entries.
   void Poke();
+  // Publishes what waits now, for somebody who asks for it.
+  void PublishNow();
   // Publishes all that waits and settles, before the end of the process.
   void Finish();
 

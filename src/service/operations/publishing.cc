@@ -1,6 +1,7 @@
 #include "publishing.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include <glasscase/core/log.h>
@@ -292,6 +293,14 @@ Digest ManifestDigest(std::vector<catalog::VersionFile> files) {
   std::string manifest;
   for (const catalog::VersionFile& file : files) manifest += ToHex(file.sha256) + "  " + file.path + "\n";
   return Sha256(AsBytes(manifest));
+}
+
+// Numbers begin anywhere: the death of an inspector that the last custodian asked for must not be taken for that of one
+// of ours.
+Publishing::Publishing(Desk& desk, Uploads& uploads) : desk_(desk), uploads_(uploads) {
+  std::array<uint8_t, 3> bytes{};
+  desk.random.Fill(bytes);
+  next_number_ = 1U + (uint32_t{bytes[0]} << 16U | uint32_t{bytes[1]} << 8U | bytes[2]);
 }
 
 Publishing::~Publishing() {

@@ -17,7 +17,7 @@ class Publishing {
   static constexpr int64_t kInspectionMs = 120'000;
   static constexpr size_t kInspectorsMax = 2;  // at a time; each may use gigabytes
 
-  Publishing(Desk& desk, Uploads& uploads) : desk_(desk), uploads_(uploads) {}
+  Publishing(Desk& desk, Uploads& uploads);
   ~Publishing();
 
   // Answers by `reply`, at once or later.
@@ -44,7 +44,7 @@ class Publishing {
   Uploads& uploads_;
   std::deque<std::unique_ptr<Job>> waiting_;
   std::map<uint32_t, std::unique_ptr<Job>> running_;  // by inspector
-  uint32_t next_number_ = 1;
+  uint32_t next_number_;
 };
 
 // SHA-256 over "<sha256 hex>  <path>\n" of every file, by path (api/formats/manifest.md).

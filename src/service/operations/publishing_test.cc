@@ -320,5 +320,13 @@ TEST_F(PublishingTest, ManyPublishesAtOnceAllEnd) {
   }
 }
 
+TEST_F(PublishingTest, AnInspectorOfTheLastCustodianIsNotOurs) {
+  ASSERT_EQ(Publish(root, "first", "weights").code(), 0u);
+  const uint32_t last = supervisor.inspections.back();
+  Restart();
+  ASSERT_EQ(Publish(root, "second", "more").code(), 0u);
+  EXPECT_NE(supervisor.inspections.back(), last);
+}
+
 }  // namespace
 }  // namespace glasscase::operations::testing
