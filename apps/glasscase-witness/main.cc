@@ -19,6 +19,7 @@
 #include <glasscase/crypto/random.h>
 #include <glasscase/ledger/witness.h>
 #include <glasscase/ledger_filesystem/witness_folder.h>
+#include <glasscase/process/confine.h>
 #include <glasscase/witness/witness_server.h>
 
 namespace {
@@ -100,9 +101,27 @@ void AnnounceReady(const Options& options, const NoteVerifier& verifier, uint16_
   std::fflush(stdout);
 }
 
+// What is left when foreign bytes come: the listening socket, and the files in its own folder.
+Status ConfineToFolder(int folder) {
+  struct stat facts {};
+  if (::fstat(folder, &facts) != 0)
+    return Fail(Error::FromErrno(errno, "cannot look at the folder of the witness"));
+  process::Policy policy;
+  policy.syscalls = process::SyscallProfile::kWitness;
+  policy.root_directory_fd = folder;
+  policy.files_below_root = true;
+  if (::geteuid() == 0) policy.user = facts.st_uid;
+  GC_TRY(const process::Confinement confinement, process::Confine(policy));
+  ::prctl(PR_SET_DUMPABLE, 0);  // the key stays in this memory; not earlier, or /proc/self belongs to root
+  for (const std::string& missing : confinement.missing) LogWarning("not confined by " + missing);
+  return Ok();
+}
+
 Status Serve(const Options& options) {
   GC_TRY(Fd folder, OpenFolder(options.data));
+  GC_TRY(const Fd root, OpenFolder(options.data));
   GC_TRY(NoteSigner signer, ReadKey(folder));
+  (void)signer.Sign("warm-up\n");  // algorithms are looked up in files that are out of reach afterwards
   GC_TRY(std::vector<NoteVerifier> logs, ReadLogs(options.logs));
   GC_TRY(const auto state, ledger::OpenWitnessFolder(std::move(folder)));
   const SystemClock clock;
@@ -110,7 +129,9 @@ Status Serve(const Options& options) {
          ledger::Witness::Make(
              {.signer = std::move(signer), .logs = std::move(logs), .state = *state, .clock = clock}));
   GC_TRY(const auto server, witness::WitnessServer::Listen(options.address, options.port, witness, {}));
-  AnnounceReady(options, witness.verifier(), server->port());
+  const uint16_t port = server->port();
+  GC_TRY_VOID(ConfineToFolder(root.get()));
+  AnnounceReady(options, witness.verifier(), port);
   server->Run();
   return Ok();
 }
@@ -137,7 +158,6 @@ int main(int argc, char** argv) {
   }
   InitLog("glasscase-witness");
   std::signal(SIGPIPE, SIG_IGN);
-  ::prctl(PR_SET_DUMPABLE, 0);  // the key stays in this memory
   const Status done = options.init_name.empty() ? Serve(options) : Initialise(options);
   if (!done) LogError(done.error().message());
   return done ? 0 : 1;

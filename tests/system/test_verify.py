@@ -141,3 +141,12 @@ def test_a_witness_key_is_made_once(programs: Path, tmp_path: Path) -> None:
         init_witness(programs, tmp_path / "w")
     assert (tmp_path / "w" / "key").read_bytes() == key
     assert (tmp_path / "w" / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_serving_witness_has_given_up_its_rights(programs: Path, made: Path, tmp_path: Path) -> None:
+    init_witness(programs, tmp_path / "w")
+    with witnessing(programs, tmp_path / "w", (made / "vkey").read_text()) as witness:
+        status = Path(f"/proc/{witness.process.pid}/status").read_text().split("\n")
+        assert "Seccomp:\t2" in status
+        assert "NoNewPrivs:\t1" in status
+        assert "CapEff:\t0000000000000000" in status

@@ -203,9 +203,10 @@ Status ApplySyscallProfile(SyscallProfile profile, bool network) {
   AllowDescriptorFlags(filter);
   AllowEventLoop(filter);
   AllowConnectedSockets(filter);
-  if (profile == SyscallProfile::kEdge) AllowAcceptedConnections(filter);
-  if (profile != SyscallProfile::kEdge) AllowOwnMemoryFiles(filter);
-  if (profile == SyscallProfile::kCustodian) AllowFiles(filter);
+  const bool is_witness = profile == SyscallProfile::kWitness;
+  if (profile == SyscallProfile::kEdge || is_witness) AllowAcceptedConnections(filter);
+  if (profile != SyscallProfile::kEdge && !is_witness) AllowOwnMemoryFiles(filter);
+  if (profile == SyscallProfile::kCustodian || is_witness) AllowFiles(filter);
   if (network && profile == SyscallProfile::kCustodian) AllowOutgoingConnections(filter);
   return filter.Load();
 }

@@ -59,6 +59,15 @@ Result<NoteSignature> ParseLine(std::string_view line) {
   return signature;
 }
 
+// White space of Unicode beyond ASCII: verifiers of others refuse names with it.
+bool HasWideSpace(std::string_view name) {
+  static constexpr std::array<std::string_view, 19> kSpaces = {
+      "\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
+      "\u2007",   "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
+  return std::any_of(kSpaces.begin(), kSpaces.end(),
+                     [&](std::string_view space) { return name.find(space) != std::string_view::npos; });
+}
+
 bool HasControlCharacters(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<uint8_t>(c) < 0x20 && c != '\n'; });
@@ -67,7 +76,7 @@ bool HasControlCharacters(std::string_view text) {
 }  // namespace
 
 bool IsKeyName(std::string_view name) {
-  if (name.empty() || name.size() > 255 || !IsUtf8(name)) return false;
+  if (name.empty() || name.size() > 255 || !IsUtf8(name) || HasWideSpace(name)) return false;
   return std::none_of(name.begin(), name.end(),
                       [](char c) { return static_cast<uint8_t>(c) <= 0x20 || c == '+' || c == 0x7f; });
 }

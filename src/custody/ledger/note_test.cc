@@ -31,6 +31,9 @@ TEST(NoteVerifier, WhatIsNoKeyIsRefused) {
   }
   EXPECT_FALSE(NoteVerifier::Make("", KeyType::kEd25519, KeyOf('a').public_key()));
   EXPECT_FALSE(NoteVerifier::Make("a+b", KeyType::kEd25519, KeyOf('a').public_key()));
+  EXPECT_FALSE(NoteVerifier::Make("a\u00a0b", KeyType::kEd25519, KeyOf('a').public_key()));
+  EXPECT_FALSE(NoteVerifier::Make("a\u2028b", KeyType::kEd25519, KeyOf('a').public_key()));
+  EXPECT_TRUE(NoteVerifier::Make("\u00fcber.example/log", KeyType::kEd25519, KeyOf('a').public_key()));
 }
 
 TEST(NoteSigner, EveryKeyIsReadBackAsWritten) {

@@ -9,7 +9,6 @@ namespace {
 
 namespace http = boost::beast::http;
 using ledger::WitnessAnswer;
-using ledger::WitnessVerdict;
 
 constexpr std::string_view kAddCheckpoint = "/add-checkpoint";
 constexpr std::string_view kCheckpoint = "/checkpoint";

@@ -20,6 +20,7 @@ enum class SyscallProfile : uint8_t {
   kHost,       // as kEdge without accept; threads already made or allowed by clone with thread flags
   kCustodian,  // files below its root; no exec, ptrace; sockets only with Policy::network
   kInspector,  // memory, files already open, clock
+  kWitness,    // as kEdge, and files below its root
 };
 
 struct Policy {
