@@ -1,0 +1,171 @@
+// What the ledger costs: entries made durable and published over SQLite and a folder, receipts, proofs, fsck's work on
+// the files. Wall time, because waiting for the disk is part of it; CPU beside it. One JSON object.
+//
+//   ledger_bench FOLDER [ENTRIES]
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <glasscase/catalog_sqlite/sqlite_catalog.h>
+#include <glasscase/core/clock.h>
+#include <glasscase/ledger/file_check.h>
+#include <glasscase/ledger/log.h>
+#include <glasscase/ledger_filesystem/log_folder.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace ledger = glasscase::ledger;
+using glasscase::AsBytes;
+using glasscase::Uuid;
+
+constexpr int kRepeats = 5;
+constexpr size_t kEntryBytes = 400;
+constexpr int kAssets = 1'000;
+
+double Seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+Uuid AssetOf(int number) {
+  Uuid id;
+  id.bytes[0] = static_cast<uint8_t>(number);
+  id.bytes[1] = static_cast<uint8_t>(number >> 8);
+  return id;
+}
+
+std::string EntryOf(int number) {
+  std::string entry = R"({"asset":")" + AssetOf(number % kAssets).ToString() + R"(","fill":")";
+  entry.append(kEntryBytes - entry.size() - 30, static_cast<char>('a' + number % 26));
+  return entry + R"(","n":)" + std::to_string(1'000'000'000 + number) + R"(,"v":1})";
+}
+
+struct Works {
+  glasscase::SystemClock clock;
+  std::unique_ptr<glasscase::catalog::Catalog> catalog;
+  std::unique_ptr<ledger::LogFiles> files;
+  std::unique_ptr<ledger::Log> log;
+  int next = 0;
+
+  explicit Works(const fs::path& folder) {
+    fs::remove_all(folder);
+    fs::create_directories(folder / "log");
+    catalog = glasscase::catalog::OpenSqliteCatalog(folder / "catalog.db", clock, {.create = true}).value();
+    files = ledger::OpenLogFolder(
+                glasscase::Fd(::open((folder / "log").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)))
+                .value();
+    Open();
+  }
+  ledger::NoteSigner Signer() const {
+    return ledger::NoteSigner::Make("bench.example", ledger::KeyType::kEd25519,
+                                    glasscase::Ed25519Key::FromSeed(glasscase::Secret(std::string(32, 'b'))).value())
+        .value();
+  }
+  void Open() {
+    log.reset();
+    log = ledger::Log::Open({.journal = catalog->Journal(), .files = *files, .signer = Signer()}).value();
+  }
+  // The acts of one batch, in one transaction, as a busy custodian groups them.
+  void Queue(int count) {
+    auto transaction = catalog->Begin().value();
+    for (int i = 0; i < count; ++i, ++next)
+      GC_CHECK(transaction->QueueEntry(EntryOf(next), {AssetOf(next % kAssets)}).has_value());
+    GC_CHECK(transaction->Commit().has_value());
+  }
+};
+
+// Entries per second from "waits in the outbox" to "in a published checkpoint, durable". The acts' own commit is not
+// part of it: it would be there without a ledger.
+double PublishRate(Works& works, int batch, int batches) {
+  double published = 0;
+  for (int i = 0; i < batches; ++i) {
+    works.Queue(batch);
+    const double begin = Seconds();
+    while (works.log->Publish().value()) {
+    }
+    published += Seconds() - begin;
+  }
+  const double begin = Seconds();
+  GC_CHECK(works.log->Settle().has_value());
+  return batch * batches / (published + Seconds() - begin);
+}
+
+double MicrosEach(int times, const std::function<void(int)>& work) {
+  const double begin = Seconds();
+  for (int i = 0; i < times; ++i) work(i);
+  return (Seconds() - begin) * 1e6 / times;
+}
+
+// A whole receipt as it would be in a log of that size: the proof has a hash for each level.
+size_t ReceiptBytesAt(uint64_t size, const ledger::Receipt& like) {
+  ledger::Receipt receipt = like;
+  receipt.index = size / 2;
+  receipt.proof.assign(static_cast<size_t>(64 - __builtin_clzll(size - 1)), ledger::EmptyRoot());
+  return receipt.ToString().size();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "ledger_bench FOLDER [ENTRIES]\n");
+    return 2;
+  }
+  const fs::path folder = argv[1];
+  const int entries = argc > 2 ? std::stoi(argv[2]) : 200'000;
+  Works works(folder);
+  std::vector<double> rate100, rate1000;
+  for (int i = 0; i < kRepeats; ++i) {
+    rate100.push_back(PublishRate(works, 100, 50));
+    rate1000.push_back(PublishRate(works, 1'000, 20));
+  }
+  while (works.next < entries) PublishRate(works, 4'000, 1);
+
+  const uint64_t size = works.log->size();
+  const auto policy =
+      ledger::Policy::Parse("log " + works.log->verifier().ToString() + "\nquorum none\n").value();
+  const double prove = MicrosEach(2'000, [&](int i) {
+    GC_CHECK(works.log->ReceiptFor(static_cast<uint64_t>(i) * 7'919 % size).has_value());
+  });
+  ledger::Receipt receipt = works.log->ReceiptFor(size / 3).value();
+  const std::string entry = works.log->EntryAt(size / 3).value();
+  const double verify =
+      MicrosEach(2'000, [&](int) { GC_CHECK(ledger::CheckReceipt(receipt, entry, policy).has_value()); });
+  const auto key = works.Signer();
+  const auto signature = key.Sign("message\n");
+  const double ed25519 = MicrosEach(
+      2'000, [&](int) { GC_CHECK(key.verifier().Verify("message\n", signature.signature)); });
+  const double check_begin = Seconds();
+  uint64_t checked = 0;
+  GC_CHECK(ledger::CheckLogFiles(*works.files, works.log->verifier(),
+                                 {.problem = [](std::string_view, std::string_view) { GC_CHECK(false); },
+                                  .entry = [&](uint64_t, std::string_view, const ledger::Hash&) { ++checked; }})
+               .has_value());
+  const double check = Seconds() - check_begin;
+  const double open_begin = Seconds();
+  works.Open();
+  const double open = Seconds() - open_begin;
+  receipt.extra = std::string(980, 'x');  // as a version's receipt has it: entry, and three fields opened
+  std::printf(
+      "{\"entries\":%llu,\"published_per_s_batches_of_100\":%.0f,\"published_per_s_batches_of_1000\":%.0f,"
+      "\"receipt_us\":%.1f,\"verify_us\":%.1f,\"ed25519_verify_us\":%.1f,\"proof_bytes_at_1e9\":%d,"
+      "\"receipt_bytes_at_1e9\":%zu,\"file_check_s_per_million\":%.2f,\"open_s_per_million\":%.2f}\n",
+      static_cast<unsigned long long>(size), Median(rate100), Median(rate1000), prove, verify, ed25519, 30 * 32,
+      ReceiptBytesAt(1'000'000'000, receipt), check * 1e6 / static_cast<double>(checked),
+      open * 1e6 / static_cast<double>(size));
+  fs::remove_all(folder);
+  return 0;
+}
