@@ -24,10 +24,21 @@
 
 namespace {
 
-using namespace glasscase;
-using ledger::KeyType;
-using ledger::NoteSigner;
-using ledger::NoteVerifier;
+using glasscase::Ed25519Key;
+using glasscase::Error;
+using glasscase::Fail;
+using glasscase::Fd;
+using glasscase::LogError;
+using glasscase::LogWarning;
+using glasscase::Ok;
+using glasscase::Result;
+using glasscase::Secret;
+using glasscase::Status;
+using glasscase::ledger::KeyType;
+using glasscase::ledger::NoteSigner;
+using glasscase::ledger::NoteVerifier;
+namespace ledger = glasscase::ledger;
+namespace process = glasscase::process;
 
 constexpr char kKeyFile[] = "key";
 
@@ -58,13 +69,13 @@ Status WriteKey(const Fd& folder, std::string_view text) {
 }
 
 Status Initialise(const Options& options) {
-  SystemRandom random;
+  glasscase::SystemRandom random;
   GC_TRY(const NoteSigner signer,
          NoteSigner::Make(options.init_name, KeyType::kEd25519Cosignature, Ed25519Key::Generate(random)));
   if (::mkdir(options.data.c_str(), 0700) != 0 && errno != EEXIST)
     return Fail(Error::FromErrno(errno, "cannot make the folder " + options.data));
   GC_TRY(const Fd folder, OpenFolder(options.data));
-  GC_TRY_VOID(WriteKey(folder, signer.ToSecret().Reveal(RevealToken{})));
+  GC_TRY_VOID(WriteKey(folder, signer.ToSecret().Reveal(glasscase::RevealToken{})));
   std::printf("%s\n", signer.verifier().ToString().c_str());
   return Ok();
 }
@@ -124,11 +135,12 @@ Status Serve(const Options& options) {
   (void)signer.Sign("warm-up\n");  // algorithms are looked up in files that are out of reach afterwards
   GC_TRY(std::vector<NoteVerifier> logs, ReadLogs(options.logs));
   GC_TRY(const auto state, ledger::OpenWitnessFolder(std::move(folder)));
-  const SystemClock clock;
+  const glasscase::SystemClock clock;
   GC_TRY(ledger::Witness witness,
          ledger::Witness::Make(
              {.signer = std::move(signer), .logs = std::move(logs), .state = *state, .clock = clock}));
-  GC_TRY(const auto server, witness::WitnessServer::Listen(options.address, options.port, witness, {}));
+  GC_TRY(const auto server,
+         glasscase::witness::WitnessServer::Listen(options.address, options.port, witness, {}));
   const uint16_t port = server->port();
   GC_TRY_VOID(ConfineToFolder(root.get()));
   AnnounceReady(options, witness.verifier(), port);
@@ -156,7 +168,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  InitLog("glasscase-witness");
+  glasscase::InitLog("glasscase-witness");
   std::signal(SIGPIPE, SIG_IGN);
   const Status done = options.init_name.empty() ? Serve(options) : Initialise(options);
   if (!done) LogError(done.error().message());
