@@ -1,5 +1,6 @@
-// What the ledger costs: entries made durable and published over SQLite and a folder, receipts, proofs, fsck's work on
-// the files. Wall time, because waiting for the disk is part of it; CPU beside it. One JSON object.
+// What the ledger costs: entries made durable and published over SQLite and a folder, receipts, proofs,
+// fsck's work on the files. Wall time, because waiting for the disk is part of it; CPU beside it. One JSON
+// object.
 //
 //   ledger_bench FOLDER [ENTRIES]
 #include <fcntl.h>
@@ -70,8 +71,9 @@ struct Works {
     Open();
   }
   ledger::NoteSigner Signer() const {
-    return ledger::NoteSigner::Make("bench.example", ledger::KeyType::kEd25519,
-                                    glasscase::Ed25519Key::FromSeed(glasscase::Secret(std::string(32, 'b'))).value())
+    return ledger::NoteSigner::Make(
+               "bench.example", ledger::KeyType::kEd25519,
+               glasscase::Ed25519Key::FromSeed(glasscase::Secret(std::string(32, 'b'))).value())
         .value();
   }
   void Open() {
@@ -87,8 +89,8 @@ struct Works {
   }
 };
 
-// Entries per second from "waits in the outbox" to "in a published checkpoint, durable". The acts' own commit is not
-// part of it: it would be there without a ledger.
+// Entries per second from "waits in the outbox" to "in a published checkpoint, durable". The acts' own commit
+// is not part of it: it would be there without a ledger.
 double PublishRate(Works& works, int batch, int batches) {
   double published = 0;
   for (int i = 0; i < batches; ++i) {
@@ -146,14 +148,15 @@ int main(int argc, char** argv) {
       MicrosEach(2'000, [&](int) { GC_CHECK(ledger::CheckReceipt(receipt, entry, policy).has_value()); });
   const auto key = works.Signer();
   const auto signature = key.Sign("message\n");
-  const double ed25519 = MicrosEach(
-      2'000, [&](int) { GC_CHECK(key.verifier().Verify("message\n", signature.signature)); });
+  const double ed25519 =
+      MicrosEach(2'000, [&](int) { GC_CHECK(key.verifier().Verify("message\n", signature.signature)); });
   const double check_begin = Seconds();
   uint64_t checked = 0;
-  GC_CHECK(ledger::CheckLogFiles(*works.files, works.log->verifier(),
-                                 {.problem = [](std::string_view, std::string_view) { GC_CHECK(false); },
-                                  .entry = [&](uint64_t, std::string_view, const ledger::Hash&) { ++checked; }})
-               .has_value());
+  GC_CHECK(
+      ledger::CheckLogFiles(*works.files, works.log->verifier(),
+                            {.problem = [](std::string_view, std::string_view) { GC_CHECK(false); },
+                             .entry = [&](uint64_t, std::string_view, const ledger::Hash&) { ++checked; }})
+          .has_value());
   const double check = Seconds() - check_begin;
   const double open_begin = Seconds();
   works.Open();
@@ -163,8 +166,8 @@ int main(int argc, char** argv) {
       "{\"entries\":%llu,\"published_per_s_batches_of_100\":%.0f,\"published_per_s_batches_of_1000\":%.0f,"
       "\"receipt_us\":%.1f,\"verify_us\":%.1f,\"ed25519_verify_us\":%.1f,\"proof_bytes_at_1e9\":%d,"
       "\"receipt_bytes_at_1e9\":%zu,\"file_check_s_per_million\":%.2f,\"open_s_per_million\":%.2f}\n",
-      static_cast<unsigned long long>(size), Median(rate100), Median(rate1000), prove, verify, ed25519, 30 * 32,
-      ReceiptBytesAt(1'000'000'000, receipt), check * 1e6 / static_cast<double>(checked),
+      static_cast<unsigned long long>(size), Median(rate100), Median(rate1000), prove, verify, ed25519,
+      30 * 32, ReceiptBytesAt(1'000'000'000, receipt), check * 1e6 / static_cast<double>(checked),
       open * 1e6 / static_cast<double>(size));
   fs::remove_all(folder);
   return 0;

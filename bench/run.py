@@ -288,6 +288,26 @@ def measure_decision(bench: Bench) -> Any:
     return result
 
 
+def measure_ledger(bench: Bench) -> Any:
+    """A program of its own: entries over SQLite and a folder, receipts, the work of fsck on the log's files."""
+    program = bench.programs / "ledger_bench"
+    if not program.exists():
+        bench.add("ledger entries published", None, "1/s", 50_000, at_least=True, note=f"{program.name} is not built")
+        return None
+    say("\nledger")
+    # On a real disk: the temporary folder may be memory.
+    with tempfile.TemporaryDirectory(prefix="glasscase-ledger-", dir=ROOT / "build") as folder:
+        run = subprocess.run([program, Path(folder) / "data", "200000"], capture_output=True, text=True, check=True)
+    result = json.loads(run.stdout)
+    bench.add("ledger entries made durable and published, batches of 100", result["published_per_s_batches_of_100"], "1/s", 50_000, at_least=True)
+    bench.add("ledger entries made durable and published, batches of 1,000", result["published_per_s_batches_of_1000"], "1/s", 100_000, at_least=True)
+    bench.add("proof hashes at 10^9 entries", result["proof_bytes_at_1e9"], "B", 960)
+    bench.add("whole receipt at 10^9 entries", result["receipt_bytes_at_1e9"], "B", 2_048)
+    bench.add("verify a receipt, beyond its Ed25519 signature", result["verify_us"] - result["ed25519_verify_us"], "µs", 50)
+    bench.add("check the files of 1,000,000 entries (part of fsck)", result["file_check_s_per_million"], "s", 15)
+    return result
+
+
 # ---- the table ----
 
 
@@ -307,11 +327,11 @@ def print_table(bench: Bench) -> None:
         say(f"other work shared this machine (load average {bench.load_before:.1f} before the start): times are longer than they need be")
 
 
-def write_results(bench: Bench, samples: dict[str, list[Sample]], decision: Any) -> None:
+def write_results(bench: Bench, samples: dict[str, list[Sample]], programs: dict[str, Any]) -> None:
     results = {
         "machine": machine(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "rounds": bench.rounds, "seconds": bench.seconds,
         "figures": [asdict(f) | {"verdict": f.verdict} for f in bench.figures],
-        "samples": {name: [asdict(s) for s in runs] for name, runs in samples.items()}, "decision": decision,
+        "samples": {name: [asdict(s) for s in runs] for name, runs in samples.items()}, **programs,
     }
     path = ROOT / "bench" / "results.json"
     path.write_text(json.dumps(results, indent=1) + "\n")
@@ -343,8 +363,9 @@ def main() -> int:
         measure_revocation(bench, glasscase)
         measure_idle_connections(bench, glasscase)
         decision = measure_decision(bench)
+        ledger = measure_ledger(bench)
     print_table(bench)
-    write_results(bench, samples, decision)
+    write_results(bench, samples, {"decision": decision, "ledger": ledger})
     return 0
 
 

@@ -91,9 +91,10 @@ Status CheckMapProof(const Uuid& asset, const std::vector<AssetEntry>& entries, 
 
 // A leaf (no children) or an inner node.
 struct AssetMap::Node {
-  Hash hash{};
-  Hash key{};    // of a leaf
-  Hash chain{};  // of a leaf
+  mutable Hash hash{};
+  mutable bool stale = true;  // what lies below has changed since it was hashed
+  Hash key{};                 // of a leaf
+  Hash chain{};               // of a leaf
   std::array<std::unique_ptr<Node>, 2> children{};
   bool IsLeaf() const { return children[0] == nullptr && children[1] == nullptr; }
 };
@@ -103,7 +104,16 @@ AssetMap::AssetMap(AssetMap&&) noexcept = default;
 AssetMap& AssetMap::operator=(AssetMap&&) noexcept = default;
 AssetMap::~AssetMap() = default;
 
-Hash AssetMap::HashOf(const std::unique_ptr<Node>& node) { return node == nullptr ? Hash{} : node->hash; }
+// Hashed when somebody asks: many entries share the nodes near the root.
+Hash AssetMap::HashOf(const std::unique_ptr<Node>& node) {
+  if (node == nullptr) return Hash{};
+  if (node->stale) {
+    node->hash = node->IsLeaf() ? HashMapLeaf(node->key, node->chain)
+                                : HashMapNode(HashOf(node->children[0]), HashOf(node->children[1]));
+    node->stale = false;
+  }
+  return node->hash;
+}
 
 Hash AssetMap::Root() const { return HashOf(root_); }
 
@@ -131,9 +141,8 @@ void AssetMap::Add(const Uuid& asset, uint64_t index, const Hash& leaf) {
   }
   Node& found = **place;
   found.chain = ExtendChain(found.chain, index, leaf);
-  found.hash = HashMapLeaf(found.key, found.chain);
-  for (size_t i = path.size(); i-- > 0;)
-    path[i]->hash = HashMapNode(HashOf(path[i]->children[0]), HashOf(path[i]->children[1]));
+  found.stale = true;
+  for (Node* node : path) node->stale = true;
 }
 
 MapProof AssetMap::Prove(const Uuid& asset) const {

@@ -104,9 +104,10 @@ Status Log::Recover() {
   return read;
 }
 
-// A checkpoint that the world may have seen is the journal's head, or older where a batch was cut off.
-// Whether an older one is the beginning of the head's tree is for fsck to find out.
-Status Log::CheckAgainstPublished(const Head& head) const {
+// A checkpoint that the world may have seen is the journal's head, or older where a batch was cut off; then
+// it must be the beginning of the head's tree, which is found out on the way to the head (CheckBeginning).
+Status Log::CheckAgainstPublished(const Head& head) {
+  seen_.reset();
   GC_TRY(const auto bytes, parts_.files.Read(kCheckpointPath));
   if (!bytes) return Ok();
   const auto note = Note::Parse(*bytes);
@@ -117,21 +118,34 @@ Status Log::CheckAgainstPublished(const Head& head) const {
     return Fail(Error::FailedPrecondition("the files are those of the log " + Printable(published.origin) +
                                           ", the key is that of " + verifier().name()));
   }
+  if (published.size < head.size) seen_ = published;
   const bool newer = published.size > head.size;
   const bool other = published.size == head.size && published.root != head.root;
   if (!newer && !other) return Ok();
-  return Fail(Error::FailedPrecondition(
-      "the log has published " + std::to_string(published.size) + " entries, the catalog knows " +
-      std::to_string(head.size) + (other ? " others" : "") +
-      ": an old catalog was put back. Nothing is signed, so that there are no two histories. Put the newest "
-      "backup back, "
-      "or begin a new log with `glasscase init --new-log`, which keeps the old one's files beside it"));
+  return Fail(Error::FailedPrecondition("the log has published " + std::to_string(published.size) +
+                                        " entries, the catalog knows " + std::to_string(head.size) +
+                                        (other ? " others" : "") +
+                                        ": an old catalog was put back. Nothing is signed, so that there are "
+                                        "no two histories; acts wait. Put the "
+                                        "catalog back that belongs to this log"));
+}
+
+Status Log::CheckBeginning(uint64_t size, const Hash& root) const {
+  if (!seen_ || seen_->size != size || seen_->root == root) return Ok();
+  return Fail(
+      Error::FailedPrecondition("the log has published another history of its first " + std::to_string(size) +
+                                " entries than the catalog has. Nothing is signed; acts wait. Put the "
+                                "catalog back that belongs to this log"));
 }
 
 // Everything up to `size` out of the files.
 Status Log::ReadStored(uint64_t size) {
   TileReader reader(size, [this](const Tile& tile) { return ReadTile(tile); });
   GC_TRY(tail_->frontier, Frontier::Of(size, reader));
+  if (seen_ && seen_->size <= size) {
+    GC_TRY(const Hash root, RootOf(seen_->size, reader));
+    GC_TRY_VOID(CheckBeginning(seen_->size, root));
+  }
   for (unsigned which = 0; which <= kBundle; ++which) {
     const unsigned level = which == kBundle ? 0 : which;
     Edge& edge = tail_->edges[which];
@@ -162,6 +176,7 @@ Status Log::AddKept(const Journal::Kept& kept) {
   for (const std::string_view entry : entries) {
     GC_TRY(const std::vector<Uuid> assets, AssetsOf(entry));
     tail_->Add(entry, assets);
+    GC_TRY_VOID(CheckBeginning(tail_->frontier.size(), tail_->frontier.Root()));
   }
   return Ok();
 }

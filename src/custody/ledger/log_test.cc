@@ -224,6 +224,29 @@ TEST_F(LogTest, AnOldJournalUnderNewFilesIsRefused) {
   EXPECT_EQ(Open().error().code(), Code::kFailedPrecondition);
 }
 
+TEST_F(LogTest, AnotherHistoryUnderTheSameKeyIsNotSignedOver) {
+  for (const bool settled : {false, true}) {
+    journal_ = {};
+    files_ = {};
+    auto log = Open().value();
+    Wait(5);
+    ASSERT_TRUE(log->Publish());
+    const std::string ours = files_.files["checkpoint"];
+    journal_ = {};
+    files_ = {};
+    log = Open().value();
+    Wait(5);
+    ASSERT_TRUE(log->Publish());
+    Wait(3);
+    ASSERT_TRUE(log->Publish());
+    if (settled) {
+      ASSERT_TRUE(log->Settle());
+    }
+    files_.files["checkpoint"] = ours;  // of 6 entries; the catalog has 10 others
+    EXPECT_EQ(Open().error().code(), Code::kFailedPrecondition);
+  }
+}
+
 TEST_F(LogTest, AlteredFilesAreNoticedAtTheStart) {
   auto log = Open().value();
   Wait(300);

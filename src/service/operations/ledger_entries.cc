@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include <glasscase/json/canonical.h>
+#include <glasscase/ledger/tile.h>
 
 #include "describe.h"
 #include "desk.h"
@@ -97,6 +98,10 @@ Status EntryDraft::Queue(catalog::Transaction& transaction) const {
     entry["hidden"] = std::move(hidden);
   }
   GC_TRY(const std::string text, json::WriteCanonical(entry));
+  if (text.size() > ledger::kEntryBytesMax)
+    return Fail(Error::ResourceExhausted(
+        "the ledger's entry of this act would be too long: " + std::to_string(text.size()) +
+        " bytes, at most " + std::to_string(ledger::kEntryBytesMax)));
   return transaction.QueueEntry(text, assets_);
 }
 

@@ -295,8 +295,8 @@ Digest ManifestDigest(std::vector<catalog::VersionFile> files) {
   return Sha256(AsBytes(manifest));
 }
 
-// Numbers begin anywhere: the death of an inspector that the last custodian asked for must not be taken for that of one
-// of ours.
+// Numbers begin anywhere: the death of an inspector that the last custodian asked for must not be taken for
+// that of one of ours.
 Publishing::Publishing(Desk& desk, Uploads& uploads) : desk_(desk), uploads_(uploads) {
   std::array<uint8_t, 3> bytes{};
   desk.random.Fill(bytes);

@@ -72,7 +72,8 @@ class Log {
   struct Tail;
   explicit Log(Parts parts);
   Status Recover();
-  Status CheckAgainstPublished(const Head& head) const;
+  Status CheckAgainstPublished(const Head& head);
+  Status CheckBeginning(uint64_t size, const Hash& root) const;
   Status ReadStored(uint64_t size);
   Status AddKept(const Journal::Kept& kept);
   Status PublishHead();
@@ -88,6 +89,7 @@ class Log {
   Checkpoint published_;
   std::string signed_checkpoint_;
   uint64_t settled_ = 0;
+  std::optional<Checkpoint> seen_;  // at the start: what was published last
   std::unique_ptr<Tail> tail_;
 };
 
