@@ -265,7 +265,7 @@ def prove(demo: Demo, digits: Digits, model: str) -> None:
             for line in done.stdout.splitlines():
                 say(f"   {line}")
         else:
-            say("   one byte of the file was altered, and that is refused:")
+            say("   one byte of the file was altered, and verify sees it:")
             say(f"   {done.stderr.strip()}")
     done = demo.command("history", model, "--prove", show=False)
     check(done.returncode == 0, f"glasscase history: {done.stderr}")

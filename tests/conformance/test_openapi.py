@@ -86,7 +86,7 @@ def test_it_has_exactly_the_routes_of_the_binary(programs: Path) -> None:
 def test_names_of_members_are_those_of_the_contract_between_the_processes() -> None:
     proto = (ROOT / "api" / "grpc" / "control.proto").read_text()
     for name in ("Subject", "RevokeAnswer", "Token", "NewToken", "NewInvitation", "Grant", "TensorInfo", "Version", "Model",
-                 "PublishAnswer", "LineageEdge", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
+                 "PublishAnswer", "LineageEdge", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "FileInfo", "ListFilesAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
         body = proto.split(f"message {name} {{")[1].split("}")[0]
         members = [line.split("=")[0].split()[-1] for line in body.splitlines() if "=" in line.split("//")[0]]
         assert sorted(SPEC["components"]["schemas"][name]["properties"]) == sorted(members), name
@@ -191,6 +191,10 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
         for name in ("checkpoint", "tile/0/000.p/3", "tile/entries/000.p/3"):
             assert walk("GET", "/log/{path}", "", names={"path": name}, control=control).ok
         assert walk("GET", "/log/{path}", "", names={"path": "tile/9/000"}, control=control).status_code == 404
+    assert walk("GET", "/glasscase/v1/models/{model}/files").json()["files"][0]["path"] == "scale.onnx"
+    assert walk("GET", "/glasscase/v1/models/{model}/files/{file}", names={"file": "0"}).content == models.scale_more.read_bytes()
+    assert walk("GET", "/glasscase/v1/models/{model}/files/{file}", token, names={"file": "0"}).status_code == 403
+    assert walk("GET", "/glasscase/v1/models/{model}/files/{file}", names={"file": "7"}).status_code == 404
     walk_protocol(walk, token)
     abandoned = walk("POST", "/glasscase/v1/uploads", json={"files": [{"path": "m.onnx", "bytes": 1}]}).json()["id"]
     walk("DELETE", "/glasscase/v1/uploads/{id}", names={"id": abandoned})

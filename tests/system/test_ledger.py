@@ -143,6 +143,54 @@ def test_a_dataset_is_kept_and_the_model_says_what_it_was_trained_on(
     assert "dataset" in taken.stderr
 
 
+def test_taking_needs_its_own_grant_and_is_checked_while_it_is_written(
+    glasscase: Installation, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    name, ada = unique("data"), unique("ada")
+    folder = tmp_path / "images"
+    (folder / "more").mkdir(parents=True)
+    (folder / "big.bin").write_bytes(bytes(range(256)) * 6_000)
+    (folder / "more" / "empty.txt").write_bytes(b"")
+    glasscase.cli("dataset", "add", str(folder), "--name", name)
+    glasscase.cli("subject", "add", ada)
+    token = glasscase.cli("token", "create", ada, json=True)["token"]
+    grant = glasscase.cli("grant", ada, "take", name, json=True)
+    glasscase.cli("take", f"owner/{name}", "--output", str(tmp_path / "taken"), token=token)
+    assert digests_of(tmp_path / "taken") == digests_of(folder)
+    again = glasscase.cli("take", f"owner/{name}", "--output", str(tmp_path / "taken"), token=token, check=False)
+    assert (again.returncode, "already something" in again.stderr) == (1, True)
+    glasscase.cli("revoke", "grant", grant["id"])
+    refused = glasscase.cli("take", f"owner/{name}", "--output", str(tmp_path / "not"), token=token, check=False)
+    assert refused.returncode == 1
+    assert not (tmp_path / "not").exists()
+
+
+def test_a_learner_who_may_call_may_not_take(
+    glasscase: Installation, digits: str, unique: Callable[[str], str], tmp_path: Path
+) -> None:
+    token = glasscase.learner(unique("eve"), digits)
+    refused = glasscase.cli("take", digits, "--output", str(tmp_path / "m.onnx"), token=token, check=False)
+    assert refused.returncode == 1
+    assert "no grant to take" in refused.stderr
+    assert glasscase.request("GET", f"/glasscase/v1/models/{digits.replace('/', '%2F')}/files/0", token).status_code == 403
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_that_are_not_the_registered_ones_are_not_kept(
+    fresh_glasscase: Callable[..., Installation], tmp_path: Path
+) -> None:
+    glasscase = fresh_glasscase()
+    (tmp_path / "data.csv").write_text("1,2,3\n")
+    sha256 = glasscase.cli("dataset", "add", str(tmp_path / "data.csv"), "--name", "data", json=True)["model"]["versions"][0]["sha256"]
+    blob = glasscase.data / "blobs" / "sha256" / sha256[:2] / sha256
+    blob.chmod(0o600)
+    blob.write_text("1,2,4\n")
+    refused = glasscase.cli("take", "data", "--output", str(tmp_path / "out.csv"), check=False)
+    assert refused.returncode == 1
+    assert "not the registered file" in refused.stderr
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("out")) == []
+
+
 def test_a_grant_to_take_does_not_let_call(glasscase: Installation, digits: str, models: Models, unique: Callable[[str], str]) -> None:
     ada = unique("ada")
     glasscase.cli("subject", "add", ada)

@@ -144,8 +144,11 @@ Result<Outcome> MakeGrant(Context& context, const GrantOptions& options) {
   }
   const std::string quota = ShownOf(answer, "quota");
   context.console.PrintLine(ShownOf(answer, "subject") + " may " + ShownOf(answer, "action") + " " +
-                            ShownOf(answer, "model") + ", " + (quota.empty() ? "without a limit" : quota) +
-                            ", " + Until(answer));
+                            ShownOf(answer, "model") + ", " +
+                            (options.action == "take" ? ""
+                             : quota.empty()          ? "without a limit, "
+                                                      : quota + ", ") +
+                            Until(answer));
   context.console.Note("withdraw it with: glasscase revoke grant " + ShownOf(answer, "id"));
   return Done();
 }

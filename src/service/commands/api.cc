@@ -82,6 +82,11 @@ Result<json::value> Api::SendJson(std::string method, std::string_view path, con
 }
 
 Result<json::value> Api::Get(std::string_view path) { return SendForJson(NewRequest("GET", path)); }
+Result<std::string> Api::GetBytes(std::string_view path) {
+  GC_TRY(HttpAnswer answer, http_.Send(NewRequest("GET", path)));
+  if (answer.status < 200 || answer.status > 299) return Fail(ExplainRefusal(answer, url_));
+  return std::move(answer.body);
+}
 Result<json::value> Api::Delete(std::string_view path) { return SendForJson(NewRequest("DELETE", path)); }
 Result<json::value> Api::Post(std::string_view path, const json::value& body) {
   return SendJson("POST", path, body);

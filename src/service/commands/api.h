@@ -21,6 +21,7 @@ class Api {
   Api(std::string url, std::string pin, const Secret& token);
 
   Result<boost::json::value> Get(std::string_view path);
+  Result<std::string> GetBytes(std::string_view path);
   Result<boost::json::value> Post(std::string_view path, const boost::json::value& body);
   Result<boost::json::value> Put(std::string_view path, const boost::json::value& body);
   Result<boost::json::value> Delete(std::string_view path);

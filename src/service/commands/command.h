@@ -79,6 +79,7 @@ void AddAccessCommands(CommandTree& tree);  // subject, token, invite, grant, re
 void AddCallCommand(CommandTree& tree);
 void AddModelCommands(CommandTree& tree);  // show, default, retire, erase
 void AddListCommands(CommandTree& tree);
+void AddTakeCommand(CommandTree& tree);
 void AddLedgerCommands(CommandTree& tree);  // receipt, history
 void AddStatusCommand(CommandTree& tree);
 void AddKeepingCommands(CommandTree& tree);  // backup, restore, fsck

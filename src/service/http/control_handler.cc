@@ -50,6 +50,10 @@ void AnswerAct(Connection& connection, unsigned success, const Result<rpc::Respo
     connection.Refuse(Error(static_cast<Code>(answer->code()), answer->message()));
     return;
   }
+  if (answer->has_file_piece()) {
+    connection.Reply(success, "application/octet-stream", answer->file_piece().data());
+    return;
+  }
   const FieldDescriptor* result = answer->GetReflection()->GetOneofFieldDescriptor(
       *answer, answer->GetDescriptor()->FindOneofByName("result"));
   if (result == nullptr) {

@@ -143,6 +143,10 @@ constexpr Route kRoutes[] = {
      Listener::kControl, Presents::kToken, kOwners, Handler::kControlAct, Request::kRetire},
     {1126, "erase version", Method::kDelete, "/glasscase/v1/models/{model}/versions/{version}",
      Listener::kControl, Presents::kToken, kOwners, Handler::kControlAct, Request::kErase},
+    {1129, "list files", Method::kGet, "/glasscase/v1/models/{model}/files", Listener::kControl,
+     Presents::kToken, kAnyone, Handler::kControlAct, Request::kListFiles},
+    {1130, "take file", Method::kGet, "/glasscase/v1/models/{model}/files/{file}", Listener::kControl,
+     Presents::kToken, kAnyone, Handler::kControlAct, Request::kReadFile},
     {1127, "status", Method::kGet, "/glasscase/v1/status", Listener::kControl, Presents::kToken, kOperators,
      Handler::kControlAct, Request::kStatus},
     {1128, "stop", Method::kPost, "/glasscase/v1/stop", Listener::kControl, Presents::kToken, kOperators,
@@ -193,8 +197,8 @@ bool Matches(std::string_view pattern, std::string_view path, std::array<std::st
 
 // Joins "/models/owner/name" to "/models/owner%2Fname"; other paths stay as they are.
 std::string_view JoinOwnerAndName(std::string_view path, std::string& joined) {
-  static constexpr std::string_view kAfterName[] = {"versions", "infer",   "ready",   "config", "stats",
-                                                    "trace",    "default", "receipt", "history"};
+  static constexpr std::string_view kAfterName[] = {"versions", "infer",   "ready",   "config",  "stats",
+                                                    "trace",    "default", "receipt", "history", "files"};
   static constexpr std::string_view kPrefixes[] = {"/v2/models/", "/glasscase/v1/models/"};
   for (const std::string_view prefix : kPrefixes) {
     if (!path.starts_with(prefix)) continue;

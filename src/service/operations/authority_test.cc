@@ -41,6 +41,8 @@ rpc::Request Harmless(Op op) {
     case Op::kWhoAmI: request.mutable_who_am_i(); break;
     case Op::kStatus: request.mutable_status(); break;
     case Op::kStop: request.mutable_stop(); break;
+    case Op::kListFiles: request.mutable_list_files()->set_model("none"); break;
+    case Op::kReadFile: request.mutable_read_file()->set_model("none"); break;
     case Op::kLogFile: request.mutable_log_file(); break;
     case Op::kReceipt: request.mutable_receipt()->set_model("none"); break;
     case Op::kHistory: request.mutable_history()->set_model("none"); break;
@@ -68,7 +70,8 @@ constexpr Row kMatrix[] = {
     {Op::kAbandonUpload, false, true, false, false}, {Op::kPublish, false, true, false, false},
     {Op::kWhoAmI, true, true, true, true},           {Op::kStatus, true, false, false, false},
     {Op::kStop, true, false, false, false},          {Op::kReceipt, true, true, true, true},
-    {Op::kHistory, true, true, true, true},
+    {Op::kHistory, true, true, true, true},          {Op::kListFiles, true, true, true, false},
+    {Op::kReadFile, true, true, true, false},
 };
 
 class AuthorityTest : public OperationsTest {
@@ -108,7 +111,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
     EXPECT_TRUE(Admitted(*control, Fresh("teacher"), row.op)) << name;
     EXPECT_EQ(Admitted(*public_edge, Fresh("teacher"), row.op), row.on_public) << name;
   }
-  EXPECT_EQ(std::size(kMatrix), 25u) << "all but redeem_invitation and log_file, which ask for no token";
+  EXPECT_EQ(std::size(kMatrix), 27u) << "all but redeem_invitation and log_file, which ask for no token";
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 27> kRoutes = {{
+constexpr std::array<Route, 29> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -39,6 +39,8 @@ constexpr std::array<Route, 27> kRoutes = {{
     {Request::kLogFile, "log_file", true, 0, false, ReadLogFile},
     {Request::kReceipt, "receipt", true, kAnybody, true, GiveReceipt},
     {Request::kHistory, "history", true, kAnybody, true, GiveHistory},
+    {Request::kListFiles, "list_files", false, kAnybody, true, ListFiles},
+    {Request::kReadFile, "read_file", false, kAnybody, true, ReadFile},
     {Request::kStop, "stop", false, kOperator, true, Stop},
 }};
 

@@ -78,6 +78,10 @@ Result<Outcome> ReadLogFile(Workplace& place, Act& act);
 Result<Outcome> GiveReceipt(Workplace& place, Act& act);
 Result<Outcome> GiveHistory(Workplace& place, Act& act);
 
+// taking.cc
+Result<Outcome> ListFiles(Workplace& place, Act& act);
+Result<Outcome> ReadFile(Workplace& place, Act& act);
+
 // uploads.cc
 Result<Outcome> BeginUpload(Workplace& place, Act& act);
 Result<Outcome> UploadPiece(Workplace& place, Act& act);

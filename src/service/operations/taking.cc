@@ -1,0 +1,122 @@
+// Taking: the bytes of a version, for its owner and for those with a grant to take it.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "routes.h"
+#include "table_rows.h"
+
+namespace glasscase::operations {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{512} << 10;
+
+struct Taken {
+  NamedModel named;
+  catalog::Version version;
+};
+
+// A grant without a version covers the default one, now and later; one with a version that one alone.
+Result<bool> MayTake(Desk& desk, const Act& act, const catalog::Model& model, const Uuid& version,
+                     const catalog::Version* by_default) {
+  if (model.owner == act.caller->id) return true;
+  bool granted = false;
+  const auto look = [&](const catalog::Grant& grant) {
+    const bool ended = grant.expires_micros != 0 && grant.expires_micros <= desk.now();
+    const bool covers =
+        grant.version.IsNil() ? by_default != nullptr && by_default->id == version : grant.version == version;
+    granted = granted || (grant.action == "take" && !ended && covers);
+    return Ok();
+  };
+  GC_TRY_VOID(
+      desk.catalog.EachGrant({.subject = act.caller->id, .model = model.id, .with_revoked = false}, look));
+  return granted;
+}
+
+Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text) {
+  GC_TRY(NamedModel named, FindModel(desk, act, text));
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
+  const catalog::Version* by_default = DefaultVersion(named.model, versions);
+  if (!named.version && by_default == nullptr)
+    return Fail(Error::NotFound(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
+  const catalog::Version version = named.version ? *named.version : *by_default;
+  GC_TRY(const bool may, MayTake(desk, act, named.model, version.id, by_default));
+  const std::string what = named.FullName() + "@" + version.label;
+  if (!may)
+    return act.Refuse(access::Reason::kNoGrant,
+                      Error::PermissionDenied("you have no grant to take " + what +
+                                              "; its owner gives one with: " + "glasscase grant " +
+                                              act.caller->name + " take " + named.FullName()));
+  if (version.state == catalog::VersionState::kErased)
+    return Fail(Error::NotFound(what + " is erased: its bytes are gone"));
+  act.reason =
+      named.model.owner == act.caller->id ? access::Reason::kAllowedToOwner : access::Reason::kAllowedByGrant;
+  return Taken{.named = std::move(named), .version = version};
+}
+
+Result<uint64_t> Number(std::string_view member, const std::string& text) {
+  if (text.empty()) return 0;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number > INT64_MAX)
+    return Fail(
+        Error::InvalidArgument(std::string(member) + " must be a whole number: \"" + Printable(text) + "\""));
+  return number;
+}
+
+Result<std::string> ReadPiece(const Fd& file, uint64_t offset) {
+  std::string data(kPieceBytes, '\0');
+  size_t filled = 0;
+  while (filled < data.size()) {
+    const ssize_t got =
+        ::pread(file.get(), data.data() + filled, data.size() - filled, static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read a blob"));
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  data.resize(filled);
+  return data;
+}
+
+}  // namespace
+
+Result<Outcome> ListFiles(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  GC_TRY(const Taken taken, FindTaken(desk, act, act.request.list_files().model()));
+  GC_TRY(const auto files, desk.catalog.FilesOf(taken.version.id));
+  GC_TRY_VOID(desk.Permit(act));
+  Outcome outcome;
+  rpc::ListFilesAnswer* answer = outcome.answer.mutable_files();
+  answer->set_name(taken.named.FullName());
+  answer->set_version(taken.version.label);
+  answer->set_sha256(ToHex(taken.version.sha256));
+  for (const catalog::VersionFile& file : files) {
+    rpc::FileInfo* row = answer->add_files();
+    row->set_path(file.path);
+    row->set_bytes(static_cast<int64_t>(file.bytes));
+    row->set_sha256(ToHex(file.sha256));
+  }
+  return outcome;
+}
+
+Result<Outcome> ReadFile(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::ReadFileRequest& request = act.request.read_file();
+  GC_TRY(const Taken taken, FindTaken(desk, act, request.model()));
+  GC_TRY(const uint64_t number, Number("file", request.file()));
+  GC_TRY(const uint64_t offset, Number("offset", request.offset()));
+  GC_TRY(const auto files, desk.catalog.FilesOf(taken.version.id));
+  if (number >= files.size())
+    return Fail(Error::NotFound("the version has no file " + std::to_string(number) + ": it has " +
+                                std::to_string(files.size())));
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY(const Fd file, desk.blobs.Open(files[number].sha256));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_file_piece()->mutable_data(), ReadPiece(file, offset));
+  return outcome;
+}
+
+}  // namespace glasscase::operations
