@@ -11,9 +11,16 @@ namespace {
 constexpr auto kOutcomeWait = std::chrono::seconds(2);
 constexpr auto kOutcomePause = std::chrono::milliseconds(50);
 
-// Takes the lock of the one row, and counts.
+// Takes the lock of the one row, counts, and leaves a token by which the commit is known again. (The server
+// could also be asked by the transaction's number, but may give the same number once more after a crash.)
 constexpr char kLockAndCount[] =
-    "UPDATE catalog_state SET changes = changes + 1 RETURNING changes - 1, pg_current_xact_id()::text";
+    "WITH counted AS (UPDATE catalog_state SET changes = changes + 1 RETURNING changes) "
+    "INSERT INTO recent_commits (slot, change, token) SELECT changes % 1024, changes, $1 FROM counted "
+    "ON CONFLICT (slot) DO UPDATE SET change = excluded.change, token = excluded.token RETURNING change - 1";
+
+Error DamagedState() {
+  return Error::DataLoss("the catalog's table catalog_state is damaged; restore a backup of the database");
+}
 
 }  // namespace
 
@@ -83,22 +90,25 @@ Status Connection::BeginBare() {
 Status Connection::BeginOnce(bool bare) {
   GC_TRY_VOID(EnsureSession());
   GC_TRY_VOID(session_->Script("BEGIN"));
-  transaction_id_.clear();
+  bare_ = bare;
   if (!bare) {
-    Result<PgResult> counted = session_->Run(kLockAndCount, {});
-    const bool one = counted && PQntuples(counted->get()) == 1;
-    if (!one) {
+    const Status locked = LockAndCount();
+    if (!locked) {
       if (!session_->lost()) (void)session_->Script("ROLLBACK");
-      if (!counted) return Fail(counted.error().WithContext("cannot begin a transaction"));
-      return Fail(Error::DataLoss("the catalog's table catalog_state is damaged; restore a backup"));
+      return Fail(locked.error().WithContext("cannot begin a transaction"));
     }
-    ResultRow row(counted->get(), 0);
-    changes_before_ = row.Integer(0);
-    transaction_id_ = row.Text(1);
-    GC_CHECK(!row.damaged());
   }
   in_transaction_ = true;
   failure_.reset();
+  return Ok();
+}
+
+Status Connection::LockAndCount() {
+  token_ = Uuid::Random();
+  GC_TRY(const PgResult counted,
+         session_->Run(kLockAndCount, {Parameter{.bytes = std::string(token_.AsBytes()), .binary = true}}));
+  if (PQntuples(counted.get()) != 1) return Fail(DamagedState());
+  changes_before_ = ResultRow(counted.get(), 0).Integer(0);
   return Ok();
 }
 
@@ -109,13 +119,13 @@ Status Connection::Commit() {
   in_transaction_ = false;
   if (!committed) {
     if (!session_->lost()) return Fail(committed.error());
-    GC_TRY_VOID(OutcomeOf(transaction_id_, committed.error()));
+    GC_TRY_VOID(OutcomeOfLostCommit(committed.error()));
   } else if (std::string_view(PQcmdStatus(committed->get())) != "COMMIT") {
     // A transaction that failed is rolled back, and the server calls that a success.
     return Fail(Error::Internal("PostgreSQL rolled the transaction back instead of committing it"));
   }
   // Our own commit is no change elsewhere, unless others came before it.
-  if (!transaction_id_.empty() && changes_seen_ == changes_before_) changes_seen_ = changes_before_ + 1;
+  if (!bare_ && changes_seen_ == changes_before_) changes_seen_ = changes_before_ + 1;
   return Ok();
 }
 
@@ -128,31 +138,45 @@ void Connection::Rollback() {
 }
 
 // The server is asked what became of a commit whose answer was lost: acknowledged or not, it must be true.
-Status Connection::OutcomeOf(const std::string& transaction_id, const Error& lost) {
+Status Connection::OutcomeOfLostCommit(const Error& lost) {
   const auto deadline = std::chrono::steady_clock::now() + kOutcomeWait;
-  while (!transaction_id.empty() && std::chrono::steady_clock::now() < deadline) {
-    if (EnsureSession()) {
-      Result<PgResult> asked = session_->Run("SELECT pg_xact_status($1::text::xid8)",
-                                             {Parameter{.bytes = transaction_id, .binary = false}});
-      const std::string outcome =
-          asked && PQntuples(asked->get()) == 1 ? ResultRow(asked->get(), 0).Text(0) : "";
-      if (outcome == "committed") return Ok();
-      if (outcome == "aborted")
-        return Fail(
-            Error::Unavailable(lost.message()).WithContext("the commit was lost, nothing of it is written"));
-    }
+  while (!bare_ && std::chrono::steady_clock::now() < deadline) {
+    const Result<bool> there = TransactionIsThere();
+    if (there && *there) return Ok();
+    if (there)
+      return Fail(
+          Error::Unavailable(lost.message()).WithContext("the commit was lost, nothing of it is written"));
+    if (there.error().code() != Code::kUnavailable) break;
     std::this_thread::sleep_for(kOutcomePause);  // the server starts, or the old session is still at it
   }
   return Fail(Error::Unavailable(lost.message())
                   .WithContext("the commit was not answered; whether it happened is not known"));
 }
 
+Result<bool> Connection::TransactionIsThere() {
+  const int64_t ours = changes_before_ + 1;
+  // Waits for the lost session, should the server still be busy with it. Rolled back: a commit might wait for
+  // a standby.
+  GC_TRY_VOID(EnsureSession());
+  const Status locked = Script("BEGIN; SELECT changes FROM catalog_state FOR UPDATE");
+  if (!session_->lost()) (void)session_->Script("ROLLBACK");
+  GC_TRY_VOID(locked);
+  Statement ask(*this,
+                "SELECT changes, (SELECT token FROM recent_commits WHERE change = $1) FROM catalog_state");
+  ask.Bind(ours);
+  GC_TRY(const bool found, ask.Step());
+  if (!found) return Fail(DamagedState());
+  if (ask.row().Integer(0) < ours) return false;
+  const Uuid token = ask.row().IdOrNil(1);
+  if (token.IsNil()) return Fail(Error::NotFound("too many others committed since"));
+  return token == token_;
+}
+
 Result<bool> Connection::ChangedElsewhere() {
   Statement ask(*this, "SELECT changes FROM catalog_state");
   GC_TRY(const bool found, ask.Step());
   const int64_t counted = found ? ask.row().Integer(0) : 0;
-  if (!found || ask.row().damaged())
-    return Fail(Error::DataLoss("the catalog's table catalog_state is damaged; restore a backup"));
+  if (!found || ask.row().damaged()) return Fail(DamagedState());
   const int64_t others = in_transaction_ ? counted - 1 : counted;
   const bool changed = others != changes_seen_;
   changes_seen_ = others;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <glasscase/catalog/catalog.h>
+#include <glasscase/core/ids.h>
 #include <glasscase/core/secret.h>
 
 #include "session.h"
@@ -45,8 +46,10 @@ class Connection {
   Status EnsureSession();
   Status CheckSchema();
   Status BeginOnce(bool bare);
+  Status LockAndCount();
   Result<PgResult> InTransaction(Result<PgResult> result);
-  Status OutcomeOf(const std::string& transaction_id, const Error& lost);
+  Status OutcomeOfLostCommit(const Error& lost);
+  Result<bool> TransactionIsThere();
 
   const Secret url_;
   const PostgresOptions options_;
@@ -55,8 +58,9 @@ class Connection {
 
   bool in_transaction_ = false;
   std::optional<Error> failure_;  // of the open transaction
-  std::string transaction_id_;    // empty when begun bare
-  int64_t changes_before_ = 0;    // when the open transaction began
+  bool bare_ = false;
+  Uuid token_{};                // of the open transaction
+  int64_t changes_before_ = 0;  // when it began
   int64_t changes_seen_ = 0;
 };
 

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <glasscase/catalog/testing/catalog_contract.h>
+
 #include "postgres_fixture_test.h"
 
 namespace glasscase::catalog::testing {
@@ -11,8 +13,16 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+class ContractFixture final : public CatalogFixture {
+ public:
+  std::unique_ptr<Catalog> Open() override { return fixture_.Open(); }
+
+ private:
+  PostgresFixture fixture_;
+};
+
 INSTANTIATE_TEST_SUITE_P(Postgres, CatalogContract,
-                         ::testing::Values(MakeFixture([] { return std::make_unique<PostgresFixture>(); })));
+                         ::testing::Values(MakeFixture([] { return std::make_unique<ContractFixture>(); })));
 
 TEST(PostgresCatalogTest, MissingTablesAreNotMadeUnasked) {
   PostgresFixture fixture;
@@ -30,7 +40,7 @@ TEST(PostgresCatalogTest, CatalogsOfNewerProgramsAreRefused) {
   EXPECT_THAT(opened.error().message(), HasSubstr("newer Glasscase"));
   // Nor does an open one go on after it had to connect again.
   fixture.Alter(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'glasscase'");
+      "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'glasscase'");
   EXPECT_EQ(catalog->Begin().error().code(), Code::kFailedPrecondition);
 }
 

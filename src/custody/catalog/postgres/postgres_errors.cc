@@ -14,6 +14,12 @@ std::string_view Field(const PGresult* result, int field) {
   return text != nullptr ? std::string_view(text) : std::string_view();
 }
 
+// libpq goes on in further lines about what that may mean.
+std::string Message(std::string_view what, std::string_view said) {
+  said = said.substr(0, said.find('\n'));
+  return std::string(what) + (said.empty() ? "" : ": " + Printable(said, kMessageMax));
+}
+
 Code CodeOf(std::string_view state) {
   // docs: PostgreSQL 15, appendix A. Whole states first, then their classes.
   if (state == "23505") return Code::kAlreadyExists;
@@ -41,11 +47,9 @@ Error ResultError(const PGresult* result, std::string_view what) {
   const Code code = EndsSession(result) || state.size() != 5 ? Code::kUnavailable : CodeOf(state);
   if (code == Code::kResourceExhausted && state == "53100")
     return Error::ResourceExhausted("the disk of the PostgreSQL server is full");
-  std::string_view said = Field(result, PG_DIAG_MESSAGE_PRIMARY);
-  if (said.empty()) said = PQresultErrorMessage(result);
-  std::string message = std::string(what) + ": " + Printable(said, kMessageMax);
-  if (!state.empty()) message += " (SQLSTATE " + std::string(state) + ")";
-  return Error(code, std::move(message));
+  if (state.empty()) return Error(code, Message(kConnectionLost, PQresultErrorMessage(result)));
+  return Error(
+      code, Message(what, Field(result, PG_DIAG_MESSAGE_PRIMARY)) + " (SQLSTATE " + std::string(state) + ")");
 }
 
 bool EndsSession(const PGresult* result) {
@@ -54,9 +58,7 @@ bool EndsSession(const PGresult* result) {
 }
 
 Error ConnectionError(PGconn* connection, std::string_view what) {
-  std::string_view said = PQerrorMessage(connection);
-  while (said.ends_with('\n')) said.remove_suffix(1);
-  std::string message = std::string(what) + ": " + Printable(said, kMessageMax);
+  std::string message = Message(what, PQerrorMessage(connection));
   if (PQconnectionNeedsPassword(connection) != 0) return Error::PermissionDenied(std::move(message));
   return Error::Unavailable(std::move(message));
 }

@@ -9,6 +9,8 @@
 
 namespace glasscase::catalog::postgres {
 
+inline constexpr std::string_view kConnectionLost = "the connection to PostgreSQL was lost";
+
 // By SQLSTATE: a full disk is ResourceExhausted, a taken unique value AlreadyExists, a damaged file DataLoss,
 // a server that stops or a lock that nobody gave up Unavailable.
 Error ResultError(const PGresult* result, std::string_view what);

@@ -4,7 +4,10 @@
 #include <memory>
 #include <string>
 
-#include <glasscase/catalog/testing/catalog_contract.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <glasscase/catalog/testing/rows.h>
 #include <glasscase/catalog_postgres/postgres_catalog.h>
 #include <glasscase/catalog_postgres/testing/postgres_server.h>
 #include <glasscase/core/testing/fake_clock.h>
@@ -16,11 +19,11 @@ inline PostgresServer& SharedServer() {
   return server;
 }
 
-class PostgresFixture final : public CatalogFixture {
+class PostgresFixture {
  public:
   explicit PostgresFixture(PostgresServer& on = SharedServer()) : server(on), url(on.NewDatabase()) {}
 
-  std::unique_ptr<Catalog> Open() override { return TryOpen().value(); }
+  std::unique_ptr<Catalog> Open() { return TryOpen().value(); }
   Result<std::unique_ptr<Catalog>> TryOpen(PostgresOptions options = {.create = true}) {
     return OpenPostgresCatalog(url, clock, options);
   }

@@ -9,6 +9,7 @@ namespace glasscase::catalog::postgres {
 namespace {
 
 // Version 1. `ordinal` is the order of insertion, which is that of the commits: see catalog_state.
+// `recent_commits` is a ring: whose was which change.
 constexpr char kFirstTables[] = R"sql(
 CREATE TABLE catalog_state (
   one BOOLEAN PRIMARY KEY CHECK (one),
@@ -16,6 +17,12 @@ CREATE TABLE catalog_state (
   outbox BIGINT NOT NULL
 ) WITH (fillfactor = 10);
 INSERT INTO catalog_state VALUES (true, 0, 0);
+
+CREATE TABLE recent_commits (
+  slot BIGINT PRIMARY KEY CHECK (slot BETWEEN 0 AND 1023),
+  change BIGINT NOT NULL,
+  token UUID NOT NULL
+) WITH (fillfactor = 50);
 
 CREATE TABLE subjects (
   id UUID PRIMARY KEY,

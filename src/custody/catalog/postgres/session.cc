@@ -10,7 +10,7 @@
 namespace glasscase::catalog::postgres {
 namespace {
 
-constexpr int kOldestServer = 130'000;  // has pg_current_xact_id
+constexpr int kOldestServer = 130'000;  // none older is maintained
 
 void DropNotice(void*, const char*) {}
 
@@ -86,12 +86,12 @@ Result<PgResult> Session::Run(const char* sql, const std::vector<Parameter>& par
 }
 
 Result<PgResult> Session::Script(const std::string& sql) {
-  if (lost_) return Fail(Error::Unavailable("the connection to PostgreSQL was lost"));
+  if (lost_) return Fail(Error::Unavailable(std::string(kConnectionLost)));
   return Sent(PQsendQuery(connection_, sql.c_str()));
 }
 
 Result<const char*> Session::Prepare(const char* sql) {
-  if (lost_) return Fail(Error::Unavailable("the connection to PostgreSQL was lost"));
+  if (lost_) return Fail(Error::Unavailable(std::string(kConnectionLost)));
   const auto known = prepared_.find(sql);
   if (known != prepared_.end()) return known->second.c_str();
   const std::string name = "s" + std::to_string(prepared_.size());
@@ -118,7 +118,7 @@ Result<PgResult> Session::Sent(int accepted) {
   if (PQstatus(connection_) == CONNECTION_BAD) {
     return Fail(Lost(failure && failure->code() == Code::kUnavailable
                          ? *failure
-                         : ConnectionError(connection_, "the connection to PostgreSQL was lost")));
+                         : ConnectionError(connection_, kConnectionLost)));
   }
   if (failure) return Fail(*failure);
   return last;

@@ -9,10 +9,14 @@ using postgres::PgResult;
 using postgres::Session;
 
 // "GCAT" and "writ" as numbers: such locks are per database, and share their numbers with other programs.
+constexpr char kLeaveSeat[] = "SELECT pg_advisory_unlock(1195589972, 2003986804)";
 constexpr char kTakeSeat[] = "SELECT pg_try_advisory_lock(1195589972, 2003986804)";
 
 class SessionLock final : public WriterLock {
  public:
+  // The end of the session would do too, but later.
+  ~SessionLock() override { (void)session_->Script(kLeaveSeat); }
+
   explicit SessionLock(std::unique_ptr<Session> session) : session_(std::move(session)) {}
 
   // The server holds the lock as long as the session, so an answer in it is the proof.

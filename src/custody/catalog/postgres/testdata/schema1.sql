@@ -11,6 +11,12 @@ CREATE TABLE catalog_state (
 ) WITH (fillfactor = 10);
 INSERT INTO catalog_state VALUES (true, 0, 0);
 
+CREATE TABLE recent_commits (
+  slot BIGINT PRIMARY KEY CHECK (slot BETWEEN 0 AND 1023),
+  change BIGINT NOT NULL,
+  token UUID NOT NULL
+) WITH (fillfactor = 50);
+
 CREATE TABLE subjects (
   id UUID PRIMARY KEY,
   ordinal BIGINT GENERATED ALWAYS AS IDENTITY UNIQUE,
