@@ -16,13 +16,13 @@ class PostgresRestartTest : public ::testing::TestWithParam<int> {
     server.Start();
   }
 
-  // One for all: the first start after a crash writes all that initdb left unwritten.
-  static PostgresServer& DurableServer() {
-    static PostgresServer server(PostgresServer::Disk::kDurable);
+  // Without fsync: what the server wrote outlives it also so, and a start after a crash would take long.
+  static PostgresServer& RestartedServer() {
+    static PostgresServer server;
     return server;
   }
 
-  PostgresServer& server = DurableServer();
+  PostgresServer& server = RestartedServer();
   PostgresFixture fixture{server};
   std::unique_ptr<Catalog> catalog = fixture.Open();
 };
@@ -81,8 +81,11 @@ TEST_P(PostgresRestartTest, WhileItIsDownCallsAreUnavailable) {
 }
 
 // What Commit acknowledged is there after a crash: fsync is on here.
-TEST_P(PostgresRestartTest, AcknowledgedActsAndTheirEntriesSurvive) {
-  for (int round = 0; round < 3; ++round) {
+TEST(PostgresDurableTest, AcknowledgedActsAndTheirEntriesSurvive) {
+  PostgresServer server(PostgresServer::Disk::kDurable);
+  PostgresFixture fixture(server);
+  auto catalog = fixture.Open();
+  for (int round = 0; round < 2; ++round) {
     for (int i = 0; i < 5; ++i) {
       auto transaction = catalog->Begin().value();
       const std::string name = "s" + std::to_string(round * 5 + i);
@@ -90,12 +93,13 @@ TEST_P(PostgresRestartTest, AcknowledgedActsAndTheirEntriesSurvive) {
       ASSERT_TRUE(transaction->QueueEntry(name, {}));
       ASSERT_TRUE(transaction->Commit());
     }
-    Restart();
+    server.Stop(SIGQUIT);
+    server.Start();
   }
-  EXPECT_EQ(catalog->Count(0)->subjects, 15u);
+  EXPECT_EQ(catalog->Count(0)->subjects, 10u);
   const auto waiting = catalog->Journal().Waiting(100, 10'000).value();
-  ASSERT_EQ(waiting.size(), 15u);
-  for (size_t i = 0; i < 15; ++i) EXPECT_EQ(waiting[i].entry, "s" + std::to_string(i));
+  ASSERT_EQ(waiting.size(), 10u);
+  for (size_t i = 0; i < 10; ++i) EXPECT_EQ(waiting[i].entry, "s" + std::to_string(i));
 }
 
 constexpr char kOthers[] =

@@ -32,8 +32,8 @@ class PostgresServer {
     folder_ = pattern;
     GC_CHECK(chmod(folder_.c_str(), 0755) == 0);  // PostgreSQL refuses to be root, the tests may be
     if (const passwd* user = OtherUser()) GC_CHECK(chown(folder_.c_str(), user->pw_uid, user->pw_gid) == 0);
-    GC_CHECK(Run(
-        {"initdb", "-D", data(), "-U", "glasscase", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", "-k"}));
+    GC_CHECK(Run({"initdb", "-D", data(), "-U", "glasscase", "-A", "trust", "-E", "UTF8", "--locale=C", "-N",
+                  "-k", "--wal-segsize=1"}));
     Start();
   }
   ~PostgresServer() {
