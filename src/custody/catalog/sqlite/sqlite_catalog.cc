@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include <glasscase/catalog/row_text.h>
+
 #include "connection.h"
-#include "row_text.h"
 #include "schema.h"
 
 namespace glasscase::catalog {

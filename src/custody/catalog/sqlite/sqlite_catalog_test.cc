@@ -9,8 +9,6 @@
 #include <glasscase/catalog/testing/catalog_contract.h>
 #include <glasscase/core/testing/fake_clock.h>
 
-#include "row_text.h"
-
 namespace glasscase::catalog::testing {
 namespace {
 
@@ -131,13 +129,6 @@ TEST(SqliteCatalogTest, BackUpIsOneFileAsOfOneMoment) {
   EXPECT_FALSE(std::filesystem::exists(copy + "-wal"));
   auto copied = OpenSqliteCatalog(copy, fixture.clock).value();
   EXPECT_TRUE(copied->FindSubjectCalled("ada").value().has_value());
-}
-
-TEST(RowTextTest, DamagedDescriptionsAreRefused) {
-  EXPECT_TRUE(TensorsFromText("FP32 [] a b\n"));
-  for (const char* text : {"FP32 [] x", "FP33 [] x\n", "FP32 [1,] x\n", "FP32 [-2] x\n", "FP32 1 x\n",
-                           "FP32\n", "FP32 [] x\\\n", "FP32 [1;2] x\n"})
-    EXPECT_FALSE(TensorsFromText(text)) << text;
 }
 
 }  // namespace

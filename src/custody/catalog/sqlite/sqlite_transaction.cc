@@ -1,7 +1,8 @@
 #include <string>
 
+#include <glasscase/catalog/row_text.h>
+
 #include "connection.h"
-#include "row_text.h"
 
 namespace glasscase::catalog {
 namespace {

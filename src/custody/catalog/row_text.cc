@@ -1,4 +1,4 @@
-#include "row_text.h"
+#include <glasscase/catalog/row_text.h>
 
 #include <algorithm>
 

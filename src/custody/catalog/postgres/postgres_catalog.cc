@@ -1,0 +1,196 @@
+#include <glasscase/catalog_postgres/postgres_catalog.h>
+
+#include "check.h"
+#include "readers.h"
+#include "schema.h"
+
+namespace glasscase::catalog {
+namespace postgres {
+namespace {
+
+class PostgresCatalog final : public Catalog {
+ public:
+  PostgresCatalog(std::string url, const PostgresOptions& options)
+      : connection_(std::move(url), options), journal_(MakeJournal(connection_)) {}
+
+  Status Prepare(const Clock& clock, const PostgresOptions& options) {
+    GC_TRY_VOID(BringSchemaForward(connection_, clock, options.create));
+    if (options.read_whole) GC_TRY_VOID(CheckWhole(connection_));
+    GC_TRY_VOID(connection_.ChangedElsewhere());
+    return Ok();
+  }
+
+  Result<std::unique_ptr<Transaction>> Begin() override {
+    GC_TRY_VOID(connection_.Begin());
+    return MakeTransaction(connection_);
+  }
+
+  Result<std::optional<Subject>> FindSubject(const Uuid& id) const override {
+    Statement find(connection_, SUBJECT_ROW "WHERE id = $1");
+    find.Bind(id);
+    return One(find, ReadSubject);
+  }
+  Result<std::optional<Subject>> FindSubjectCalled(std::string_view name) const override {
+    if (!CanBeKept(name)) return std::optional<Subject>();  // nor can it be there
+    Statement find(connection_, SUBJECT_ROW "WHERE name = $1");
+    find.Bind(name);
+    return One(find, ReadSubject);
+  }
+  Result<std::optional<Subject>> FindOwnerOfSlot(uint32_t host_slot) const override {
+    Statement find(connection_, SUBJECT_ROW "WHERE host_slot = $1");
+    find.Bind(int64_t{host_slot});
+    return One(find, ReadSubject);
+  }
+  Status EachSubject(const Visitor<Subject>& visit) const override {
+    Statement all(connection_, SUBJECT_ROW "ORDER BY ordinal");
+    return Each(all, ReadSubject, visit);
+  }
+
+  Result<std::optional<Token>> FindToken(const Uuid& id) const override {
+    Statement find(connection_, TOKEN_ROW "WHERE id = $1");
+    find.Bind(id);
+    return One(find, ReadToken);
+  }
+  Result<std::optional<Token>> FindTokenByDigest(const Digest& custodian_digest) const override {
+    Statement find(connection_, TOKEN_ROW "WHERE custodian_digest = $1");
+    find.Bind(custodian_digest);
+    return One(find, ReadToken);
+  }
+  Status EachToken(const std::optional<Uuid>& subject, const Visitor<Token>& visit) const override {
+    Statement list(connection_,
+                   subject ? TOKEN_ROW "WHERE subject = $1 ORDER BY ordinal" : TOKEN_ROW "ORDER BY ordinal");
+    if (subject) list.Bind(*subject);
+    return Each(list, ReadToken, visit);
+  }
+
+  Result<std::optional<Invitation>> FindInvitationByDigest(const Digest& custodian_digest) const override {
+    Statement find(connection_, INVITATION_ROW "WHERE custodian_digest = $1");
+    find.Bind(custodian_digest);
+    return One(find, ReadInvitation);
+  }
+  Status EachInvitation(const Uuid& subject, const Visitor<Invitation>& visit) const override {
+    Statement list(connection_, INVITATION_ROW "WHERE subject = $1 ORDER BY ordinal");
+    list.Bind(subject);
+    return Each(list, ReadInvitation, visit);
+  }
+
+  Result<std::optional<Grant>> FindGrant(const Uuid& id) const override {
+    Statement find(connection_, GRANT_ROW "WHERE id = $1");
+    find.Bind(id);
+    return One(find, ReadGrant);
+  }
+  // One statement per restricting index; the rest of the filter is a parameter that may be NULL.
+  Status EachGrant(const GrantFilter& filter, const Visitor<Grant>& visit) const override {
+#define REST                                                                      \
+  "AND ($2::uuid IS NULL OR model = $2) AND ($3::bigint IS NULL OR revoked = 0) " \
+  "AND ($4::uuid IS NULL OR model IN (SELECT id FROM models WHERE owner = $4)) ORDER BY ordinal"
+    constexpr const char* kBySubject = GRANT_ROW "WHERE subject = $1::uuid " REST;
+    constexpr const char* kByModel =
+        GRANT_ROW "WHERE model = $2 AND ($1::uuid IS NULL OR subject = $1) " REST;
+    constexpr const char* kAny = GRANT_ROW "WHERE ($1::uuid IS NULL OR subject = $1) " REST;
+#undef REST
+    Statement list(connection_, filter.subject ? kBySubject : filter.model ? kByModel : kAny);
+    list.Bind(filter.subject).Bind(filter.model);
+    list.Bind(filter.with_revoked ? std::optional<int64_t>() : std::optional<int64_t>(1));
+    list.Bind(filter.owner);
+    return Each(list, ReadGrant, visit);
+  }
+
+  Result<std::optional<Model>> FindModel(const Uuid& id) const override {
+    Statement find(connection_, MODEL_ROW "WHERE id = $1");
+    find.Bind(id);
+    return One(find, ReadModel);
+  }
+  Result<std::optional<Model>> FindModelCalled(const Uuid& owner, std::string_view name) const override {
+    if (!CanBeKept(name)) return std::optional<Model>();  // nor can it be there
+    Statement find(connection_, MODEL_ROW "WHERE owner = $1 AND name = $2");
+    find.Bind(owner).Bind(name);
+    return One(find, ReadModel);
+  }
+  Status EachModel(const std::optional<Uuid>& owner, const Visitor<Model>& visit) const override {
+    Statement list(connection_,
+                   owner ? MODEL_ROW "WHERE owner = $1 ORDER BY ordinal" : MODEL_ROW "ORDER BY ordinal");
+    if (owner) list.Bind(*owner);
+    return Each(list, ReadModel, visit);
+  }
+
+  Result<std::optional<Version>> FindVersion(const Uuid& id) const override {
+    Statement find(connection_, VERSION_ROW "WHERE id = $1");
+    find.Bind(id);
+    return One(find, ReadVersion);
+  }
+  Result<std::vector<Version>> VersionsOf(const Uuid& model) const override {
+    Statement list(connection_, VERSION_ROW "WHERE model = $1 ORDER BY ordinal");
+    list.Bind(model);
+    return All(list, ReadVersion);
+  }
+  Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const override {
+    Statement list(connection_, FILE_ROW "WHERE version = $1 ORDER BY path");
+    list.Bind(version);
+    return All(list, ReadFile);
+  }
+
+  Result<std::vector<Lineage>> ParentsOf(const Uuid& version) const override {
+    return EdgesOf(LINEAGE_ROW "WHERE child = $1 ORDER BY created, parent", version);
+  }
+  Result<std::vector<Lineage>> ChildrenOf(const Uuid& version) const override {
+    return EdgesOf(LINEAGE_ROW "WHERE parent = $1 ORDER BY created, child", version);
+  }
+
+  ledger::Journal& Journal() override { return *journal_; }
+
+  Result<bool> BlobIsUsed(const Digest& sha256) const override {
+    Statement find(connection_,
+                   "SELECT 1 FROM version_files JOIN versions ON versions.id = version_files.version "
+                   "WHERE version_files.sha256 = $1 AND state <> $2 LIMIT 1");
+    find.Bind(sha256).Bind(static_cast<int64_t>(VersionState::kErased));
+    return find.Step();
+  }
+
+  Result<Counts> Count(int64_t now_micros) const override {
+    Statement count(connection_,
+                    "SELECT (SELECT count(*) FROM subjects), "
+                    "(SELECT count(*) FROM tokens WHERE revoked = 0 AND (expires = 0 OR expires > $1)), "
+                    "(SELECT count(*) FROM grants WHERE revoked = 0 AND (expires = 0 OR expires > $1)), "
+                    "(SELECT count(*) FROM models)");
+    count.Bind(now_micros);
+    GC_TRY(const bool found, count.Step());
+    GC_CHECK(found);
+    const auto at = [&](int column) { return static_cast<uint32_t>(count.row().Integer(column)); };
+    return Counts{.subjects = at(0), .tokens = at(1), .grants = at(2), .models = at(3)};
+  }
+
+  Result<std::optional<std::string>> Setting(std::string_view key) const override {
+    if (!CanBeKept(key)) return std::optional<std::string>();  // nor can it be there
+    Statement find(connection_, "SELECT value FROM settings WHERE key = $1");
+    find.Bind(key);
+    GC_TRY(const bool found, find.Step());
+    return found ? std::optional<std::string>(find.row().Text(0)) : std::nullopt;
+  }
+
+  Result<bool> ChangedElsewhere() override { return connection_.ChangedElsewhere(); }
+
+ private:
+  Result<std::vector<Lineage>> EdgesOf(const char* sql, const Uuid& version) const {
+    Statement list(connection_, sql);
+    list.Bind(version);
+    return All(list, ReadLineage);
+  }
+
+  mutable Connection connection_;  // reading may have to connect again
+  std::unique_ptr<ledger::Journal> journal_;
+};
+
+}  // namespace
+}  // namespace postgres
+
+Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(std::string url, const Clock& clock,
+                                                     PostgresOptions options) {
+  auto catalog = std::make_unique<postgres::PostgresCatalog>(std::move(url), options);
+  GC_TRY_VOID(catalog->Prepare(clock, options));
+  return catalog;
+}
+
+uint32_t PostgresSchemaVersion() { return postgres::LatestSchemaVersion(); }
+
+}  // namespace glasscase::catalog
