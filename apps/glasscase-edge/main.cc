@@ -15,7 +15,14 @@
 
 namespace {
 
-using namespace glasscase;
+namespace http = glasscase::http;
+namespace process = glasscase::process;
+using glasscase::InitLog;
+using glasscase::LogError;
+using glasscase::LogWarning;
+using glasscase::Sha256;
+using glasscase::Status;
+using glasscase::SystemClock;
 
 constexpr uint64_t kOtherDescriptors = 256;  // links, channels, listening sockets
 

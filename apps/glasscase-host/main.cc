@@ -18,7 +18,15 @@
 
 namespace {
 
-using namespace glasscase;
+namespace hosting = glasscase::hosting;
+namespace inference = glasscase::inference;
+namespace process = glasscase::process;
+using glasscase::Error;
+using glasscase::Fd;
+using glasscase::InitLog;
+using glasscase::LogError;
+using glasscase::Status;
+using glasscase::SystemClock;
 
 constexpr uint32_t kFirstHostUser = 10;  // user_offset of slot 0
 constexpr uint64_t kOpenFilesMax = 1024;

@@ -19,7 +19,15 @@
 
 namespace {
 
-using namespace glasscase;
+namespace inference = glasscase::inference;
+namespace inspector = glasscase::inspector;
+namespace process = glasscase::process;
+namespace rpc = glasscase::rpc;
+using glasscase::Error;
+using glasscase::Fd;
+using glasscase::InitLog;
+using glasscase::LogError;
+using glasscase::Status;
 
 constexpr uint64_t kMemoryBytes = uint64_t{4} << 30;
 constexpr uint64_t kCpuSeconds = 60;
