@@ -130,6 +130,7 @@ class Examination {
   Status CheckBlobs() {
     std::map<std::string, uint64_t> wanted;
     GC_TRY_VOID(catalog_.EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
+      ++report_.assets;
       GC_TRY(const auto versions, catalog_.VersionsOf(model.id));
       for (const catalog::Version& version : versions) {
         if (version.state == catalog::VersionState::kErased) continue;
@@ -178,10 +179,7 @@ Result<FsckReport> Fsck(const std::string& directory, const Clock& clock,
   GC_TRY(CatalogCopy copy, CatalogCopy::Make(directory, clock));
   Examination examination(directory, copy.catalog(), problem);
   GC_TRY_VOID(examination.Run());
-  FsckReport report = examination.report();
-  GC_TRY(const auto counts, copy.catalog().Count(clock.WallMicros()));
-  report.assets = counts.models;
-  return report;
+  return examination.report();
 } catch (const fs::filesystem_error& error) {
   return Fail(Error::FromErrno(error.code().value(), error.path1().string()));
 }

@@ -337,3 +337,30 @@ def test_an_old_catalog_under_a_newer_log_is_not_signed_over(
     assert "old catalog was put back" in glasscase.cli("status", json=True)["ledger_trouble"]
     again = Log(glasscase)
     assert (again.size, again.root) == (newest.size, newest.root)
+
+
+def test_a_directory_of_the_first_schema_is_taken_over_and_its_history_entered(programs: Path, tmp_path: Path) -> None:
+    """What was there before there was a ledger becomes entries that say so, once."""
+    schema = Path(__file__).resolve().parents[2] / "src/custody/catalog/sqlite/testdata/schema1.sql"
+    with running(programs, tmp_path) as glasscase:
+        glasscase.stop()
+        owner = (glasscase.data / "catalog.db").stat()
+        for left_over in glasscase.data.glob("catalog.db*"):
+            left_over.unlink()
+        for folder in ("log", "keys"):
+            shutil.rmtree(glasscase.data / folder)
+        (glasscase.data / "ledger-policy").unlink()
+        with sqlite3.connect(glasscase.data / "catalog.db") as database:
+            database.executescript(schema.read_text())
+        database.close()
+        shutil.chown(glasscase.data / "catalog.db", owner.st_uid, owner.st_gid)
+        asset = "00000000-0000-0000-0000-000000000005"
+        for _ in range(2):
+            glasscase.start()
+            log = published_log(glasscase, asset, "grant")
+            assert log.types(asset) == ["registered", "version", "grant"]
+            assert all(e["history"] == "before the ledger" for e in log.entries if e.get("asset") == asset)
+            glasscase.stop()
+        code, said = fsck(programs, glasscase.data)
+        assert code == 1  # the schema's test data names a blob that is not there
+        assert said.count(": ") == 2 and "is missing" in said, said

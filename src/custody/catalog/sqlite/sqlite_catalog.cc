@@ -302,7 +302,7 @@ class SqliteCatalog final : public Catalog {
            Prepare("SELECT (SELECT count(*) FROM subjects), "
                    "(SELECT count(*) FROM tokens WHERE revoked = 0 AND (expires = 0 OR expires > ?1)), "
                    "(SELECT count(*) FROM grants WHERE revoked = 0 AND (expires = 0 OR expires > ?1)), "
-                   "(SELECT count(*) FROM models)"));
+                   "(SELECT count(*) FROM models WHERE kind = 1)"));
     count.Bind(now_micros);
     GC_TRY(const bool found, count.Step());
     GC_CHECK(found);

@@ -135,7 +135,7 @@ struct Counts {
   uint32_t subjects = 0;
   uint32_t tokens = 0;  // neither revoked nor expired
   uint32_t grants = 0;  // neither revoked nor expired
-  uint32_t models = 0;
+  uint32_t models = 0;  // without datasets
 };
 
 }  // namespace glasscase::catalog

@@ -269,6 +269,7 @@ TEST_P(CatalogContract, DetailsOfAssetsAreKept) {
   version.media_type = "text/csv";
   AddOwnerWithModel();
   Reopen();
+  EXPECT_EQ(catalog->Count(0)->models, 0u) << "a dataset is no model";
   Model kept = catalog->FindModel(model.id).value().value();
   EXPECT_EQ(kept.kind, AssetKind::kDataset);
   EXPECT_EQ(kept.secret, model.secret);
