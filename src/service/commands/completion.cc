@@ -147,9 +147,9 @@ std::string FishCompletion(const CLI::App& root) {
     }
     for (const CLI::Option* option : place.app->get_options()) {
       for (const auto& name : option->get_lnames()) {
-        script += "complete -c glasscase -n '" + seen + "' -l " + name +
-                  (option->get_expected_max() > 0 ? " -r" : "") + " -d " +
-                  ShellQuote(option->get_description()) + "\n";
+        script.append("complete -c glasscase -n '").append(seen).append("' -l ").append(name);
+        if (option->get_expected_max() > 0) script.append(" -r");
+        script.append(" -d ").append(ShellQuote(option->get_description())).append("\n");
       }
     }
   }

@@ -63,7 +63,7 @@ Result<std::string> DigestOfRegistered(const fs::path& file_or_folder) {
   std::string manifest;
   for (const std::string& path : paths) {
     GC_TRY(const std::string digest, DigestOfFile(file_or_folder / path));
-    manifest += digest + "  " + path + "\n";
+    manifest.append(digest).append("  ").append(path).append("\n");
   }
   return ToHex(Sha256(AsBytes(manifest)));
 }

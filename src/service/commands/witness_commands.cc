@@ -52,6 +52,7 @@ Result<Outcome> ServeWitness(Context& context, const WitnessOptions& options) {
   for (const std::string& log : options.logs) words.push_back("--log=" + log);
   if (context.console.json) words.emplace_back("--json");
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   ::execv(program.c_str(), arguments.data());

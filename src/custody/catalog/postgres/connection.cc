@@ -29,7 +29,7 @@ Status Connection::EnsureSession() {
   GC_CHECK(!in_transaction_);
   session_.reset();
   GC_TRY(session_, Session::Connect(std::string(url_.Reveal(RevealToken{})), options_));
-  const Status fits = CheckSchema();
+  Status fits = CheckSchema();
   if (!fits) session_.reset();
   return fits;
 }

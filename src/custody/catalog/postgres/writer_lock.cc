@@ -32,7 +32,7 @@ class SessionLock final : public WriterLock {
 
 }  // namespace
 
-Result<std::unique_ptr<WriterLock>> TryToBecomeWriter(std::string url, PostgresOptions options) {
+Result<std::unique_ptr<WriterLock>> TryToBecomeWriter(const std::string& url, PostgresOptions options) {
   GC_TRY(auto session, Session::Connect(url, options));
   GC_TRY(const PgResult taken, session->Run(kTakeSeat, {}));
   const bool mine = PQntuples(taken.get()) == 1 && PQgetvalue(taken.get(), 0, 0)[0] != 0;

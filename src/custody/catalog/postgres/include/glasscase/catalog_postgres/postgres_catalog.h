@@ -41,6 +41,6 @@ class WriterLock {
 };
 
 // Null when another one has the seat. Needs no tables.
-Result<std::unique_ptr<WriterLock>> TryToBecomeWriter(std::string url, PostgresOptions options = {});
+Result<std::unique_ptr<WriterLock>> TryToBecomeWriter(const std::string& url, PostgresOptions options = {});
 
 }  // namespace glasscase::catalog
