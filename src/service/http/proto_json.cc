@@ -61,10 +61,15 @@ Status SetValue(const json::value& value, Message& message, const FieldDescripto
   }
 }
 
+// "lineage.parent"
+std::string PlaceOf(const std::string& where, const std::string& name) {
+  return where.empty() ? name : where + "." + name;
+}
+
 Status SetFromObject(const json::object& object, Message& message, const std::string& where) {
   for (const auto& [key, value] : object) {
     const std::string name(key);
-    const std::string place = where.empty() ? name : where + "." + name;
+    const std::string place = PlaceOf(where, name);
     const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
     if (field == nullptr) return Fail(Error::InvalidArgument("unknown member \"" + Printable(place) + "\""));
     if (value.is_null()) continue;

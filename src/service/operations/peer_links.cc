@@ -70,6 +70,7 @@ PeerLinks::Profile* PeerLinks::ProfileOf(const PeerId& peer) {
 
 std::vector<PeerId> PeerLinks::Peers() const {
   std::vector<PeerId> peers;
+  peers.reserve(links_.size());
   for (const auto& [peer, link] : links_) peers.push_back(peer);
   return peers;
 }
@@ -81,7 +82,7 @@ void PeerLinks::OnReady(const LinkId& id, uint32_t events) {
   if ((events & EPOLLOUT) != 0) status = link.socket.Flush();
   bool broke_rules = false;
   if (status && (events & ~uint32_t{EPOLLOUT}) != 0) {
-    status = link.socket.Receive([&](process::Frame frame) {
+    status = link.socket.Receive([&](const process::Frame& frame) {
       rpc::ToCustodian message;
       if (broke_rules || !IsCurrent(id)) return;
       if (!frame.fds.empty() || !message.ParseFromString(frame.payload)) {

@@ -38,6 +38,7 @@ std::string Words(const std::string& text, size_t max) {
 
 std::vector<catalog::VersionFile> FilesOf(const Upload& upload) {
   std::vector<catalog::VersionFile> files;
+  files.reserve(upload.files.size());
   for (const UploadedFile& file : upload.files)
     files.push_back(
         {.path = file.path, .bytes = file.bytes, .sha256 = file.sha256, .is_graph = file.is_graph});
@@ -70,6 +71,11 @@ std::string NextNumber(const std::vector<catalog::Version>& versions) {
   return std::to_string(highest + 1);
 }
 
+Error LabelTaken(const std::string& name, const std::string& label, const std::string& why) {
+  return Error::AlreadyExists("version " + label + " of " + name + " is taken (" + why +
+                              "); choose another --version");
+}
+
 // Under the label, or, when none was given, under any label that can be called.
 Status FindPublished(Plan& plan, const std::string& label) {
   for (const catalog::Version& version : plan.versions) {
@@ -85,9 +91,7 @@ Status FindPublished(Plan& plan, const std::string& label) {
       plan.published = version;
       return Ok();
     }
-    const std::string why = callable ? "has other bytes" : version.note;
-    return Fail(Error::AlreadyExists("version " + label + " of " + plan.name + " is taken (" + why +
-                                     "); choose another --version"));
+    return Fail(LabelTaken(plan.name, label, callable ? "has other bytes" : version.note));
   }
   return Ok();
 }

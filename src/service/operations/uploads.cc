@@ -79,9 +79,10 @@ Result<std::vector<UploadedFile>> CheckAnnouncedFiles(const rpc::BeginUploadRequ
     const rpc::UploadFile& announced = request.files(static_cast<int>(i));
     GC_TRY_VOID(CheckFilePath(announced.path()));
     const auto bytes = static_cast<uint64_t>(announced.bytes());
-    if (announced.bytes() < 0 || bytes > kUploadBytesMax || (total += bytes) > kUploadBytesMax)
+    if (announced.bytes() < 0 || bytes > kUploadBytesMax - total)
       return Fail(
           BadFile(announced.path(), "has too many bytes: the files of a model have at most 16 GiB together"));
+    total += bytes;
     files[i].path = announced.path();
     files[i].bytes = bytes;
     if (!announced.sha256().empty()) {

@@ -30,10 +30,9 @@
 #include <glasscase/process/frame_socket.h>
 #include <glasscase/process/lifeline.h>
 
+namespace glasscase::process {
 namespace {
 
-using namespace glasscase;
-using namespace glasscase::process;
 using Type = LifelineMessage::Type;
 
 std::string name;
@@ -225,9 +224,7 @@ class FakeChild {
   std::map<uint32_t, CallChannel> channels_;
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int RunFakeChild(int argc, char** argv) {
   const std::string path(argv[0]);
   name = path.substr(path.rfind('/') + 1);
   bool broken = false;
@@ -249,3 +246,8 @@ int main(int argc, char** argv) {
   FakeChild().Run();
   return 0;
 }
+
+}  // namespace
+}  // namespace glasscase::process
+
+int main(int argc, char** argv) { return glasscase::process::RunFakeChild(argc, argv); }
