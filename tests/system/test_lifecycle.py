@@ -244,6 +244,7 @@ def test_nothing_is_left_running(fresh_glasscase: Callable[..., Installation], m
     model = glasscase.publish(models.digits, "digits")["model"]["name"]
     assert glasscase.infer(model, models.digit_body()).status_code == 200
     assert glasscase.process is not None
+    wait_until("the inspector has ended", lambda: not glasscase.processes("glasscase-inspector"))
     family = glasscase.processes()
     assert {p.name() for p in family} == {"glasscased", "glasscase-custodian", "glasscase-edge", "glasscase-host"}
     if way.startswith("stop"):
