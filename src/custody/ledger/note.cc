@@ -158,16 +158,15 @@ Result<NoteSigner> NoteSigner::Parse(const Secret& text) {
   if (!known) return bad();
   GC_TRY(Ed25519Key key, Ed25519Key::FromSeed(seed));
   GC_TRY(NoteSigner signer, Make(rest.substr(0, first), type, std::move(key)));
-  if (ToHex(AsBytes(BigEndian(signer.verifier().id(), 4))) != rest.substr(first + 1, second - first - 1))
-    return bad();
+  if (HexOfId(signer.verifier().id()) != rest.substr(first + 1, second - first - 1)) return bad();
   return signer;
 }
 
 Secret NoteSigner::ToSecret() const {
   std::string key(1, static_cast<char>(verifier_.type()));
   key += key_.Seed().Reveal(RevealToken{});
-  Secret text(std::string(kPrivate) + verifier_.name() + "+" + ToHex(AsBytes(BigEndian(verifier_.id(), 4))) +
-              "+" + ToBase64(AsBytes(key)));
+  Secret text(std::string(kPrivate) + verifier_.name() + "+" + HexOfId(verifier_.id()) + "+" +
+              ToBase64(AsBytes(key)));
   WipeMemory(key.data(), key.size());
   return text;
 }

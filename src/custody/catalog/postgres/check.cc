@@ -70,14 +70,14 @@ Status CheckReferences(Connection& connection) {
 }  // namespace
 
 Status CheckWhole(Connection& connection) {
-  GC_TRY_VOID(READ_PARTS(SUBJECT_ROW, "subjects", ReadSubject));
-  GC_TRY_VOID(READ_PARTS(TOKEN_ROW, "tokens", ReadToken));
-  GC_TRY_VOID(READ_PARTS(INVITATION_ROW, "invitations", ReadInvitation));
-  GC_TRY_VOID(READ_PARTS(MODEL_ROW, "models", ReadModel));
-  GC_TRY_VOID(READ_PARTS(VERSION_ROW, "versions", ReadVersion));
-  GC_TRY_VOID(READ_PARTS(GRANT_ROW, "grants", ReadGrant));
-  GC_TRY_VOID(ReadAll(connection, FILE_ROW, ReadFile));
-  GC_TRY_VOID(ReadAll(connection, LINEAGE_ROW, ReadLineage));
+  GC_TRY_VOID(READ_PARTS(SUBJECT_ROW, "subjects", ReadSubject<ResultRow>));
+  GC_TRY_VOID(READ_PARTS(TOKEN_ROW, "tokens", ReadToken<ResultRow>));
+  GC_TRY_VOID(READ_PARTS(INVITATION_ROW, "invitations", ReadInvitation<ResultRow>));
+  GC_TRY_VOID(READ_PARTS(MODEL_ROW, "models", ReadModel<ResultRow>));
+  GC_TRY_VOID(READ_PARTS(VERSION_ROW, "versions", ReadVersion<ResultRow>));
+  GC_TRY_VOID(READ_PARTS(GRANT_ROW, "grants", ReadGrant<ResultRow>));
+  GC_TRY_VOID(ReadAll(connection, FILE_ROW, ReadFile<ResultRow>));
+  GC_TRY_VOID(ReadAll(connection, LINEAGE_ROW, ReadLineage<ResultRow>));
   return CheckReferences(connection);
 }
 

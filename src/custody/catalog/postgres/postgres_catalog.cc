@@ -28,56 +28,56 @@ class PostgresCatalog final : public Catalog {
   Result<std::optional<Subject>> FindSubject(const Uuid& id) const override {
     Statement find(connection_, SUBJECT_ROW "WHERE id = $1");
     find.Bind(id);
-    return One(find, ReadSubject);
+    return One(find, ReadSubject<ResultRow>);
   }
   Result<std::optional<Subject>> FindSubjectCalled(std::string_view name) const override {
     if (!CanBeKept(name)) return std::optional<Subject>();  // nor can it be there
     Statement find(connection_, SUBJECT_ROW "WHERE name = $1");
     find.Bind(name);
-    return One(find, ReadSubject);
+    return One(find, ReadSubject<ResultRow>);
   }
   Result<std::optional<Subject>> FindOwnerOfSlot(uint32_t host_slot) const override {
     Statement find(connection_, SUBJECT_ROW "WHERE host_slot = $1");
     find.Bind(int64_t{host_slot});
-    return One(find, ReadSubject);
+    return One(find, ReadSubject<ResultRow>);
   }
   Status EachSubject(const Visitor<Subject>& visit) const override {
     Statement all(connection_, SUBJECT_ROW "ORDER BY ordinal");
-    return Each(all, ReadSubject, visit);
+    return Each(all, ReadSubject<ResultRow>, visit);
   }
 
   Result<std::optional<Token>> FindToken(const Uuid& id) const override {
     Statement find(connection_, TOKEN_ROW "WHERE id = $1");
     find.Bind(id);
-    return One(find, ReadToken);
+    return One(find, ReadToken<ResultRow>);
   }
   Result<std::optional<Token>> FindTokenByDigest(const Digest& custodian_digest) const override {
     Statement find(connection_, TOKEN_ROW "WHERE custodian_digest = $1");
     find.Bind(custodian_digest);
-    return One(find, ReadToken);
+    return One(find, ReadToken<ResultRow>);
   }
   Status EachToken(const std::optional<Uuid>& subject, const Visitor<Token>& visit) const override {
     Statement list(connection_,
                    subject ? TOKEN_ROW "WHERE subject = $1 ORDER BY ordinal" : TOKEN_ROW "ORDER BY ordinal");
     if (subject) list.Bind(*subject);
-    return Each(list, ReadToken, visit);
+    return Each(list, ReadToken<ResultRow>, visit);
   }
 
   Result<std::optional<Invitation>> FindInvitationByDigest(const Digest& custodian_digest) const override {
     Statement find(connection_, INVITATION_ROW "WHERE custodian_digest = $1");
     find.Bind(custodian_digest);
-    return One(find, ReadInvitation);
+    return One(find, ReadInvitation<ResultRow>);
   }
   Status EachInvitation(const Uuid& subject, const Visitor<Invitation>& visit) const override {
     Statement list(connection_, INVITATION_ROW "WHERE subject = $1 ORDER BY ordinal");
     list.Bind(subject);
-    return Each(list, ReadInvitation, visit);
+    return Each(list, ReadInvitation<ResultRow>, visit);
   }
 
   Result<std::optional<Grant>> FindGrant(const Uuid& id) const override {
     Statement find(connection_, GRANT_ROW "WHERE id = $1");
     find.Bind(id);
-    return One(find, ReadGrant);
+    return One(find, ReadGrant<ResultRow>);
   }
   // One statement per restricting index; the rest of the filter is a parameter that may be NULL.
   Status EachGrant(const GrantFilter& filter, const Visitor<Grant>& visit) const override {
@@ -93,41 +93,41 @@ class PostgresCatalog final : public Catalog {
     list.Bind(filter.subject).Bind(filter.model);
     list.Bind(filter.with_revoked ? std::optional<int64_t>() : std::optional<int64_t>(1));
     list.Bind(filter.owner);
-    return Each(list, ReadGrant, visit);
+    return Each(list, ReadGrant<ResultRow>, visit);
   }
 
   Result<std::optional<Model>> FindModel(const Uuid& id) const override {
     Statement find(connection_, MODEL_ROW "WHERE id = $1");
     find.Bind(id);
-    return One(find, ReadModel);
+    return One(find, ReadModel<ResultRow>);
   }
   Result<std::optional<Model>> FindModelCalled(const Uuid& owner, std::string_view name) const override {
     if (!CanBeKept(name)) return std::optional<Model>();  // nor can it be there
     Statement find(connection_, MODEL_ROW "WHERE owner = $1 AND name = $2");
     find.Bind(owner).Bind(name);
-    return One(find, ReadModel);
+    return One(find, ReadModel<ResultRow>);
   }
   Status EachModel(const std::optional<Uuid>& owner, const Visitor<Model>& visit) const override {
     Statement list(connection_,
                    owner ? MODEL_ROW "WHERE owner = $1 ORDER BY ordinal" : MODEL_ROW "ORDER BY ordinal");
     if (owner) list.Bind(*owner);
-    return Each(list, ReadModel, visit);
+    return Each(list, ReadModel<ResultRow>, visit);
   }
 
   Result<std::optional<Version>> FindVersion(const Uuid& id) const override {
     Statement find(connection_, VERSION_ROW "WHERE id = $1");
     find.Bind(id);
-    return One(find, ReadVersion);
+    return One(find, ReadVersion<ResultRow>);
   }
   Result<std::vector<Version>> VersionsOf(const Uuid& model) const override {
     Statement list(connection_, VERSION_ROW "WHERE model = $1 ORDER BY ordinal");
     list.Bind(model);
-    return All(list, ReadVersion);
+    return All(list, ReadVersion<ResultRow>);
   }
   Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const override {
     Statement list(connection_, FILE_ROW "WHERE version = $1 ORDER BY path");
     list.Bind(version);
-    return All(list, ReadFile);
+    return All(list, ReadFile<ResultRow>);
   }
 
   Result<std::vector<Lineage>> ParentsOf(const Uuid& version) const override {
@@ -174,7 +174,7 @@ class PostgresCatalog final : public Catalog {
   Result<std::vector<Lineage>> EdgesOf(const char* sql, const Uuid& version) const {
     Statement list(connection_, sql);
     list.Bind(version);
-    return All(list, ReadLineage);
+    return All(list, ReadLineage<ResultRow>);
   }
 
   mutable Connection connection_;  // reading may have to connect again

@@ -1,39 +1,11 @@
-// Rows of the tables as rows of the catalog; DataLoss for those that cannot be.
+// What a statement finds, read as rows of the catalog.
 #pragma once
 
-#include <glasscase/catalog/rows.h>
+#include <glasscase/catalog/row_readers.h>
 
 #include "statement.h"
 
-// The columns of each table in the order in which its reader takes them.
-#define SUBJECT_ROW "SELECT id, name, roles, host_slot, added_by, created FROM subjects "
-#define TOKEN_ROW                                                                                       \
-  "SELECT id, subject, edge_digest, host_digest, custodian_digest, hint, created, expires, last_used, " \
-  "revoked FROM tokens "
-#define INVITATION_ROW                                                                              \
-  "SELECT id, subject, custodian_digest, token_lifetime, created, expires, redeemed, revoked FROM " \
-  "invitations "
-#define GRANT_ROW                                                                                        \
-  "SELECT id, subject, model, version, action, quota_calls, quota_period_ns, created, expires, revoked " \
-  "FROM grants "
-#define MODEL_ROW "SELECT id, owner, name, default_version, created, kind, secret, licence, tags FROM models "
-#define VERSION_ROW                                                                                     \
-  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "     \
-  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created, " \
-  "hostable, media_type FROM versions "
-#define FILE_ROW "SELECT path, bytes, sha256, is_graph FROM version_files "
-#define LINEAGE_ROW "SELECT child, parent, relation, witnessed, created FROM lineage "
-
 namespace glasscase::catalog::postgres {
-
-Result<Subject> ReadSubject(ResultRow& row);
-Result<Token> ReadToken(ResultRow& row);
-Result<Invitation> ReadInvitation(ResultRow& row);
-Result<Grant> ReadGrant(ResultRow& row);
-Result<Model> ReadModel(ResultRow& row);
-Result<Version> ReadVersion(ResultRow& row);
-Result<VersionFile> ReadFile(ResultRow& row);
-Result<Lineage> ReadLineage(ResultRow& row);
 
 template <typename Row>
 Result<std::optional<Row>> One(Statement& statement, Result<Row> (*read)(ResultRow&)) {

@@ -18,6 +18,8 @@ namespace glasscase::catalog::postgres {
 // see damaged().
 class ResultRow {
  public:
+  static constexpr const char* kRemedy = "restore a backup of the database";
+
   ResultRow(const PGresult* result, int row) : result_(result), row_(row) {}
 
   int64_t Integer(int column);

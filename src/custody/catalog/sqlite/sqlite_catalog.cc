@@ -1,145 +1,12 @@
 #include <glasscase/catalog_sqlite/sqlite_catalog.h>
 
-#include <algorithm>
-
-#include <glasscase/catalog/row_text.h>
+#include <glasscase/catalog/row_readers.h>
 
 #include "connection.h"
 #include "schema.h"
 
 namespace glasscase::catalog {
 namespace {
-
-// The columns of each table in the order in which its reader takes them.
-#define SUBJECT_ROW "SELECT id, name, roles, host_slot, added_by, created FROM subjects "
-#define TOKEN_ROW                                                                                       \
-  "SELECT id, subject, edge_digest, host_digest, custodian_digest, hint, created, expires, last_used, " \
-  "revoked FROM tokens "
-#define INVITATION_ROW                                                                              \
-  "SELECT id, subject, custodian_digest, token_lifetime, created, expires, redeemed, revoked FROM " \
-  "invitations "
-#define GRANT_ROW                                                                                     \
-  "SELECT grants.id, subject, model, version, action, quota_calls, quota_period_ns, grants.created, " \
-  "expires, "                                                                                         \
-  "revoked FROM grants "
-#define MODEL_ROW "SELECT id, owner, name, default_version, created, kind, secret, licence, tags FROM models "
-#define VERSION_ROW                                                                                     \
-  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "     \
-  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created, " \
-  "hostable, media_type FROM versions "
-#define LINEAGE_ROW "SELECT child, parent, relation, witnessed, created FROM lineage "
-
-Error DamagedRow(std::string_view table) {
-  return Error::DataLoss("the catalog holds a damaged row in " + std::string(table) +
-                         "; restore a backup (glasscase-custodian --restore)");
-}
-
-Result<Subject> ReadSubject(Statement& row) {
-  Subject subject{.id = row.Id(0), .name = row.Text(1)};
-  subject.roles = static_cast<access::Roles>(row.Integer(2));
-  if (const auto slot = row.IntegerOrNull(3)) subject.host_slot = static_cast<uint32_t>(*slot);
-  subject.added_by = row.IdOrNil(4);
-  subject.created_micros = row.Integer(5);
-  constexpr access::Roles kAll = access::kLearner | access::kOwner | access::kOperator;
-  if (row.damaged() || subject.roles == 0 || (subject.roles & ~kAll) != 0)
-    return Fail(DamagedRow("subjects"));
-  return subject;
-}
-
-Result<Token> ReadToken(Statement& row) {
-  Token token{.id = row.Id(0), .subject = row.Id(1)};
-  token.edge_digest = row.DigestAt(2);
-  token.host_digest = row.DigestAt(3);
-  token.custodian_digest = row.DigestAt(4);
-  token.hint = row.Text(5);
-  token.created_micros = row.Integer(6);
-  token.expires_micros = row.Integer(7);
-  token.last_used_micros = row.Integer(8);
-  token.revoked_micros = row.Integer(9);
-  if (row.damaged()) return Fail(DamagedRow("tokens"));
-  return token;
-}
-
-Result<Invitation> ReadInvitation(Statement& row) {
-  Invitation invitation{.id = row.Id(0), .subject = row.Id(1), .custodian_digest = row.DigestAt(2)};
-  invitation.token_lifetime_micros = row.Integer(3);
-  invitation.created_micros = row.Integer(4);
-  invitation.expires_micros = row.Integer(5);
-  invitation.redeemed_micros = row.Integer(6);
-  invitation.revoked_micros = row.Integer(7);
-  if (row.damaged()) return Fail(DamagedRow("invitations"));
-  return invitation;
-}
-
-Result<Grant> ReadGrant(Statement& row) {
-  Grant grant{.id = row.Id(0), .subject = row.Id(1), .model = row.Id(2), .version = row.IdOrNil(3)};
-  grant.action = row.Text(4);
-  const auto calls = row.IntegerOrNull(5);
-  const auto period = row.IntegerOrNull(6);
-  if (calls && period)
-    grant.quota =
-        access::Quota{.calls = static_cast<uint32_t>(*calls), .period_ns = static_cast<uint64_t>(*period)};
-  grant.created_micros = row.Integer(7);
-  grant.expires_micros = row.Integer(8);
-  grant.revoked_micros = row.Integer(9);
-  if (row.damaged() || calls.has_value() != period.has_value() ||
-      (grant.action != "predict" && grant.action != "take"))
-    return Fail(DamagedRow("grants"));
-  return grant;
-}
-
-Result<Model> ReadModel(Statement& row) {
-  Model model{.id = row.Id(0), .owner = row.Id(1), .name = row.Text(2), .default_version = row.IdOrNil(3)};
-  model.created_micros = row.Integer(4);
-  model.kind = static_cast<AssetKind>(row.Integer(5));
-  model.secret = row.DigestOrNull(6);
-  model.licence = row.Text(7);
-  model.tags = LinesFromText(row.Text(8));
-  if (row.damaged()) return Fail(DamagedRow("models"));
-  return model;
-}
-
-Result<Version> ReadVersion(Statement& row) {
-  Version version{.id = row.Id(0), .model = row.Id(1), .label = row.Text(2)};
-  version.state = static_cast<VersionState>(row.Integer(3));
-  version.note = row.Text(4);
-  version.faults = static_cast<uint32_t>(row.Integer(5));
-  version.sha256 = row.DigestAt(6);
-  version.manifest_digest = row.DigestAt(7);
-  version.bytes = static_cast<uint64_t>(row.Integer(8));
-  GC_TRY(version.inputs, TensorsFromText(row.Text(9)));
-  GC_TRY(version.outputs, TensorsFromText(row.Text(10)));
-  version.rows_independent = row.Integer(11) != 0;
-  version.rows_reason = row.Text(12);
-  version.producer = row.Text(13);
-  version.runtime_version = row.Text(14);
-  version.parameters = row.Integer(15);
-  version.card = row.Text(16);
-  version.published_by = row.Id(17);
-  version.created_micros = row.Integer(18);
-  version.hostable = row.Integer(19) != 0;
-  version.media_type = row.Text(20);
-  if (row.damaged() || version.state < VersionState::kPublished || version.state > VersionState::kDisabled)
-    return Fail(DamagedRow("versions"));
-  return version;
-}
-
-Result<VersionFile> ReadFile(Statement& row) {
-  VersionFile file{.path = row.Text(0),
-                   .bytes = static_cast<uint64_t>(row.Integer(1)),
-                   .sha256 = row.DigestAt(2),
-                   .is_graph = row.Integer(3) != 0};
-  if (row.damaged()) return Fail(DamagedRow("version_files"));
-  return file;
-}
-
-Result<Lineage> ReadLineage(Statement& row) {
-  Lineage edge{.child = row.Id(0), .parent = row.Id(1), .relation = static_cast<Relation>(row.Integer(2))};
-  edge.witnessed = row.Integer(3) != 0;
-  edge.created_micros = row.Integer(4);
-  if (row.damaged()) return Fail(DamagedRow("lineage"));
-  return edge;
-}
 
 template <typename Row>
 Result<std::optional<Row>> One(Statement& statement, Result<Row> (*read)(Statement&)) {
@@ -169,55 +36,55 @@ class SqliteCatalog final : public Catalog {
   Result<std::optional<Subject>> FindSubject(const Uuid& id) const override {
     GC_TRY(Statement find, Prepare(SUBJECT_ROW "WHERE id = ?"));
     find.Bind(id);
-    return One(find, ReadSubject);
+    return One(find, ReadSubject<Statement>);
   }
   Result<std::optional<Subject>> FindSubjectCalled(std::string_view name) const override {
     GC_TRY(Statement find, Prepare(SUBJECT_ROW "WHERE name = ?"));
     find.Bind(name);
-    return One(find, ReadSubject);
+    return One(find, ReadSubject<Statement>);
   }
   Result<std::optional<Subject>> FindOwnerOfSlot(uint32_t host_slot) const override {
     GC_TRY(Statement find, Prepare(SUBJECT_ROW "WHERE host_slot = ?"));
     find.Bind(int64_t{host_slot});
-    return One(find, ReadSubject);
+    return One(find, ReadSubject<Statement>);
   }
   Status EachSubject(const Visitor<Subject>& visit) const override {
     GC_TRY(Statement all, Prepare(SUBJECT_ROW "ORDER BY rowid"));
-    return Each(all, ReadSubject, visit);
+    return Each(all, ReadSubject<Statement>, visit);
   }
 
   Result<std::optional<Token>> FindToken(const Uuid& id) const override {
     GC_TRY(Statement find, Prepare(TOKEN_ROW "WHERE id = ?"));
     find.Bind(id);
-    return One(find, ReadToken);
+    return One(find, ReadToken<Statement>);
   }
   Result<std::optional<Token>> FindTokenByDigest(const Digest& custodian_digest) const override {
     GC_TRY(Statement find, Prepare(TOKEN_ROW "WHERE custodian_digest = ?"));
     find.Bind(custodian_digest);
-    return One(find, ReadToken);
+    return One(find, ReadToken<Statement>);
   }
   Status EachToken(const std::optional<Uuid>& subject, const Visitor<Token>& visit) const override {
     GC_TRY(Statement list,
            Prepare(subject ? TOKEN_ROW "WHERE subject = ? ORDER BY rowid" : TOKEN_ROW "ORDER BY rowid"));
     if (subject) list.Bind(*subject);
-    return Each(list, ReadToken, visit);
+    return Each(list, ReadToken<Statement>, visit);
   }
 
   Result<std::optional<Invitation>> FindInvitationByDigest(const Digest& custodian_digest) const override {
     GC_TRY(Statement find, Prepare(INVITATION_ROW "WHERE custodian_digest = ?"));
     find.Bind(custodian_digest);
-    return One(find, ReadInvitation);
+    return One(find, ReadInvitation<Statement>);
   }
   Status EachInvitation(const Uuid& subject, const Visitor<Invitation>& visit) const override {
     GC_TRY(Statement list, Prepare(INVITATION_ROW "WHERE subject = ? ORDER BY rowid"));
     list.Bind(subject);
-    return Each(list, ReadInvitation, visit);
+    return Each(list, ReadInvitation<Statement>, visit);
   }
 
   Result<std::optional<Grant>> FindGrant(const Uuid& id) const override {
     GC_TRY(Statement find, Prepare(GRANT_ROW "WHERE id = ?"));
     find.Bind(id);
-    return One(find, ReadGrant);
+    return One(find, ReadGrant<Statement>);
   }
   // One statement per restricting index; the rest of the filter is a parameter that may be NULL.
   Status EachGrant(const GrantFilter& filter, const Visitor<Grant>& visit) const override {
@@ -232,36 +99,36 @@ class SqliteCatalog final : public Catalog {
     list.Bind(filter.subject).Bind(filter.model);
     list.Bind(filter.with_revoked ? std::optional<int64_t>() : std::optional<int64_t>(1));
     list.Bind(filter.owner);
-    return Each(list, ReadGrant, visit);
+    return Each(list, ReadGrant<Statement>, visit);
   }
 
   Result<std::optional<Model>> FindModel(const Uuid& id) const override {
     GC_TRY(Statement find, Prepare(MODEL_ROW "WHERE id = ?"));
     find.Bind(id);
-    return One(find, ReadModel);
+    return One(find, ReadModel<Statement>);
   }
   Result<std::optional<Model>> FindModelCalled(const Uuid& owner, std::string_view name) const override {
     GC_TRY(Statement find, Prepare(MODEL_ROW "WHERE owner = ? AND name = ?"));
     find.Bind(owner).Bind(name);
-    return One(find, ReadModel);
+    return One(find, ReadModel<Statement>);
   }
   Status EachModel(const std::optional<Uuid>& owner, const Visitor<Model>& visit) const override {
     GC_TRY(Statement list,
            Prepare(owner ? MODEL_ROW "WHERE owner = ? ORDER BY rowid" : MODEL_ROW "ORDER BY rowid"));
     if (owner) list.Bind(*owner);
-    return Each(list, ReadModel, visit);
+    return Each(list, ReadModel<Statement>, visit);
   }
 
   Result<std::optional<Version>> FindVersion(const Uuid& id) const override {
     GC_TRY(Statement find, Prepare(VERSION_ROW "WHERE id = ?"));
     find.Bind(id);
-    return One(find, ReadVersion);
+    return One(find, ReadVersion<Statement>);
   }
   Result<std::vector<Version>> VersionsOf(const Uuid& model) const override {
     GC_TRY(Statement list, Prepare(VERSION_ROW "WHERE model = ? ORDER BY rowid"));
     list.Bind(model);
     std::vector<Version> versions;
-    GC_TRY_VOID(Each<Version>(list, ReadVersion, [&](const Version& version) {
+    GC_TRY_VOID(Each<Version>(list, ReadVersion<Statement>, [&](const Version& version) {
       versions.push_back(version);
       return Ok();
     }));
@@ -273,7 +140,7 @@ class SqliteCatalog final : public Catalog {
         Prepare("SELECT path, bytes, sha256, is_graph FROM version_files WHERE version = ? ORDER BY path"));
     list.Bind(version);
     std::vector<VersionFile> files;
-    GC_TRY_VOID(Each<VersionFile>(list, ReadFile, [&](const VersionFile& file) {
+    GC_TRY_VOID(Each<VersionFile>(list, ReadFile<Statement>, [&](const VersionFile& file) {
       files.push_back(file);
       return Ok();
     }));
@@ -337,13 +204,13 @@ class SqliteCatalog final : public Catalog {
     GC_TRY_VOID(EachGrant({}, ignore));
     GC_TRY_VOID(EachModel(std::nullopt, ignore));
     GC_TRY(Statement invitations, Prepare(INVITATION_ROW));
-    GC_TRY_VOID(Each<Invitation>(invitations, ReadInvitation, ignore));
+    GC_TRY_VOID(Each<Invitation>(invitations, ReadInvitation<Statement>, ignore));
     GC_TRY(Statement versions, Prepare(VERSION_ROW));
-    GC_TRY_VOID(Each<Version>(versions, ReadVersion, ignore));
+    GC_TRY_VOID(Each<Version>(versions, ReadVersion<Statement>, ignore));
     GC_TRY(Statement edges, Prepare(LINEAGE_ROW));
-    GC_TRY_VOID(Each<Lineage>(edges, ReadLineage, ignore));
+    GC_TRY_VOID(Each<Lineage>(edges, ReadLineage<Statement>, ignore));
     GC_TRY(Statement files, Prepare("SELECT path, bytes, sha256, is_graph FROM version_files"));
-    return Each<VersionFile>(files, ReadFile, ignore);
+    return Each<VersionFile>(files, ReadFile<Statement>, ignore);
   }
 
  private:
@@ -353,7 +220,7 @@ class SqliteCatalog final : public Catalog {
     GC_TRY(Statement list, Prepare(sql));
     list.Bind(version);
     std::vector<Lineage> edges;
-    GC_TRY_VOID(Each<Lineage>(list, ReadLineage, [&](const Lineage& edge) {
+    GC_TRY_VOID(Each<Lineage>(list, ReadLineage<Statement>, [&](const Lineage& edge) {
       edges.push_back(edge);
       return Ok();
     }));

@@ -29,6 +29,8 @@ class StatementCache;
 // marks, then Step until it gives false.
 class Statement {
  public:
+  static constexpr const char* kRemedy = "restore a backup (glasscase-custodian --restore)";
+
   Statement(StatementCache* cache, const char* sql, sqlite3_stmt* statement)
       : cache_(cache), sql_(sql), statement_(statement) {}
   Statement(Statement&& other) noexcept;
@@ -56,6 +58,7 @@ class Statement {
   std::string Text(int column);
   Uuid Id(int column);
   Uuid IdOrNil(int column);
+  bool Flag(int column) { return Integer(column) != 0; }
   Digest DigestAt(int column);
   std::optional<Digest> DigestOrNull(int column);
   std::string Blob(int column);

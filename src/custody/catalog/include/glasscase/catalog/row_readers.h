@@ -1,18 +1,44 @@
-#include "readers.h"
+// Rows of the tables as rows of the catalog, for the adapters that keep them in a database. `Row` gives its
+// columns by number (Id, IdOrNil, Text, Integer, IntegerOrNull, Flag, DigestAt, DigestOrNull), says by
+// damaged() whether one was not what was asked for, and by kRemedy what to do then. DataLoss for rows that
+// cannot be.
+#pragma once
+
+#include <string>
+#include <string_view>
 
 #include <glasscase/catalog/row_text.h>
+#include <glasscase/catalog/rows.h>
+#include <glasscase/core/error.h>
 
-namespace glasscase::catalog::postgres {
-namespace {
+// The columns of each table in the order in which its reader takes them.
+#define SUBJECT_ROW "SELECT id, name, roles, host_slot, added_by, created FROM subjects "
+#define TOKEN_ROW                                                                                       \
+  "SELECT id, subject, edge_digest, host_digest, custodian_digest, hint, created, expires, last_used, " \
+  "revoked FROM tokens "
+#define INVITATION_ROW                                                                              \
+  "SELECT id, subject, custodian_digest, token_lifetime, created, expires, redeemed, revoked FROM " \
+  "invitations "
+#define GRANT_ROW                                                                                        \
+  "SELECT id, subject, model, version, action, quota_calls, quota_period_ns, created, expires, revoked " \
+  "FROM grants "
+#define MODEL_ROW "SELECT id, owner, name, default_version, created, kind, secret, licence, tags FROM models "
+#define VERSION_ROW                                                                                     \
+  "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "     \
+  "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created, " \
+  "hostable, media_type FROM versions "
+#define FILE_ROW "SELECT path, bytes, sha256, is_graph FROM version_files "
+#define LINEAGE_ROW "SELECT child, parent, relation, witnessed, created FROM lineage "
 
+namespace glasscase::catalog {
+
+template <typename Row>
 Error DamagedRow(std::string_view table) {
-  return Error::DataLoss("the catalog holds a damaged row in " + std::string(table) +
-                         "; restore a backup of the database");
+  return Error::DataLoss("the catalog holds a damaged row in " + std::string(table) + "; " + Row::kRemedy);
 }
 
-}  // namespace
-
-Result<Subject> ReadSubject(ResultRow& row) {
+template <typename Row>
+Result<Subject> ReadSubject(Row& row) {
   Subject subject{.id = row.Id(0), .name = row.Text(1)};
   subject.roles = static_cast<access::Roles>(row.Integer(2));
   if (const auto slot = row.IntegerOrNull(3)) subject.host_slot = static_cast<uint32_t>(*slot);
@@ -20,11 +46,12 @@ Result<Subject> ReadSubject(ResultRow& row) {
   subject.created_micros = row.Integer(5);
   constexpr access::Roles kAll = access::kLearner | access::kOwner | access::kOperator;
   if (row.damaged() || subject.roles == 0 || (subject.roles & ~kAll) != 0)
-    return Fail(DamagedRow("subjects"));
+    return Fail(DamagedRow<Row>("subjects"));
   return subject;
 }
 
-Result<Token> ReadToken(ResultRow& row) {
+template <typename Row>
+Result<Token> ReadToken(Row& row) {
   Token token{.id = row.Id(0), .subject = row.Id(1)};
   token.edge_digest = row.DigestAt(2);
   token.host_digest = row.DigestAt(3);
@@ -34,22 +61,24 @@ Result<Token> ReadToken(ResultRow& row) {
   token.expires_micros = row.Integer(7);
   token.last_used_micros = row.Integer(8);
   token.revoked_micros = row.Integer(9);
-  if (row.damaged()) return Fail(DamagedRow("tokens"));
+  if (row.damaged()) return Fail(DamagedRow<Row>("tokens"));
   return token;
 }
 
-Result<Invitation> ReadInvitation(ResultRow& row) {
+template <typename Row>
+Result<Invitation> ReadInvitation(Row& row) {
   Invitation invitation{.id = row.Id(0), .subject = row.Id(1), .custodian_digest = row.DigestAt(2)};
   invitation.token_lifetime_micros = row.Integer(3);
   invitation.created_micros = row.Integer(4);
   invitation.expires_micros = row.Integer(5);
   invitation.redeemed_micros = row.Integer(6);
   invitation.revoked_micros = row.Integer(7);
-  if (row.damaged()) return Fail(DamagedRow("invitations"));
+  if (row.damaged()) return Fail(DamagedRow<Row>("invitations"));
   return invitation;
 }
 
-Result<Grant> ReadGrant(ResultRow& row) {
+template <typename Row>
+Result<Grant> ReadGrant(Row& row) {
   Grant grant{.id = row.Id(0), .subject = row.Id(1), .model = row.Id(2), .version = row.IdOrNil(3)};
   grant.action = row.Text(4);
   const auto calls = row.IntegerOrNull(5);
@@ -62,22 +91,24 @@ Result<Grant> ReadGrant(ResultRow& row) {
   grant.revoked_micros = row.Integer(9);
   if (row.damaged() || calls.has_value() != period.has_value() ||
       (grant.action != "predict" && grant.action != "take"))
-    return Fail(DamagedRow("grants"));
+    return Fail(DamagedRow<Row>("grants"));
   return grant;
 }
 
-Result<Model> ReadModel(ResultRow& row) {
+template <typename Row>
+Result<Model> ReadModel(Row& row) {
   Model model{.id = row.Id(0), .owner = row.Id(1), .name = row.Text(2), .default_version = row.IdOrNil(3)};
   model.created_micros = row.Integer(4);
   model.kind = static_cast<AssetKind>(row.Integer(5));
   model.secret = row.DigestOrNull(6);
   model.licence = row.Text(7);
   model.tags = LinesFromText(row.Text(8));
-  if (row.damaged()) return Fail(DamagedRow("models"));
+  if (row.damaged()) return Fail(DamagedRow<Row>("models"));
   return model;
 }
 
-Result<Version> ReadVersion(ResultRow& row) {
+template <typename Row>
+Result<Version> ReadVersion(Row& row) {
   Version version{.id = row.Id(0), .model = row.Id(1), .label = row.Text(2)};
   version.state = static_cast<VersionState>(row.Integer(3));
   version.note = row.Text(4);
@@ -98,25 +129,27 @@ Result<Version> ReadVersion(ResultRow& row) {
   version.hostable = row.Flag(19);
   version.media_type = row.Text(20);
   if (row.damaged() || version.state < VersionState::kPublished || version.state > VersionState::kDisabled)
-    return Fail(DamagedRow("versions"));
+    return Fail(DamagedRow<Row>("versions"));
   return version;
 }
 
-Result<VersionFile> ReadFile(ResultRow& row) {
+template <typename Row>
+Result<VersionFile> ReadFile(Row& row) {
   VersionFile file{.path = row.Text(0),
                    .bytes = static_cast<uint64_t>(row.Integer(1)),
                    .sha256 = row.DigestAt(2),
                    .is_graph = row.Flag(3)};
-  if (row.damaged()) return Fail(DamagedRow("version_files"));
+  if (row.damaged()) return Fail(DamagedRow<Row>("version_files"));
   return file;
 }
 
-Result<Lineage> ReadLineage(ResultRow& row) {
+template <typename Row>
+Result<Lineage> ReadLineage(Row& row) {
   Lineage edge{.child = row.Id(0), .parent = row.Id(1), .relation = static_cast<Relation>(row.Integer(2))};
   edge.witnessed = row.Flag(3);
   edge.created_micros = row.Integer(4);
-  if (row.damaged()) return Fail(DamagedRow("lineage"));
+  if (row.damaged()) return Fail(DamagedRow<Row>("lineage"));
   return edge;
 }
 
-}  // namespace glasscase::catalog::postgres
+}  // namespace glasscase::catalog
