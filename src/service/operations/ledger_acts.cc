@@ -56,9 +56,10 @@ Result<Outcome> GiveReceipt(Workplace& place, Act& act) {
   GC_TRY(const uint64_t index, desk.ledger.FindVersionEntry(named.model.id, version.id));
   GC_TRY(ledger::Receipt receipt, log->ReceiptFor(index));
   GC_TRY(const std::string entry, log->EntryAt(index));
-  GC_TRY(receipt.extra,
+  GC_TRY(const ledger::Disclosure disclosure,
          Disclose(entry, named.model.secret,
                   {{"label", version.label}, {"name", named.FullName()}, {"sha256", ToHex(version.sha256)}}));
+  GC_TRY(receipt.extra, disclosure.ToString());
   Outcome outcome;
   rpc::ReceiptAnswer* answer = outcome.answer.mutable_receipt();
   answer->set_receipt(receipt.ToString());

@@ -5,6 +5,7 @@
 #include <glasscase/json/canonical.h>
 #include <glasscase/ledger/entry.h>
 
+#include "describe.h"
 #include "ledger_entries.h"
 
 namespace glasscase::operations {
@@ -15,24 +16,13 @@ std::string Text(const boost::json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-// Which of the values the entry does not commit to.
-std::vector<std::string> NotCommitted(const std::string& entry, const std::optional<Digest>& secret,
-                                      const std::map<std::string, std::string>& values) {
-  const auto disclosed = Disclose(entry, secret, values);
-  const auto parsed = disclosed ? json::ParseCanonical(*disclosed) : Fail(disclosed.error());
-  std::vector<std::string> missing;
-  for (const auto& [name, value] : values) {
-    const bool opened = parsed && parsed->get_object().at("disclosed").get_object().contains(name);
-    if (!opened) missing.push_back(name);
-  }
-  return missing;
-}
-
 void Compare(const std::string& row, const std::string& entry, const catalog::Model& model,
              const std::map<std::string, std::string>& values, const LedgerCheck::Problem& problem) {
   if (!model.secret) return;  // erased: nobody can open the commitments any more
-  for (const std::string& name : NotCommitted(entry, model.secret, values))
-    problem(row, "its " + name + " is not what its entry commits to");
+  const auto disclosed = Disclose(entry, model.secret, values);
+  for (const auto& [name, value] : values)
+    if (!disclosed || !disclosed->fields.contains(name))
+      problem(row, "its " + name + " is not what its entry commits to");
 }
 
 }  // namespace
@@ -96,8 +86,7 @@ void LedgerCheck::CompareAsset(const catalog::Model& model, const Problem& probl
   const std::string row = "catalog.db: asset " + model.id.ToString();
   const Act* act = Last(model.id, "registered", "", "");
   if (act == nullptr) return problem(row, "has no entry that registers it");
-  if (Text(act->said, "kind") != (model.kind == catalog::AssetKind::kDataset ? "dataset" : "model"))
-    problem(row, "its kind is not that of its entry");
+  if (Text(act->said, "kind") != KindName(model.kind)) problem(row, "its kind is not that of its entry");
   const auto owner = catalog_.FindSubject(model.owner);
   const std::string owner_name = owner && *owner ? (*owner)->name : std::string();
   Compare(row, act->text, model, {{"name", owner_name + "/" + model.name}}, problem);

@@ -1,9 +1,7 @@
 #include "ledger_desk.h"
 
-#include <boost/json.hpp>
-
 #include <glasscase/core/log.h>
-#include <glasscase/json/canonical.h>
+#include <glasscase/ledger/disclosure.h>
 
 #include "ledger_entries.h"
 
@@ -12,23 +10,6 @@ namespace {
 
 // Set when the acts of the time before the ledger have been entered.
 constexpr std::string_view kHistorySetting = "ledger_history";
-
-struct EnteredVersion {
-  std::string type, version;
-};
-
-Result<EnteredVersion> ReadVersionEntry(const std::string& entry) {
-  GC_TRY(const boost::json::value parsed, json::ParseCanonical(entry));
-  EnteredVersion read;
-  if (!parsed.is_object()) return read;
-  const auto text = [&](std::string_view name) {
-    const auto* value = parsed.get_object().if_contains(boost::json::string_view(name.data(), name.size()));
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-  };
-  read.type = text("type");
-  read.version = text("version");
-  return read;
-}
 
 }  // namespace
 
@@ -139,11 +120,10 @@ Result<uint64_t> LedgerDesk::FindVersionEntry(const Uuid& asset, const Uuid& ver
     return found->second;
   GC_TRY(ledger::Log * open, log());
   GC_TRY(const ledger::Log::History history, open->HistoryOf(asset));
-  const std::string id = version.ToString();
   for (const uint64_t index : history.indices) {
     GC_TRY(const std::string entry, open->EntryAt(index));
-    GC_TRY(const EnteredVersion read, ReadVersionEntry(entry));
-    if (read.type != "version" || read.version != id) continue;
+    GC_TRY(const ledger::EntryHead head, ledger::ReadEntryHead(entry));
+    if (head.type != "version" || head.version != version) continue;
     version_entries_[version] = index;
     return index;
   }

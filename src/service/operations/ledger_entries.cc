@@ -142,28 +142,21 @@ EntryDraft GrantWithdrawnEntry(const catalog::Model& asset, const Uuid& grant, i
   return draft;
 }
 
-Result<std::string> Disclose(const std::string& entry, const std::optional<Digest>& secret,
-                             const std::map<std::string, std::string>& values) {
+Result<ledger::Disclosure> Disclose(const std::string& entry, const std::optional<Digest>& secret,
+                                    const std::map<std::string, std::string>& values) {
   GC_TRY(const boost::json::value parsed, json::ParseCanonical(entry));
-  boost::json::object disclosed;
+  ledger::Disclosure disclosure{.entry = entry, .fields = {}};
   const auto* hidden = parsed.is_object() ? parsed.get_object().if_contains("hidden") : nullptr;
-  if (hidden != nullptr && hidden->is_object() && secret) {
-    GC_TRY(const std::string context, SaltContext(parsed.get_object()));
-    for (const auto& [name, value] : values) {
-      const auto* commitment = hidden->get_object().if_contains(name);
-      const ledger::Salt salt = ledger::SaltOf(*secret, context, name);
-      const std::string expected = ToBase64(ledger::Commitment(salt, name, value));
-      if (commitment == nullptr || !commitment->is_string() || commitment->get_string() != expected) continue;
-      boost::json::object opened;
-      SetText(opened, "salt", ToBase64(salt));
-      SetText(opened, "value", value);
-      disclosed[name] = std::move(opened);
-    }
+  if (hidden == nullptr || !hidden->is_object() || !secret) return disclosure;
+  GC_TRY(const std::string context, SaltContext(parsed.get_object()));
+  for (const auto& [name, value] : values) {
+    const auto* commitment = hidden->get_object().if_contains(name);
+    const ledger::Salt salt = ledger::SaltOf(*secret, context, name);
+    const std::string expected = ToBase64(ledger::Commitment(salt, name, value));
+    if (commitment == nullptr || !commitment->is_string() || commitment->get_string() != expected) continue;
+    disclosure.fields[name] = {.salt = salt, .value = value};
   }
-  boost::json::object extra;
-  extra["disclosed"] = std::move(disclosed);
-  SetText(extra, "entry", entry);
-  return json::WriteCanonical(extra);
+  return disclosure;
 }
 
 }  // namespace glasscase::operations

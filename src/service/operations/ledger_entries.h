@@ -9,6 +9,7 @@
 #include <boost/json/object.hpp>
 
 #include <glasscase/catalog/catalog.h>
+#include <glasscase/ledger/disclosure.h>
 #include <glasscase/ledger/entry.h>
 
 namespace glasscase::operations {
@@ -47,9 +48,9 @@ EntryDraft GrantWithdrawnEntry(const catalog::Model& asset, const Uuid& grant, i
 std::string_view RelationName(catalog::Relation relation);
 std::optional<catalog::Relation> RelationCalled(std::string_view name);
 
-// A receipt's `extra`: the entry, and the values of its hidden fields that are given, with their salts. A
+// The entry with the values of its hidden fields that are given, and their salts: what a receipt carries. A
 // value that is not the committed one is left out.
-Result<std::string> Disclose(const std::string& entry, const std::optional<Digest>& secret,
-                             const std::map<std::string, std::string>& values);
+Result<ledger::Disclosure> Disclose(const std::string& entry, const std::optional<Digest>& secret,
+                                    const std::map<std::string, std::string>& values);
 
 }  // namespace glasscase::operations
