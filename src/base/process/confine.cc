@@ -172,7 +172,10 @@ int ApplyLandlockToThread() {
 }
 
 Status ApplyLandlock(const Policy& policy, const EveryThread& threads) {
-  GC_TRY(const Fd ruleset, MakeLandlockRuleset({policy.files_below_root, policy.network}));
+  GC_TRY(const Fd ruleset, MakeLandlockRuleset({.files_below_working_directory = policy.files_below_root,
+                                                 .network = policy.network,
+                                                 .connect_ports = policy.connect_ports,
+                                                 .system_configuration = policy.looks_names_up}));
   landlock_ruleset = ruleset.get();
   Status applied = threads.Run(ApplyLandlockToThread);
   landlock_ruleset = -1;
@@ -238,13 +241,14 @@ Result<Confinement> Confine(const Policy& policy, Confinement confinement) {
   if (policy.root_directory_fd >= 0) {
     GC_TRY_VOID(Check(fchdir(policy.root_directory_fd) == 0, "enter the root directory"));
   }
-  Record(confinement, policy.root_directory_fd >= 0 ? "own root directory" : "empty root directory",
-         ChangeRoot(policy));
+  if (!policy.looks_names_up)
+    Record(confinement, policy.root_directory_fd >= 0 ? "own root directory" : "empty root directory",
+           ChangeRoot(policy));
   GC_TRY_VOID(DropPrivileges(policy, threads, confinement));
   parent_death_signal.Restore();
   Record(confinement, "landlock", ApplyLandlock(policy, threads));
   const Status filtered = kSanitized ? Status(Fail(Error::Unimplemented("not applied in a sanitizer build")))
-                                     : ApplySyscallProfile(policy.syscalls, policy.network);
+                                     : ApplySyscallProfile(policy.syscalls, !policy.connect_ports.empty());
   Record(confinement, "seccomp", filtered);
   return confinement;
 }

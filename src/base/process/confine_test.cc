@@ -401,23 +401,61 @@ TEST_P(ConfineTest, CustodianKeepsFilesBelowItsRootOnly) {
   EXPECT_EQ(access((directory_ + "/other.db").c_str(), F_OK), 0);
 }
 
-TEST_P(ConfineTest, CustodianWithNetworkConnectsButDoesNotListen) {
-  EXPECT_EQ(0, InConfinedChild({.syscalls = SyscallProfile::kCustodian, .network = true}, [] {
+sockaddr_in LoopbackPort(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+// Its namespace has no route at all: what is not refused is unreachable.
+TEST_P(ConfineTest, CustodianConnectsToItsPortsOnlyAndDoesNotListen) {
+  EXPECT_EQ(0, InConfinedChild({.syscalls = SyscallProfile::kCustodian, .connect_ports = {7}}, [] {
               const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-              sockaddr_in address{};
-              address.sin_family = AF_INET;
-              address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-              address.sin_port = htons(1);  // nobody listens there
               MUST(fd >= 0);
-              MUST(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == -1 &&
+              const sockaddr_in own = LoopbackPort(7);
+              MUST(connect(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own) == -1 &&
+                   (errno == ENETUNREACH || errno == ECONNREFUSED));
+              const sockaddr_in other = LoopbackPort(8);
+              MUST(connect(fd, reinterpret_cast<const sockaddr*>(&other), sizeof other) == -1);
+              if (LandlockVersion() >= 4) MUST(errno == EACCES);
+              MUST_BE_REFUSED(bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own));
+              if (!kSanitized) {
+                MUST_BE_REFUSED(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+                                       reinterpret_cast<const sockaddr*>(&other), sizeof other));
+                MUST_BE_REFUSED(sendmmsg(fd, nullptr, 0, MSG_FASTOPEN));
+                MUST_BE_REFUSED(socket(AF_INET, SOCK_DGRAM, 0));
+              }
+            }));
+}
+
+TEST_P(ConfineTest, RelayConnectsAnywhereAndReadsOnlyWhatNamesNeed) {
+  const std::string secret = directory_ + "/secret";
+  {
+    const Fd file(open(secret.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    ASSERT_TRUE(file.valid());
+  }
+  const Policy policy{.syscalls = SyscallProfile::kRelay, .network = true, .looks_names_up = true};
+  EXPECT_EQ(0, InConfinedChild(policy, [&] {
+              const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+              const sockaddr_in nobody = LoopbackPort(1);
+              MUST(fd >= 0);
+              MUST(connect(fd, reinterpret_cast<const sockaddr*>(&nobody), sizeof nobody) == -1 &&
                    errno == ECONNREFUSED);
-              MUST_BE_REFUSED(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address));
+              MUST_BE_REFUSED(bind(fd, reinterpret_cast<const sockaddr*>(&nobody), sizeof nobody));
+              const int hosts = open("/etc/nsswitch.conf", O_RDONLY);
+              MUST(hosts >= 0 || errno == ENOENT);
+              if (LandlockVersion() > 0) MUST_BE_REFUSED(open(secret.c_str(), O_RDONLY));
+              if (LandlockVersion() > 0) MUST_BE_REFUSED(open("/proc/self/environ", O_RDONLY));
+              MUST_BE_REFUSED(open(secret.c_str(), O_WRONLY));
+              if (!kSanitized) MUST_BE_REFUSED(fork());
             }));
 }
 
 TEST_P(ConfineTest, AbstractSocketsOfOthersAreOutOfReach) {
   if (LandlockVersion() < 6) GTEST_SKIP() << "needs Landlock 6";
-  // Also those in the network namespace that the custodian keeps.
+  // Also where connections are allowed.
   const Fd listener(socket(AF_UNIX, SOCK_STREAM, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -425,7 +463,7 @@ TEST_P(ConfineTest, AbstractSocketsOfOthersAreOutOfReach) {
   ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(listen(listener.get(), 1), 0);
   const Fd client(socket(AF_UNIX, SOCK_STREAM, 0));
-  EXPECT_EQ(0, InConfinedChild({.syscalls = SyscallProfile::kCustodian, .network = true}, [&] {
+  EXPECT_EQ(0, InConfinedChild({.syscalls = SyscallProfile::kCustodian, .connect_ports = {7}}, [&] {
               MUST_BE_REFUSED(connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
             }));
 }

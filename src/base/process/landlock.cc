@@ -24,8 +24,14 @@ struct __attribute__((packed)) PathBeneathAttributes {
   int32_t parent_fd;
 };
 
+struct NetPortAttributes {
+  uint64_t allowed_access;
+  uint64_t port;
+};
+
 constexpr uint32_t kQueryVersion = 1;
 constexpr int kRulePathBeneath = 1;
+constexpr int kRuleNetPort = 2;
 
 constexpr uint64_t kWriteFile = 1 << 1;
 constexpr uint64_t kReadFile = 1 << 2;
@@ -70,6 +76,30 @@ Status AllowBelowWorkingDirectory(int ruleset, uint64_t handled) {
   return Ok();
 }
 
+// Where glibc keeps what it looks names up with: its configuration, its own modules, and what these read.
+constexpr const char* kSystemConfiguration[] = {"/etc", "/lib",     "/lib64",
+                                                "/usr/lib", "/usr/lib64", "/run/systemd/resolve"};
+
+Status AllowReadingSystemConfiguration(int ruleset) {
+  for (const char* folder : kSystemConfiguration) {
+    const Fd opened(open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!opened.valid()) continue;  // not every system has all of them
+    const PathBeneathAttributes rule{kReadFile | kReadDirectory, opened.get()};
+    if (syscall(SYS_landlock_add_rule, ruleset, kRulePathBeneath, &rule, 0) != 0)
+      return Fail(Error::FromErrno(errno, "landlock_add_rule"));
+  }
+  return Ok();
+}
+
+Status AllowConnecting(int ruleset, const std::vector<uint16_t>& ports) {
+  for (const uint16_t port : ports) {
+    const NetPortAttributes rule{kConnectTcp, port};
+    if (syscall(SYS_landlock_add_rule, ruleset, kRuleNetPort, &rule, 0) != 0)
+      return Fail(Error::FromErrno(errno, "landlock_add_rule"));
+  }
+  return Ok();
+}
+
 }  // namespace
 
 int LandlockVersion() {
@@ -87,6 +117,8 @@ Result<Fd> MakeLandlockRuleset(const LandlockRules& rules) {
   if (!ruleset.valid()) return Fail(Error::FromErrno(errno, "landlock_create_ruleset"));
   if (rules.files_below_working_directory)
     GC_TRY_VOID(AllowBelowWorkingDirectory(ruleset.get(), attributes.handled_access_fs));
+  if (rules.system_configuration) GC_TRY_VOID(AllowReadingSystemConfiguration(ruleset.get()));
+  if (version >= 4 && !rules.network) GC_TRY_VOID(AllowConnecting(ruleset.get(), rules.connect_ports));
   return ruleset;
 }
 

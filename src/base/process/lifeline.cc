@@ -24,7 +24,7 @@ struct ControlBuffer {
 bool IsKnown(const LifelineMessage& message) {
   const auto type = static_cast<uint32_t>(message.type);
   const auto peer = static_cast<uint32_t>(message.peer);
-  return ((type >= 1 && type <= 8) || (type >= 20 && type <= 24)) && peer >= 1 && peer <= 5;
+  return ((type >= 1 && type <= 8) || (type >= 20 && type <= 25)) && peer >= 1 && peer <= 6;
 }
 
 std::vector<Fd> TakeFds(msghdr* header) {
@@ -50,6 +50,7 @@ std::string_view ProcessKindName(ProcessKind kind) {
     case ProcessKind::kControlEdge: return "control edge";
     case ProcessKind::kHost: return "host";
     case ProcessKind::kInspector: return "inspector";
+    case ProcessKind::kRelay: return "relay";
   }
   return "unknown process";
 }

@@ -179,22 +179,36 @@ void AllowFiles(Filter& filter) {
   }
 }
 
+// The files by which names are looked up: read only, as far as a filter sees.
+void AllowReadingFiles(Filter& filter) {
+  for (const int call : {SCMP_SYS(openat), SCMP_SYS(open)})
+    filter.AllowIf(call, {Masked(call == SCMP_SYS(openat) ? 2 : 1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)});
+  filter.Allow({SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(access),
+                SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+                SCMP_SYS(getdents64)});
+}
+
+// Questions to name servers. Only where connect(2) is free too: sendmmsg can connect by TCP fast open.
+void AllowLookingNamesUp(Filter& filter) {
+  for (const uint64_t family : {AF_INET, AF_INET6})
+    filter.AllowIf(SCMP_SYS(socket), {Equals(0, family), Masked(1, 15, SOCK_DGRAM)});
+  filter.Allow({SCMP_SYS(sendmmsg)});
+}
+
 // Connections to the servers that the operator configured.
 void AllowOutgoingConnections(Filter& filter) {
-  for (const uint64_t family : {AF_INET, AF_INET6}) {
+  for (const uint64_t family : {AF_INET, AF_INET6})
     filter.AllowIf(SCMP_SYS(socket), {Equals(0, family), Masked(1, 15, SOCK_STREAM)});
-    filter.AllowIf(SCMP_SYS(socket), {Equals(0, family), Masked(1, 15, SOCK_DGRAM)});  // names
-  }
-  filter.Allow({SCMP_SYS(connect), SCMP_SYS(sendmmsg), SCMP_SYS(socketpair), SCMP_SYS(getsockname),
-                SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(select),
-                SCMP_SYS(pselect6), SCMP_SYS(pipe2)});
+  filter.Allow({SCMP_SYS(connect), SCMP_SYS(socketpair), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+                SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(select), SCMP_SYS(pselect6),
+                SCMP_SYS(pipe2)});
   filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONBIO)});
   filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONREAD)});
 }
 
 }  // namespace
 
-Status ApplySyscallProfile(SyscallProfile profile, bool network) {
+Status ApplySyscallProfile(SyscallProfile profile, bool connects) {
   Filter filter;
   if (!filter.valid()) return Fail(Error::Internal("libseccomp has no memory"));
   AllowBasics(filter);
@@ -205,9 +219,13 @@ Status ApplySyscallProfile(SyscallProfile profile, bool network) {
   AllowConnectedSockets(filter);
   const bool is_witness = profile == SyscallProfile::kWitness;
   if (profile == SyscallProfile::kEdge || is_witness) AllowAcceptedConnections(filter);
-  if (profile != SyscallProfile::kEdge && !is_witness) AllowOwnMemoryFiles(filter);
+  if (profile != SyscallProfile::kEdge && !is_witness && profile != SyscallProfile::kRelay) AllowOwnMemoryFiles(filter);
   if (profile == SyscallProfile::kCustodian || is_witness) AllowFiles(filter);
-  if (network && profile == SyscallProfile::kCustodian) AllowOutgoingConnections(filter);
+  const bool is_relay = profile == SyscallProfile::kRelay;
+  if (is_relay) AllowReadingFiles(filter);
+  if (is_relay) AllowLookingNamesUp(filter);
+  if (is_relay) AllowAcceptedConnections(filter);
+  if (is_relay || (connects && profile == SyscallProfile::kCustodian)) AllowOutgoingConnections(filter);
   return filter.Load();
 }
 

@@ -8,6 +8,7 @@ namespace glasscase::process {
 
 // Installs the allow-list of `profile` in all threads. Needs no_new_privs. From then on other calls fail
 // with EPERM (clone3 with ENOSYS, so that glibc falls back to clone), and the list can only shrink.
-Status ApplySyscallProfile(SyscallProfile profile, bool network);
+// `connects`: the custodian may connect (where to is Landlock's and the network namespace's business).
+Status ApplySyscallProfile(SyscallProfile profile, bool connects);
 
 }  // namespace glasscase::process

@@ -1,7 +1,8 @@
 // Plays every kind of process in the supervisor's tests, by the name it is started under: says what happens
 // to it in a log, answers questions over its links, and does what the test tells the custodian.
 //
-//   --log=PATH       lines "NAME PID EVENT", appended
+//   --log=PATH       lines "NAME PID EVENT", appended; the relay, which takes no arguments of tests, finds it
+//                    beside its folder
 //   --orders=PATH    custodian: a datagram socket that takes "need 3", "ask host 3 TEXT", "kill host 3", ...
 //   --stubborn       does not end when asked
 //   --broken         ends at once with exit code 3
@@ -83,8 +84,8 @@ class FakeChild {
  private:
   using PeerId = std::pair<ProcessKind, uint32_t>;
 
-  static void Tell(const LifelineMessage& message) {
-    if (!SendLifeline(kLifelineFd, message)) std::exit(9);
+  static void Tell(const LifelineMessage& message, const std::vector<int>& fds = {}) {
+    if (!SendLifeline(kLifelineFd, message, fds)) std::exit(9);
   }
 
   void OnLifeline() {
@@ -108,6 +109,9 @@ class FakeChild {
       case Type::kQuotaMemory: quota_ = std::move(fds[0]); return;
       case Type::kRpcLink: return UseLink({message.peer, message.slot}, std::move(fds[0]));
       case Type::kCallLink: return UseChannel(message.slot, fds);
+      case Type::kOutlet:
+        Log("outlet " + std::to_string(message.slot) + " " + std::to_string(fds.size()));
+        return;
       case Type::kShutDown:
         Log("shutdown");
         if (!stubborn) loop_.Stop();
@@ -203,6 +207,10 @@ class FakeChild {
     std::string verb;
     words >> verb;
     uint32_t number = 0;
+    if (verb == "outlet" && words >> number) {
+      const Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      return Tell({.type = Type::kOutlet, .slot = number}, {socket.get()});
+    }
     if (verb == "stop") return Tell({.type = Type::kStop});
     if (verb == "need" && words >> number) return Tell({.type = Type::kNeedHost, .slot = number});
     if (verb == "inspect" && words >> number) return Tell({.type = Type::kInspect, .slot = number});
@@ -227,6 +235,7 @@ class FakeChild {
 int RunFakeChild(int argc, char** argv) {
   const std::string path(argv[0]);
   name = path.substr(path.rfind('/') + 1);
+  if (name == "glasscase-relay") log_path = path.substr(0, path.rfind('/')) + "/../log";
   bool broken = false;
   std::string arguments;
   for (int i = 1; i < argc; ++i) {

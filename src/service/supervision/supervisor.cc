@@ -38,6 +38,7 @@ constexpr int kMessagesPerRound = 64;
 const ChildId kCustodian{ProcessKind::kCustodian, 0};
 const ChildId kPublicEdge{ProcessKind::kPublicEdge, 0};
 const ChildId kControlEdge{ProcessKind::kControlEdge, 0};
+const ChildId kRelay{ProcessKind::kRelay, 0};
 
 int64_t NowMillis() {
   timespec now{};
@@ -45,7 +46,9 @@ int64_t NowMillis() {
   return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
 
-bool NeededByAll(const ChildId& id) { return id == kCustodian || id == kPublicEdge || id == kControlEdge; }
+bool NeededByAll(const ChildId& id) { 
+  return id == kCustodian || id == kPublicEdge || id == kControlEdge || id == kRelay;
+}
 
 }  // namespace
 
@@ -65,7 +68,8 @@ Status Supervisor::State::CheckOptions() const {
   if (options_.tls_certificate.empty() != options_.tls_key.empty()) {
     return Fail(Error::InvalidArgument("a TLS certificate needs its key, and a key its certificate"));
   }
-  for (const Kind kind : {Kind::kCustodian, Kind::kPublicEdge, Kind::kHost, Kind::kInspector}) {
+  for (const Kind kind :
+       {Kind::kCustodian, Kind::kPublicEdge, Kind::kHost, Kind::kInspector, Kind::kRelay}) {
     if (access(ProgramOf(kind).c_str(), X_OK) != 0) return Fail(Error::FromErrno(errno, ProgramOf(kind)));
   }
   return Ok();
@@ -73,6 +77,7 @@ Status Supervisor::State::CheckOptions() const {
 
 Status Supervisor::State::Prepare() {
   GC_TRY_VOID(CheckOptions());
+  outlets_.resize(options_.servers.size());
   data_directory_ = Fd(open(options_.data_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!data_directory_.valid()) return Fail(Error::FromErrno(errno, "open " + options_.data_directory));
   GC_TRY(lock_, TakeServeLock(data_directory_.get()));
@@ -116,6 +121,7 @@ void Supervisor::State::OnSignals() {
 
 Status Supervisor::State::Run() {
   LogInfo("serving http on " + http_->address() + ", control on " + control_->address());
+  if (HasRelay()) Start(kRelay);
   for (const ChildId& id : {kCustodian, kPublicEdge, kControlEdge}) Start(id);
   if (tls_) loop_.Every(kTlsCheckMillis, [this] { CheckTlsFiles(); });
   loop_.Run();
@@ -132,6 +138,7 @@ std::string Supervisor::State::ProgramOf(Kind kind) const {
     case Kind::kControlEdge: return options_.program_directory + "/glasscase-edge";
     case Kind::kHost: return options_.program_directory + "/glasscase-host";
     case Kind::kInspector: return options_.program_directory + "/glasscase-inspector";
+    case Kind::kRelay: return options_.program_directory + "/glasscase-relay";
   }
   return {};
 }
@@ -141,7 +148,10 @@ std::vector<std::string> Supervisor::State::ArgumentsOf(const ChildId& id) const
   const auto append = [&](const std::vector<std::string>& more) {
     arguments.insert(arguments.end(), more.begin(), more.end());
   };
-  if (id.kind == Kind::kCustodian) append(options_.custodian_arguments);
+  if (id == kCustodian) append(options_.custodian_arguments);
+  if (id == kCustodian || id == kRelay) {
+    for (const std::string& server : options_.servers) append({"--server", server});
+  }
   if (id == kPublicEdge) arguments.emplace_back("--public");
   if (id == kControlEdge) arguments.emplace_back("--control");
   if (id == kPublicEdge || id == kControlEdge) append(options_.edge_arguments);
@@ -198,6 +208,7 @@ void Supervisor::State::Equip(const ChildId& id) {
     case Kind::kControlEdge: return EquipEdge(id);
     case Kind::kHost: return EquipHost(id);
     case Kind::kInspector: return LinkToCustodian(id);
+    case Kind::kRelay: return EquipRelay(id);
   }
 }
 
@@ -226,6 +237,14 @@ void Supervisor::State::EquipHost(const ChildId& id) {
   LinkCalls(id);
 }
 
+void Supervisor::State::EquipRelay(const ChildId& id) {
+  for (size_t i = 0; i < outlets_.size(); ++i) {
+    if (!outlets_[i].valid()) continue;
+    Send(id, {.type = Type::kOutlet, .peer = Kind::kCustodian, .slot = static_cast<uint32_t>(i)},
+         {outlets_[i].get()});
+  }
+}
+
 bool Supervisor::State::SendTlsFiles(const ChildId& id) {
   const auto files = tls_->Descriptors();
   if (!files) {
@@ -245,7 +264,7 @@ void Supervisor::State::CheckTlsFiles() {
 }
 
 void Supervisor::State::LinkToCustodian(const ChildId& id) {
-  if (id == kCustodian || !children_[id].running() || !children_[kCustodian].running()) return;
+  if (id == kCustodian || id == kRelay || !children_[id].running() || !children_[kCustodian].running()) return;
   const auto ends = process::MakeSocketPair();
   if (!ends) return LogError(ends.error().message());
   Send(kCustodian, {.type = Type::kRpcLink, .peer = id.kind, .slot = id.slot}, {ends->first.get()});
@@ -275,7 +294,7 @@ void Supervisor::State::Send(const ChildId& to, const Message& message, const st
 void Supervisor::State::OnLifeline(const ChildId& id) {
   // A bounded number per round: no process holds the loop by talking.
   for (int count = 0; count < kMessagesPerRound && children_[id].running(); ++count) {
-    const auto received = process::ReceiveLifeline(children_[id].lifeline.get());
+    auto received = process::ReceiveLifeline(children_[id].lifeline.get());
     if (received && !*received) return;
     if (!received) {
       loop_.Remove(children_[id].lifeline.get());
@@ -283,7 +302,7 @@ void Supervisor::State::OnLifeline(const ChildId& id) {
       LogError(Name(id) + ": " + received.error().message());
       return Kill(id);
     }
-    OnMessage(id, (*received)->message);
+    OnMessage(id, std::move(**received));
   }
 }
 
@@ -295,22 +314,24 @@ void Supervisor::State::OnLifelineClosed(const ChildId& id) {
   });
 }
 
-void Supervisor::State::OnMessage(const ChildId& from, const Message& message) {
-  if (message.type == Type::kReady) {
+void Supervisor::State::OnMessage(const ChildId& from, process::ReceivedLifelineMessage received) {
+  if (received.message.type == Type::kReady) {
     children_[from].ready = true;
     children_[from].settled = true;
     return ReportWhenReady();
   }
-  if (from == kCustodian) return OnCustodianMessage(message);
+  if (from == kCustodian) return OnCustodianMessage(std::move(received));
   LogError(Name(from) + " asks for what only the custodian may");
   Kill(from);
 }
 
-void Supervisor::State::OnCustodianMessage(const Message& message) {
+void Supervisor::State::OnCustodianMessage(process::ReceivedLifelineMessage received) {
+  const Message& message = received.message;
   switch (message.type) {
     case Type::kNeedHost: return StartHost(message.slot);
     case Type::kInspect: return StartInspector(message.slot);
     case Type::kStop: return BeginShutdown();
+    case Type::kOutlet: return OnOutlet(std::move(received));
     case Type::kKill: {
       const ChildId id{message.peer, message.slot};
       if (children_.contains(id)) Kill(id);
@@ -318,6 +339,17 @@ void Supervisor::State::OnCustodianMessage(const Message& message) {
     }
     default: LogError("the custodian sent a message that is not its own"); return Kill(kCustodian);
   }
+}
+
+// Passed on unread: which server stands behind it was said to the relay on its command line.
+void Supervisor::State::OnOutlet(process::ReceivedLifelineMessage received) {
+  const uint32_t index = received.message.slot;
+  if (index >= outlets_.size() || received.fds.size() != 1) {
+    LogError("the custodian sent an outlet that leads nowhere");
+    return Kill(kCustodian);
+  }
+  outlets_[index] = std::move(received.fds[0]);
+  Send(kRelay, {.type = Type::kOutlet, .peer = Kind::kCustodian, .slot = index}, {outlets_[index].get()});
 }
 
 void Supervisor::State::StartHost(uint32_t slot) {
@@ -438,7 +470,7 @@ bool Supervisor::State::AnyRunning(const std::vector<Kind>& kinds) const {
 // Edges finish their answers while hosts still compute, hosts theirs while the custodian still writes.
 void Supervisor::State::AdvanceShutdown() {
   static const std::vector<std::vector<Kind>> stages = {
-      {Kind::kPublicEdge, Kind::kControlEdge, Kind::kInspector}, {Kind::kHost}, {Kind::kCustodian}};
+      {Kind::kPublicEdge, Kind::kControlEdge, Kind::kInspector}, {Kind::kHost}, {Kind::kCustodian}, {Kind::kRelay}};
   while (shutdown_stage_ < stages.size()) {
     const std::vector<Kind>& kinds = stages[shutdown_stage_];
     if (!AnyRunning(kinds)) {

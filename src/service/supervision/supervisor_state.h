@@ -29,6 +29,7 @@ class Supervisor::State {
   using Kind = process::ProcessKind;
 
   Status CheckOptions() const;
+  bool HasRelay() const { return !options_.servers.empty(); }
   Status WatchSignals();
   void OnSignals();
 
@@ -42,6 +43,7 @@ class Supervisor::State {
   void Equip(const ChildId& id);
   void EquipEdge(const ChildId& id);
   void EquipHost(const ChildId& id);
+  void EquipRelay(const ChildId& id);
   bool SendTlsFiles(const ChildId& id);
   void LinkToCustodian(const ChildId& id);
   void LinkCalls(const ChildId& host);
@@ -51,8 +53,9 @@ class Supervisor::State {
   // Listening to children.
   void OnLifeline(const ChildId& id);
   void OnLifelineClosed(const ChildId& id);
-  void OnMessage(const ChildId& from, const Message& message);
-  void OnCustodianMessage(const Message& message);
+  void OnMessage(const ChildId& from, process::ReceivedLifelineMessage received);
+  void OnCustodianMessage(process::ReceivedLifelineMessage received);
+  void OnOutlet(process::ReceivedLifelineMessage received);
   void StartHost(uint32_t slot);
   void StartInspector(uint32_t number);
 
@@ -77,6 +80,7 @@ class Supervisor::State {
   std::optional<ListeningSocket> http_;
   std::optional<ListeningSocket> control_;
   std::optional<TlsFiles> tls_;
+  std::vector<Fd> outlets_;  // of the custodian that runs, in the order of options_.servers
   Children children_;
   bool reported_ready_ = false;
   Status outcome_;

@@ -42,7 +42,7 @@ class SupervisorTest : public ::testing::Test {
     folder_ = directory;
     fs::create_directories(folder_ / "data");
     fs::create_directories(folder_ / "bin");
-    for (const char* const name : {"custodian", "edge", "host", "inspector"}) {
+    for (const char* const name : {"custodian", "edge", "host", "inspector", "relay"}) {
       fs::create_symlink(FAKE_CHILD, folder_ / "bin" / (std::string("glasscase-") + name));
     }
     options_.data_directory = folder_ / "data";
@@ -175,6 +175,31 @@ class SupervisorTest : public ::testing::Test {
   std::string text_;
   int questions_ = 0;
 };
+
+TEST_F(SupervisorTest, WithoutServersThereIsNoRelay) {
+  StartAndWait();
+  EXPECT_EQ(Log().find("glasscase-relay"), std::string::npos);
+}
+
+TEST_F(SupervisorTest, RelayGetsTheOutletsOfTheCustodianAndAfterItsDeathAgain) {
+  options_.servers = {"db.example:5432", "s3.example:443"};
+  StartAndWait();
+  Lines("glasscase-relay \\d+ start --server db.example:5432 --server s3.example:443\n");
+  Lines("glasscase-custodian \\d+ start .*--server db.example:5432 --server s3.example:443\n");
+  Order("outlet 1");
+  Lines("glasscase-relay \\d+ outlet 1 1\n");
+  kill(PidOf("glasscase-relay"), SIGKILL);
+  const pid_t second = PidOf("glasscase-relay", 2);
+  Lines("glasscase-relay " + std::to_string(second) + " outlet 1 1\n");
+}
+
+TEST_F(SupervisorTest, AnOutletThatLeadsNowhereCostsTheCustodianItsLife) {
+  options_.servers = {"db.example:5432"};
+  StartAndWait();
+  Order("outlet 1");
+  PidOf("glasscase-custodian", 2);
+  EXPECT_EQ(Log().find(" outlet 1 "), std::string::npos);
+}
 
 TEST_F(SupervisorTest, StartsAllAndSaysReady) {
   StartAndWait();

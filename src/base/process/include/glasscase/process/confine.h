@@ -18,14 +18,19 @@ namespace glasscase::process {
 enum class SyscallProfile : uint8_t {
   kEdge,       // accept, read, write, epoll, memory; no open, socket, connect, exec, ptrace, kill
   kHost,       // as kEdge without accept; threads already made or allowed by clone with thread flags
-  kCustodian,  // files below its root; no exec, ptrace; sockets only with Policy::network
+  kCustodian,  // files below its root; no exec, ptrace; sockets only with Policy::connect_ports
   kInspector,  // memory, files already open, clock
   kWitness,    // as kEdge, and files below its root
+  kRelay,      // as kEdge, and connections, and reading the files by which names are looked up
 };
 
 struct Policy {
   SyscallProfile syscalls = SyscallProfile::kEdge;
   bool network = false;  // keep the network of the caller; otherwise an empty network namespace
+  // Without the caller's network: TCP may connect to these ports (of the loopback, where there is nothing else).
+  std::vector<uint16_t> connect_ports{};
+  // Keeps the root directory and may read what the system looks names up with (Landlock: nothing else).
+  bool looks_names_up = false;
   // Becomes "/" and the working directory; -1: an empty directory. Use relative paths: they hold also where
   // the kernel refuses to change the root.
   int root_directory_fd = -1;

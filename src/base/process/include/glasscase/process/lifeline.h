@@ -21,7 +21,8 @@ enum class ProcessKind : uint32_t {
   kPublicEdge = 2,
   kControlEdge = 3,
   kHost = 4,
-  kInspector = 5
+  kInspector = 5,
+  kRelay = 6
 };
 std::string_view ProcessKindName(ProcessKind kind);  // "custodian", "public edge", ...
 
@@ -43,6 +44,8 @@ struct LifelineMessage {
     kKill = 22,      // custodian: `peer` `slot` did not acknowledge; kill it
     kInspect = 23,   // custodian: start an inspector, send me its kRpcLink with `slot` = my number for it
     kStop = 24,      // custodian: an operator asked for the end
+    // Both ways: the custodian's new outlet to server `slot`, kept by the supervisor and given to the relay.
+    kOutlet = 25,  // fds: listening socket (custodian -> supervisor -> relay)
   };
   Type type = Type::kReady;
   ProcessKind peer = ProcessKind::kCustodian;

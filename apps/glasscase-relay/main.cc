@@ -1,0 +1,101 @@
+// glasscase-relay: carries the custodian's connections to the servers that the operator named. A child of
+// glasscased, started only when there are such servers.
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <glasscase/core/log.h>
+#include <glasscase/outlet/relay.h>
+#include <glasscase/process/confine.h>
+#include <glasscase/process/event_loop.h>
+#include <glasscase/process/lifeline.h>
+
+namespace {
+
+namespace process = glasscase::process;
+using glasscase::Error;
+using glasscase::Fail;
+using glasscase::LogError;
+using glasscase::LogInfo;
+using glasscase::LogWarning;
+using glasscase::Ok;
+using glasscase::Result;
+using glasscase::Status;
+using glasscase::outlet::Relay;
+using glasscase::outlet::Server;
+using process::kLifelineFd;
+using Type = process::LifelineMessage::Type;
+
+constexpr uint32_t kRelayUser = 5;  // user_offset; hosts begin at 10
+
+Result<std::vector<Server>> ServersFrom(const std::vector<std::string>& texts) {
+  std::vector<Server> servers;
+  for (const std::string& text : texts) {
+    GC_TRY(Server server, Server::Parse(text));
+    servers.push_back(std::move(server));
+  }
+  return servers;
+}
+
+Status ConfineToNetwork() {
+  GC_TRY(const process::Confinement confinement,
+         process::Confine({.syscalls = process::SyscallProfile::kRelay,
+                           .network = true,
+                           .looks_names_up = true,
+                           .user_offset = kRelayUser}));
+  for (const std::string& missing : confinement.missing) LogWarning("not confined by " + missing);
+  return Ok();
+}
+
+void OnLifeline(process::EventLoop& loop, Relay& relay) {
+  while (true) {
+    auto received = process::ReceiveLifeline(kLifelineFd);
+    if (!received) return loop.Stop();
+    if (!*received) return;
+    auto& [message, fds] = **received;
+    if (message.type == Type::kShutDown) return loop.Stop();
+    if (message.type != Type::kOutlet || fds.size() != 1) {
+      LogWarning("the supervisor sent a message that is not for the relay");
+      continue;
+    }
+    const Status set = relay.SetListener(message.slot, std::move(fds[0]));
+    if (!set) LogError(set.error().message());
+  }
+}
+
+Status Serve(const std::vector<std::string>& texts) {
+  GC_TRY(std::vector<Server> servers, ServersFrom(texts));
+  GC_TRY_VOID(ConfineToNetwork());
+  const int flags = ::fcntl(kLifelineFd, F_GETFL);
+  if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
+    return Fail(Error::FromErrno(errno, "cannot set up the lifeline"));
+  process::EventLoop loop;
+  Relay relay(loop, std::move(servers));
+  loop.Add(kLifelineFd, EPOLLIN, [&](uint32_t) { OnLifeline(loop, relay); });
+  GC_TRY_VOID(process::SendLifeline(kLifelineFd, {.type = Type::kReady}));
+  loop.Run();
+  return Ok();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Carries the custodian's connections; started by glasscased.", "glasscase-relay"};
+  std::vector<std::string> servers;
+  app.add_option("--server", servers, "HOST:PORT (repeat)")->required()->allow_extra_args(false);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  glasscase::InitLog("glasscase-relay");
+  for (const int signal : {SIGPIPE, SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);
+  const Status served = Serve(servers);
+  if (!served) LogError(served.error().message());
+  return served ? 0 : 1;
+}
