@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -55,14 +56,14 @@ int RunFsck(const std::string& directory) {
   return report->problems == 0 ? 0 : 1;
 }
 
-int RunServe() {
+int RunServe(const custodian::StoreSettings& stores, const std::vector<std::string>& servers) {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
   // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends
   // the custodian last.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
-  const Status served = custodian::Serve();
+  const Status served = custodian::Serve(stores, servers);
   if (!served) LogError(served.error().message());
   return served ? 0 : 1;
 }
@@ -75,6 +76,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", GLASSCASE_VERSION);
   custodian::InitialiseOptions initialise;
   std::string backup, restore, target, fsck;
+  custodian::StoreSettings stores;
+  std::vector<std::string> servers;
   auto* mode_initialise = app.add_option("--initialise", initialise.directory, "Make an installation in DIR");
   app.add_option("--owner", initialise.owner, "Name of the first subject")->needs(mode_initialise);
   app.add_flag("--new-token", initialise.new_token, "A further token for the first subject")
@@ -83,6 +86,12 @@ int main(int argc, char** argv) {
   auto* mode_restore = app.add_option("--restore", restore, "Make a data directory from BACKUP");
   auto* mode_fsck = app.add_option("--fsck", fsck, "Check DIR without changing anything");
   mode_fsck->excludes(mode_initialise)->excludes(mode_backup)->excludes(mode_restore);
+  app.add_option("--catalog", stores.catalog, "postgresql://USER@HOST/DATABASE (default: catalog.db)");
+  app.add_option("--blobs", stores.blobs, "s3://BUCKET/PREFIX?endpoint=URL (default: blobs/)");
+  app.add_option("--blob-cache", stores.blob_cache_bytes, "bytes of an s3 store that are kept in blobs/")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--server", servers, "HOST:PORT that the relay carries connections to (repeat)")
+      ->allow_extra_args(false);
   app.add_option("target,--to", target, "Where to");
   mode_initialise->excludes(mode_backup)->excludes(mode_restore);
   mode_backup->excludes(mode_restore);
@@ -97,5 +106,5 @@ int main(int argc, char** argv) {
   if (*mode_backup) return Report(custodian::BackUp(backup, target, clock));
   if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
   if (*mode_fsck) return RunFsck(fsck);
-  return RunServe();
+  return RunServe(stores, servers);
 }

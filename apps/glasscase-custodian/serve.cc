@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include <glasscase/blobs_filesystem/filesystem_blob_store.h>
-#include <glasscase/catalog_sqlite/sqlite_catalog.h>
 #include <glasscase/core/clock.h>
 #include <glasscase/core/log.h>
 #include <glasscase/crypto/random.h>
@@ -18,6 +18,7 @@
 #include <glasscase/http/routes.h>
 #include <glasscase/ledger_filesystem/log_folder.h>
 #include <glasscase/operations/operations.h>
+#include <glasscase/outlet/outlets.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/lifeline.h>
@@ -68,10 +69,37 @@ Result<Fd> ReceiveDataDirectory() {
   }
 }
 
-Result<process::Confinement> ConfineToDirectory(int directory) {
-  // Algorithms are looked up in files that are out of reach afterwards.
+Result<outlet::Outlets> OpenOutlets(const std::vector<std::string>& texts) {
+  std::vector<outlet::Server> servers;
+  for (const std::string& text : texts) {
+    GC_TRY(outlet::Server server, outlet::Server::Parse(text));
+    servers.push_back(std::move(server));
+  }
+  GC_TRY(outlet::Outlets outlets, outlet::Outlets::Open(std::move(servers)));
+  for (size_t i = 0; i < outlets.servers().size(); ++i) {
+    GC_TRY_VOID(process::SendLifeline(
+        kLifelineFd,
+        {.type = Type::kOutlet, .peer = process::ProcessKind::kRelay, .slot = static_cast<uint32_t>(i)},
+        {outlets.listener(i)}));
+  }
+  return outlets;
+}
+
+// Algorithms are looked up in files that are out of reach afterwards.
+Status WarmUp(bool for_servers) {
   (void)Sha256(AsBytes("warm-up"));
   (void)Ed25519Key::FromSeed(Secret(std::string(32, 'w')))->Sign({});
+  if (for_servers) GC_TRY_VOID(fetch::Fetcher::Create());
+  return Ok();
+}
+
+struct Confined {
+  process::Confinement confinement;
+  outlet::Outlets outlets;
+};
+
+Result<Confined> ConfineToDirectory(int directory, const std::vector<std::string>& servers) {
+  GC_TRY_VOID(WarmUp(!servers.empty()));
   struct stat facts {};
   if (::fstat(directory, &facts) != 0)
     return Fail(Error::FromErrno(errno, "cannot look at the data directory"));
@@ -81,7 +109,12 @@ Result<process::Confinement> ConfineToDirectory(int directory) {
   policy.files_below_root = true;
   policy.open_files_max = kOpenFilesMax;
   if (::geteuid() == 0) policy.user = facts.st_uid;
-  return process::Confine(policy);
+  process::Confinement entered = process::EnterNamespaces(policy);
+  Confined confined;
+  GC_TRY(confined.outlets, OpenOutlets(servers));
+  policy.connect_ports = confined.outlets.ports();
+  GC_TRY(confined.confinement, process::Confine(policy, std::move(entered)));
+  return confined;
 }
 
 // SQLite wants a path. Below a changed root it is short; where the kernel did not let us change it, the
@@ -99,6 +132,8 @@ struct Works {
   process::EventLoop loop;
   SystemClock clock;
   SystemRandom random;
+  outlet::Outlets outlets;
+  std::optional<Stores> stores;
   LifelineSupervisor supervisor;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<blobs::BlobStore> blobs;
@@ -107,9 +142,8 @@ struct Works {
 };
 
 Status OpenStores(Works& works, const Fd& directory) {
-  GC_TRY(works.catalog, catalog::OpenSqliteCatalog(PathOfCatalog(directory.get()), works.clock));
-  GC_TRY(Fd for_blobs, OpenFolderAt(directory.get(), "."));
-  GC_TRY(works.blobs, blobs::OpenFilesystemBlobStore(std::move(for_blobs)));
+  GC_TRY(works.catalog, works.stores->OpenCatalog({.path = PathOfCatalog(directory.get())}));
+  GC_TRY(works.blobs, works.stores->OpenBlobs());
   GC_TRY_VOID(MakeFolderAt(directory.get(), kLogFolder));
   GC_TRY(Fd for_log, OpenFolderAt(directory.get(), kLogFolder));
   GC_TRY(works.log_files, ledger::OpenLogFolder(std::move(for_log)));
@@ -171,12 +205,16 @@ void OnLifeline(Works& works) {
 
 }  // namespace
 
-Status Serve() {
+Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
   GC_TRY(const Fd directory, ReceiveDataDirectory());
-  GC_TRY(process::Confinement confinement, ConfineToDirectory(directory.get()));
-  for (const std::string& missing : confinement.missing) LogWarning("not confined by " + missing);
   Works works;
-  GC_TRY_VOID(Start(works, directory, std::move(confinement)));
+  GC_TRY(works.stores, Stores::Prepare(std::move(stores), directory.get(), works.clock, works.random));
+  GC_TRY(Confined confined, ConfineToDirectory(directory.get(), servers));
+  for (const std::string& missing : confined.confinement.missing)
+    LogWarning("not confined by " + missing);
+  works.outlets = std::move(confined.outlets);
+  if (!works.outlets.empty()) works.stores->Use(works.outlets);
+  GC_TRY_VOID(Start(works, directory, std::move(confined.confinement)));
 
   const int flags = ::fcntl(kLifelineFd, F_GETFL);
   if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)

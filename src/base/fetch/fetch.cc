@@ -170,8 +170,10 @@ LineList ResolvedList(const std::vector<ResolvedHost>& resolved) {
   LineList list;
   for (const ResolvedHost& one : resolved) {
     const bool is_v6 = one.address.find(':') != std::string::npos;
-    Append(list,
-           one.host + ":" + std::to_string(one.port) + ":" + (is_v6 ? "[" + one.address + "]" : one.address));
+    const bool host_is_v6 = one.host.find(':') != std::string::npos;
+    Append(list, (host_is_v6 ? "[" + one.host + "]" : one.host) + ":" + std::to_string(one.port) + ":" +
+                     (is_v6 ? "[" + one.address + "]" : one.address) + ":" +
+                     std::to_string(one.connect_port != 0 ? one.connect_port : one.port));
   }
   return list;
 }
@@ -305,7 +307,7 @@ Result<Answer> Fetcher::Fetch(const Request& request) {
     curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &authorities);
     curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
   }
-  curl_easy_setopt(handle, CURLOPT_RESOLVE, resolved.get());
+  curl_easy_setopt(handle, CURLOPT_CONNECT_TO, resolved.get());
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, OnBody);

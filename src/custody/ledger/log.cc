@@ -89,8 +89,7 @@ Status Log::Recover() {
   GC_TRY_VOID(CheckAgainstPublished(head_));
   GC_TRY(const std::vector<Journal::Kept> kept, parts_.journal.ReadKept());
   settled_ = kept.empty() ? head_.size : kept.front().first;
-  tail_ = std::make_unique<Tail>();
-  Status read = ReadStored(settled_);
+  Status read = ReadFilesOrArchive(settled_);
   for (size_t i = 0; read && i < kept.size(); ++i) read = AddKept(kept[i]);
   if (read && (tail_->frontier.size() != head_.size || tail_->frontier.Root() != head_.root)) {
     read =
@@ -136,6 +135,30 @@ Status Log::CheckBeginning(uint64_t size, const Hash& root) const {
       Error::FailedPrecondition("the log has published another history of its first " + std::to_string(size) +
                                 " entries than the catalog has. Nothing is signed; acts wait. Put the "
                                 "catalog back that belongs to this log"));
+}
+
+Status Log::ReadFilesOrArchive(uint64_t size) {
+  tail_ = std::make_unique<Tail>();
+  Status read = ReadStored(size);
+  if (read || read.error().code() == Code::kFailedPrecondition) return read;
+  GC_TRY(const auto archive, parts_.journal.ReadArchive(0, 1));
+  return archive.empty() ? read : WriteFromArchive(size);
+}
+
+// All of it, whatever the folder holds: that belongs to an earlier time or to nobody.
+Status Log::WriteFromArchive(uint64_t size) {
+  constexpr size_t kPartsAtOnce = 64;
+  tail_ = std::make_unique<Tail>();
+  while (tail_->frontier.size() < size) {
+    GC_TRY(const auto parts, parts_.journal.ReadArchive(tail_->frontier.size(), kPartsAtOnce));
+    for (const Journal::Kept& part : parts)
+      if (tail_->frontier.size() < size) GC_TRY_VOID(AddKept(part));
+    if (parts.empty())
+      return Fail(Error::DataLoss("the catalog's archive of the log ends at entry " +
+                                  std::to_string(tail_->frontier.size()) + " of " + std::to_string(size)));
+    GC_TRY_VOID(WriteTiles());
+  }
+  return parts_.files.Sync();
 }
 
 // Everything up to `size` out of the files.

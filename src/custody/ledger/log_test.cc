@@ -182,6 +182,41 @@ TEST_F(LogTest, APowerCutTakesNothingThatTheJournalKeeps) {
   EXPECT_EQ(Open().value()->checkpoint(), before);
 }
 
+// A second custodian over the same catalog, with a folder that is empty, and one that is old.
+TEST_F(LogTest, WhoTakesOverWritesTheFilesFromTheArchive) {
+  journal_.archives = true;
+  auto first = Open().value();
+  std::map<std::string, std::string, std::less<>> old_files;
+  for (const int count : {5, 255, 300}) {
+    Wait(count);
+    ASSERT_TRUE(first->Publish().value());
+    ASSERT_TRUE(first->Settle());
+    if (count == 255) old_files = {files_.files.begin(), files_.files.end()};
+  }
+  const auto whole = files_.files;
+  files_.files.clear();
+  ASSERT_TRUE(Open());
+  EXPECT_EQ(CheckFiles().size, 563u);
+  files_.files.clear();
+  files_.files.insert(old_files.begin(), old_files.end());
+  auto second = Open().value();
+  EXPECT_EQ(CheckFiles().size, 563u);
+  Wait(1);
+  EXPECT_TRUE(second->Publish().value());
+  Wait(1);
+  EXPECT_EQ(first->Publish().error().code(), Code::kAborted);
+  EXPECT_EQ(CheckFiles().size, 565u);
+}
+
+TEST_F(LogTest, MissingFilesAreAnErrorWhereThereIsNoArchive) {
+  auto log = Open().value();
+  Wait(300);
+  ASSERT_TRUE(log->Publish().value());
+  ASSERT_TRUE(log->Settle());
+  files_.files.clear();
+  EXPECT_EQ(Open().error().code(), Code::kDataLoss);
+}
+
 TEST_F(LogTest, AFullDiskDelaysAndLosesNothing) {
   const auto log = Open().value();
   Wait(10);

@@ -55,8 +55,9 @@ Result<ServeSettings> ReadSettings(Context& context, const ServeOptions& options
 }
 
 Status CheckBeforeStart(const ServeSettings& settings) {
-  // The name is api/formats/data-directory.md's. What lies in it is the custodian's to check.
-  const fs::path catalog = fs::path(settings.data) / "catalog.db";
+  // The names are api/formats/data-directory.md's. What lies in the files is the custodian's to check.
+  const bool has_server = !settings.catalog.empty();
+  const fs::path catalog = fs::path(settings.data) / (has_server ? "keys/ledger.key" : "catalog.db");
   if (access(catalog.c_str(), F_OK) != 0) {
     if (errno != ENOENT && errno != ENOTDIR)
       return Fail(Error::FromErrno(errno, "could not read " + catalog.string()));

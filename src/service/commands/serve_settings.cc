@@ -1,10 +1,12 @@
 #include "serve_settings.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include <CLI/Config.hpp>
 
 #include <glasscase/core/bytes.h>
+#include <glasscase/outlet/server.h>
 
 #include "listen_address.h"
 #include "nearest.h"
@@ -67,6 +69,18 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
   command.add_flag("--behind-proxy", settings.behind_proxy,
                    "A proxy in front ends TLS, so other than loopback addresses may be plain");
   command
+      .add_option("--catalog", settings.catalog,
+                  "A PostgreSQL database for the catalog, postgresql://USER@HOST/DATABASE (default: a file)")
+      ->type_name("URL");
+  command
+      .add_option("--blobs", settings.blobs,
+                  "A bucket for the models' bytes, s3://BUCKET/PREFIX?endpoint=URL (default: files)")
+      ->type_name("URL");
+  command
+      .add_option("--blob-cache", settings.blob_cache,
+                  "Bytes of a bucket that are kept here too (default: 16G)")
+      ->type_name("BYTES");
+  command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
       ->type_name("FILE");
@@ -109,7 +123,30 @@ Status CheckServeSettings(const ServeSettings& settings) {
   if (settings.http == settings.control) {
     return Fail(Error::InvalidArgument("--http and --control need an address each: " + settings.http));
   }
-  return Ok();
+  return ServersOf(settings).map([](const auto&) {});
+}
+
+Result<std::vector<std::string>> ServersOf(const ServeSettings& settings) {
+  std::vector<std::string> servers;
+  for (const auto& [option, url] :
+       {std::pair("--catalog", settings.catalog), std::pair("--blobs", settings.blobs)}) {
+    if (url.empty()) continue;
+    const auto server = outlet::Server::OfUrl(url);
+    if (!server) return Fail(server.error().WithContext(option));
+    if (std::ranges::find(servers, server->ToString()) == servers.end())
+      servers.push_back(server->ToString());
+  }
+  return servers;
+}
+
+std::vector<std::string> StoreArguments(const ServeSettings& settings) {
+  std::vector<std::string> arguments;
+  for (const auto& [option, value] : {std::pair("--catalog=", settings.catalog),
+                                      std::pair("--blobs=", settings.blobs),
+                                      std::pair("--blob-cache=", settings.blob_cache)}) {
+    if (!value.empty()) arguments.push_back(option + value);
+  }
+  return arguments;
 }
 
 std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int ready_fd) {
@@ -120,6 +157,10 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.insert(arguments.end(), {"--tls-cert", settings.tls_cert, "--tls-key", settings.tls_key});
   }
   if (settings.behind_proxy) arguments.emplace_back("--behind-proxy");
+  for (const std::string& server : ServersOf(settings).value_or(std::vector<std::string>{}))
+    arguments.insert(arguments.end(), {"--server", server});
+  for (const std::string& argument : StoreArguments(settings))
+    arguments.push_back("--custodian-arg=" + argument);
   return arguments;
 }
 

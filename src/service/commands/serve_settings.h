@@ -18,6 +18,9 @@ struct ServeSettings {
   std::string tls_cert;
   std::string tls_key;
   bool behind_proxy = false;
+  std::string catalog;     // postgresql://…; empty: in the data directory
+  std::string blobs;       // s3://…; empty: in the data directory
+  std::string blob_cache;  // bytes, with an ending as in 16G
   std::string config;
 
   bool HasTls() const { return !tls_cert.empty(); }
@@ -34,7 +37,12 @@ Status ReadSettingsFile(CLI::App& command, const std::filesystem::path& file);
 // listener would leave this machine unencrypted.
 Status CheckServeSettings(const ServeSettings& settings);
 
-// The words for glasscased.
+// The servers that the settings name, "host:port" each, once. InvalidArgument names the setting.
+Result<std::vector<std::string>> ServersOf(const ServeSettings& settings);
+// Where catalog and blobs are, as arguments of glasscase-custodian.
+std::vector<std::string> StoreArguments(const ServeSettings& settings);
+
+// The words for glasscased. `settings` passed CheckServeSettings.
 std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int ready_fd);
 
 }  // namespace glasscase::commands

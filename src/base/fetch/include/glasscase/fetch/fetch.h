@@ -71,7 +71,8 @@ struct Answer {
 struct ResolvedHost {
   std::string host;
   uint16_t port = 0;
-  std::string address;  // "192.0.2.7" or "2001:db8::7"
+  std::string address;        // "192.0.2.7" or "2001:db8::7"
+  uint16_t connect_port = 0;  // there; 0: `port`
 };
 
 struct FetcherOptions {

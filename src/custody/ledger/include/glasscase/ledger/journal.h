@@ -54,6 +54,14 @@ class Journal {
   virtual Result<std::vector<Kept>> ReadKept() const = 0;
   // Their files are durable. Drops what lies wholly below `size`.
   virtual Status Forget(uint64_t size) = 0;
+
+  // What Advance was ever given, from the part with entry `from` on: at most `parts` of them. A journal that
+  // several custodians share keeps it, so that the one who takes over can write the log's files; others keep
+  // nothing and give nothing.
+  virtual Result<std::vector<Kept>> ReadArchive(uint64_t from, size_t parts) const {
+    (void)from, (void)parts;
+    return std::vector<Kept>{};
+  }
 };
 
 }  // namespace glasscase::ledger

@@ -37,7 +37,8 @@ class Log {
     std::function<void(std::string_view)> before_step{};
   };
 
-  // Claims the log and finishes what was cut off. FailedPrecondition when the published checkpoint is newer
+  // Claims the log and finishes what was cut off. Files that are missing or damaged are written again where
+  // the journal has an archive (another custodian wrote the log so far). FailedPrecondition when the published checkpoint is newer
   // than the journal or disagrees with it (a restored backup): nothing is signed then. DataLoss when files
   // and journal do not give the head's root.
   static Result<std::unique_ptr<Log>> Open(Parts parts);
@@ -75,6 +76,8 @@ class Log {
   Status CheckAgainstPublished(const Head& head);
   Status CheckBeginning(uint64_t size, const Hash& root) const;
   Status ReadStored(uint64_t size);
+  Status ReadFilesOrArchive(uint64_t size);
+  Status WriteFromArchive(uint64_t size);
   Status AddKept(const Journal::Kept& kept);
   Status PublishHead();
   Status WriteTiles();

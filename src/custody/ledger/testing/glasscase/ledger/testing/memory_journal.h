@@ -17,6 +17,7 @@ class MemoryJournal final : public Journal {
   size_t waiting() const { return waiting_.size(); }
   size_t kept() const { return kept_.size(); }
   bool fails = false;
+  bool archives = false;
   Head head;
 
   Result<Head> ReadHead() const override { return head; }
@@ -34,6 +35,7 @@ class MemoryJournal final : public Journal {
     if (fails) return Fail(Error::ResourceExhausted("the disk is full"));
     if (head != from) return Fail(Error(Code::kAborted, "the head has moved"));
     kept_.push_back({.first = from.size, .count = to.size - from.size, .framed = framed});
+    if (archives) archive_.push_back(kept_.back());
     while (!waiting_.empty() && waiting_.front().sequence <= sequence) waiting_.pop_front();
     head = to;
     return Ok();
@@ -46,8 +48,16 @@ class MemoryJournal final : public Journal {
     return Ok();
   }
 
+  Result<std::vector<Kept>> ReadArchive(uint64_t from, size_t parts) const override {
+    std::vector<Kept> read;
+    for (const Kept& part : archive_)
+      if (part.first + part.count > from && read.size() < parts) read.push_back(part);
+    return read;
+  }
+
  private:
   std::deque<WaitingEntry> waiting_;
+  std::vector<Kept> archive_;
   std::deque<Kept> kept_;
   int64_t sequence_ = 0;
 };
