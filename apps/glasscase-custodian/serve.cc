@@ -33,6 +33,7 @@ using process::kLifelineFd;
 using process::LifelineMessage;
 using Type = LifelineMessage::Type;
 
+constexpr int kSeatMs = 1'000;  // how often the seat is asked for, and proved
 constexpr uint64_t kOpenFilesMax = 8192;  // links, uploads, descriptors on their way to hosts
 
 // Asks the supervisor over the lifeline.
@@ -55,18 +56,49 @@ class LifelineSupervisor final : public operations::Supervisor {
   }
 };
 
-Result<Fd> ReceiveDataDirectory() {
-  while (true) {
-    pollfd lifeline{.fd = kLifelineFd, .events = POLLIN, .revents = 0};
-    ::poll(&lifeline, 1, -1);
-    GC_TRY(auto received, process::ReceiveLifeline(kLifelineFd));
-    if (!received) continue;
-    if (received->message.type == Type::kShutDown)
-      return Fail(Error::Unavailable("told to end before the start"));
-    if (received->message.type == Type::kDataDirectory && received->fds.size() == 1)
-      return std::move(received->fds[0]);
-    LogWarning("a message came before the data directory and is passed over");
+// The supervisor's messages. What comes before its time is kept.
+class Inbox {
+ public:
+  // Of the wanted type, waiting for it; Unavailable when the supervisor says that it is over.
+  Result<process::ReceivedLifelineMessage> Await(Type wanted) {
+    while (true) {
+      GC_TRY_VOID(Wait(-1));
+      GC_TRY(auto received, process::ReceiveLifeline(kLifelineFd));
+      if (!received) continue;
+      if (received->message.type == wanted) return std::move(*received);
+      GC_TRY_VOID(Keep(std::move(*received)));
+    }
   }
+  // Waits a while; Unavailable when the supervisor says that it is over.
+  Status Pause(int ms) {
+    GC_TRY(const bool there, Wait(ms));
+    if (!there) return Ok();
+    GC_TRY(auto received, process::ReceiveLifeline(kLifelineFd));
+    return received ? Keep(std::move(*received)) : Ok();
+  }
+  std::vector<process::ReceivedLifelineMessage> TakeKept() { return std::move(kept_); }
+
+ private:
+  static Result<bool> Wait(int ms) {
+    pollfd lifeline{.fd = kLifelineFd, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&lifeline, 1, ms);
+    if (ready < 0 && errno != EINTR) return Fail(Error::FromErrno(errno, "wait for the supervisor"));
+    return ready > 0;
+  }
+  Status Keep(process::ReceivedLifelineMessage received) {
+    if (received.message.type == Type::kShutDown)
+      return Fail(Error::Unavailable("told to end before the start"));
+    kept_.push_back(std::move(received));
+    return Ok();
+  }
+  std::vector<process::ReceivedLifelineMessage> kept_;
+};
+
+Result<Fd> ReceiveDataDirectory(Inbox& inbox) {
+  GC_TRY(auto received, inbox.Await(Type::kDataDirectory));
+  if (received.fds.size() != 1)
+    return Fail(Error::InvalidArgument("the supervisor sent no data directory"));
+  return std::move(received.fds[0]);
 }
 
 Result<outlet::Outlets> OpenOutlets(const std::vector<std::string>& texts) {
@@ -135,11 +167,38 @@ struct Works {
   outlet::Outlets outlets;
   std::optional<Stores> stores;
   LifelineSupervisor supervisor;
+  std::unique_ptr<catalog::WriterLock> seat;  // with a shared catalog
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<blobs::BlobStore> blobs;
   std::unique_ptr<ledger::LogFiles> log_files;
   std::unique_ptr<operations::Operations> operations;
+  Status outcome;
 };
+
+// Of several custodians over one database, one works and the others wait here.
+Status AwaitSeat(Works& works, Inbox& inbox) {
+  if (works.stores->settings().IsCatalogLocal()) return Ok();
+  bool said = false;
+  while (true) {
+    GC_TRY(works.seat, works.stores->TryToBecomeWriter());
+    if (works.seat) return Ok();
+    if (!std::exchange(said, true)) LogInfo("another custodian serves this catalog; waiting to take over");
+    GC_TRY_VOID(inbox.Pause(kSeatMs));
+  }
+}
+
+// A lost connection is made again; a seat that somebody else has taken ends this process, which waits then.
+void KeepSeat(Works& works) {
+  const Status held = works.seat ? works.seat->Check() : Fail(Error::Unavailable("no seat"));
+  if (held) return;
+  works.seat.reset();
+  auto taken = works.stores->TryToBecomeWriter();
+  if (!taken) return LogWarning("the catalog's database: " + taken.error().message());
+  works.seat = std::move(*taken);
+  if (works.seat) return;
+  works.outcome = Fail(Error(Code::kAborted, "another custodian has taken over this catalog"));
+  works.loop.Stop();
+}
 
 Status OpenStores(Works& works, const Fd& directory) {
   GC_TRY(works.catalog, works.stores->OpenCatalog({.path = PathOfCatalog(directory.get())}));
@@ -206,7 +265,8 @@ void OnLifeline(Works& works) {
 }  // namespace
 
 Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
-  GC_TRY(const Fd directory, ReceiveDataDirectory());
+  Inbox inbox;
+  GC_TRY(const Fd directory, ReceiveDataDirectory(inbox));
   Works works;
   GC_TRY(works.stores, Stores::Prepare(std::move(stores), directory.get(), works.clock, works.random));
   GC_TRY(Confined confined, ConfineToDirectory(directory.get(), servers));
@@ -214,6 +274,7 @@ Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
     LogWarning("not confined by " + missing);
   works.outlets = std::move(confined.outlets);
   if (!works.outlets.empty()) works.stores->Use(works.outlets);
+  GC_TRY_VOID(AwaitSeat(works, inbox));
   GC_TRY_VOID(Start(works, directory, std::move(confined.confinement)));
 
   const int flags = ::fcntl(kLifelineFd, F_GETFL);
@@ -221,9 +282,11 @@ Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
     return Fail(Error::FromErrno(errno, "cannot set up the lifeline"));
   works.loop.Add(kLifelineFd, EPOLLIN, [&works](uint32_t) { OnLifeline(works); });
   LifelineSupervisor::Say({.type = Type::kReady});
+  for (process::ReceivedLifelineMessage& message : inbox.TakeKept()) OnMessage(works, std::move(message));
+  if (works.seat) works.loop.Every(kSeatMs, [&works] { KeepSeat(works); });
   works.loop.Run();
   works.operations->Flush();
-  return Ok();
+  return works.outcome;
 }
 
 }  // namespace glasscase::custodian

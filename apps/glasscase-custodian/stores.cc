@@ -8,7 +8,6 @@
 
 #include <glasscase/blobs_filesystem/filesystem_blob_store.h>
 #include <glasscase/blobs_s3/s3_blob_store.h>
-#include <glasscase/catalog_postgres/postgres_catalog.h>
 #include <glasscase/catalog_sqlite/sqlite_catalog.h>
 
 #include "data_directory.h"
@@ -167,6 +166,13 @@ Result<std::unique_ptr<catalog::Catalog>> Stores::OpenCatalog(const CatalogOptio
     return catalog::OpenSqliteCatalog(options.path, *clock_, {.create = options.create});
   GC_TRY(std::string url, CatalogUrl());
   return catalog::OpenPostgresCatalog(std::move(url), *clock_, {.create = options.create});
+}
+
+Result<std::unique_ptr<catalog::WriterLock>> Stores::TryToBecomeWriter() const {
+  if (settings_.IsCatalogLocal())
+    return Fail(Error::FailedPrecondition("a catalog in a file has one custodian anyway"));
+  GC_TRY(const std::string url, CatalogUrl());
+  return catalog::TryToBecomeWriter(url);
 }
 
 Result<std::unique_ptr<blobs::BlobStore>> Stores::OpenBlobs() const {

@@ -9,6 +9,7 @@
 
 #include <glasscase/blobs/blob_store.h>
 #include <glasscase/catalog/catalog.h>
+#include <glasscase/catalog_postgres/postgres_catalog.h>
 #include <glasscase/core/clock.h>
 #include <glasscase/core/secret.h>
 #include <glasscase/crypto/random.h>
@@ -46,6 +47,9 @@ class Stores {
   };
   Result<std::unique_ptr<catalog::Catalog>> OpenCatalog(const CatalogOptions& options) const;
   Result<std::unique_ptr<blobs::BlobStore>> OpenBlobs() const;
+  // The seat of the one custodian that writes; null when another one has it. With a local catalog none is
+  // needed: FailedPrecondition.
+  Result<std::unique_ptr<catalog::WriterLock>> TryToBecomeWriter() const;
 
   const StoreSettings& settings() const { return settings_; }
   // Authorities that servers are checked against, PEM.

@@ -249,5 +249,22 @@ TEST(PostgresConcurrencyTest, OneHasTheSeatOfTheWriterUntilItsConnectionGoes) {
   EXPECT_NE(TryToBecomeWriter(SharedServer().NewDatabase()).value(), nullptr);  // each database has its own
 }
 
+TEST(PostgresConcurrencyTest, AWriterThatStandsStillLosesTheSeat) {
+  PostgresFixture fixture;
+  auto paused = TryToBecomeWriter(fixture.url).value();
+  ASSERT_NE(paused, nullptr);
+  EXPECT_EQ(TryToBecomeWriter(fixture.url, {}, 60'000).value(), nullptr);
+  EXPECT_TRUE(paused->Check());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::unique_ptr<WriterLock> next;
+  for (int tries = 0; tries < 100 && !next; ++tries) {
+    next = TryToBecomeWriter(fixture.url, {}, 20).value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(paused->Check().error().code(), Code::kUnavailable);
+  EXPECT_TRUE(next->Check());
+}
+
 }  // namespace
 }  // namespace glasscase::catalog::testing

@@ -12,6 +12,13 @@ using postgres::Session;
 constexpr char kLeaveSeat[] = "SELECT pg_advisory_unlock(1195589972, 2003986804)";
 constexpr char kTakeSeat[] = "SELECT pg_try_advisory_lock(1195589972, 2003986804)";
 
+// The kernel of a paused process keeps its connection, so the server would wait for it without end.
+constexpr char kEndStillHolder[] =
+    "SELECT count(pg_terminate_backend(lock.pid)) FROM pg_locks AS lock JOIN pg_stat_activity AS session "
+    "ON session.pid = lock.pid WHERE lock.locktype = 'advisory' AND lock.classid = 1195589972 "
+    "AND lock.objid = 2003986804 AND session.datname = current_database() "
+    "AND session.state_change < clock_timestamp() - $1 * interval '1 millisecond'";
+
 class SessionLock final : public WriterLock {
  public:
   // The end of the session would do too, but later.
@@ -32,11 +39,16 @@ class SessionLock final : public WriterLock {
 
 }  // namespace
 
-Result<std::unique_ptr<WriterLock>> TryToBecomeWriter(const std::string& url, PostgresOptions options) {
+Result<std::unique_ptr<WriterLock>> TryToBecomeWriter(const std::string& url, PostgresOptions options,
+                                                      int still_ms) {
   GC_TRY(auto session, Session::Connect(url, options));
   GC_TRY(const PgResult taken, session->Run(kTakeSeat, {}));
   const bool mine = PQntuples(taken.get()) == 1 && PQgetvalue(taken.get(), 0, 0)[0] != 0;
-  if (!mine) return nullptr;
+  if (!mine) {
+    const postgres::Parameter still{.bytes = std::to_string(still_ms), .binary = false};
+    GC_TRY_VOID(session->Run(kEndStillHolder, {still}));
+    return nullptr;
+  }
   return std::make_unique<SessionLock>(std::move(session));
 }
 
