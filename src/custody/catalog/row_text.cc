@@ -108,4 +108,20 @@ std::vector<std::string> LinesFromText(std::string_view text) {
   return lines;
 }
 
+std::string FieldsToText(const std::vector<Field>& fields) {
+  std::string text;
+  for (const Field& field : fields) text += field.key + "=" + field.value + "\n";
+  return text;
+}
+
+Result<std::vector<Field>> FieldsFromText(std::string_view text) {
+  std::vector<Field> fields;
+  for (const std::string& line : LinesFromText(text)) {
+    const size_t equals = line.find('=');
+    if (equals == line.npos) return Fail(Error::DataLoss("the catalog holds a damaged free field"));
+    fields.push_back({.key = line.substr(0, equals), .value = line.substr(equals + 1)});
+  }
+  return fields;
+}
+
 }  // namespace glasscase::catalog

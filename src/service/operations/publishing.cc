@@ -221,7 +221,7 @@ Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const c
     GC_TRY_VOID(t.InsertModel(model));
     GC_TRY_VOID(RegisteredEntry(model, name, version.created_micros).Queue(t));
   } else if (plan.model->licence != model.licence || plan.model->tags != model.tags) {
-    GC_TRY_VOID(t.SetModelDetails(model.id, model.licence, model.tags));
+    GC_TRY_VOID(t.SetModelDetails(model.id, catalog::DetailsOf(model)));
   }
   GC_TRY_VOID(t.InsertVersion(version, plan.files));
   EntryDraft entry = VersionEntry(model, name, version, version.created_micros);

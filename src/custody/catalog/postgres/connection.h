@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <glasscase/catalog/catalog.h>
+#include <glasscase/catalog/search.h>
 #include <glasscase/core/ids.h>
 #include <glasscase/core/secret.h>
 
@@ -63,6 +64,16 @@ class Connection {
   int64_t changes_before_ = 0;  // when it began
   int64_t changes_seen_ = 0;
 };
+
+// Makes search_terms anew when it was made in another way, in a transaction of its own.
+Status BringSearchForward(Connection& connection);
+// The terms of one asset, added to those it has.
+Status AddTerms(Connection& connection, const Uuid& asset, const std::vector<std::string>& terms);
+Status RemoveTerms(Connection& connection, const Uuid& asset, const std::vector<std::string>& terms);
+// What follows from an edge of the lineage.
+Status AddAncestors(Connection& connection, const Lineage& edge);
+
+Result<AssetPage> SearchPostgres(Connection& connection, StatementTexts& texts, const AssetQuery& query);
 
 std::unique_ptr<Transaction> MakeTransaction(Connection& connection);
 

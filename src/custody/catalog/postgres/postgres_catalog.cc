@@ -16,6 +16,7 @@ class PostgresCatalog final : public Catalog {
   Status Prepare(const Clock& clock, const PostgresOptions& options) {
     GC_TRY_VOID(BringSchemaForward(connection_, clock, options.create));
     if (options.read_whole) GC_TRY_VOID(CheckWhole(connection_));
+    GC_TRY_VOID(BringSearchForward(connection_));
     GC_TRY_VOID(connection_.ChangedElsewhere());
     return Ok();
   }
@@ -114,6 +115,10 @@ class PostgresCatalog final : public Catalog {
     return Each(list, ReadModel<ResultRow>, visit);
   }
 
+  Result<AssetPage> Search(const AssetQuery& query) const override {
+    return SearchPostgres(connection_, texts_, query);
+  }
+
   Result<std::optional<Version>> FindVersion(const Uuid& id) const override {
     Statement find(connection_, VERSION_ROW "WHERE id = $1");
     find.Bind(id);
@@ -177,6 +182,7 @@ class PostgresCatalog final : public Catalog {
     return All(list, ReadLineage<ResultRow>);
   }
 
+  mutable StatementTexts texts_;   // of the connection's statements
   mutable Connection connection_;  // reading may have to connect again
   std::unique_ptr<ledger::Journal> journal_;
 };

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <sstream>
 
-#include <glasscase/catalog/testing/catalog_contract.h>
+#include <glasscase/catalog/testing/search_contract.h>
 
 #include "postgres_fixture_test.h"
 
@@ -16,12 +16,19 @@ using ::testing::Not;
 class ContractFixture final : public CatalogFixture {
  public:
   std::unique_ptr<Catalog> Open() override { return fixture_.Open(); }
+  void SpoilSearch() override {
+    fixture_.Alter(
+        "DELETE FROM search_terms; INSERT INTO search_terms SELECT 'tag:spoilt', ordinal FROM models");
+  }
 
  private:
   PostgresFixture fixture_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Postgres, CatalogContract,
+                         ::testing::Values(MakeFixture([] { return std::make_unique<ContractFixture>(); })));
+
+INSTANTIATE_TEST_SUITE_P(Postgres, SearchContract,
                          ::testing::Values(MakeFixture([] { return std::make_unique<ContractFixture>(); })));
 
 TEST(PostgresCatalogTest, MissingTablesAreNotMadeUnasked) {
@@ -180,6 +187,10 @@ TEST(PostgresCatalogTest, EveryOlderSchemaIsOpenedWithAllItHolds) {
   EXPECT_EQ(versions[0].inputs, (std::vector<TensorSpec>{{"x", DataType::kFp32, {-1, 4}}}));
   EXPECT_EQ(catalog->FilesOf(versions[0].id).value().size(), 1u);
   EXPECT_EQ(catalog->Journal().Waiting(10, 1000)->size(), 1u);
+  EXPECT_EQ(catalog->Search({.name_part = "iri", .tags = {"flowers"}, .digest = versions[0].sha256})
+                .value()
+                .assets.size(),
+            1u);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include <string>
 
 #include <glasscase/catalog/row_text.h>
+#include <glasscase/catalog/search.h>
 
+#include "readers.h"
 #include "statement.h"
 
 namespace glasscase::catalog::postgres {
@@ -109,18 +111,26 @@ class PostgresTransaction final : public Transaction {
   Status InsertModel(const Model& model) override {
     Statement insert(connection_,
                      "INSERT INTO models (id, owner, name, default_version, created, kind, secret, licence, "
-                     "tags) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING");
+                     "tags, fields, card) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+                     "ON CONFLICT DO NOTHING");
     insert.Bind(model.id).Bind(model.owner).Bind(model.name).BindIdOrNull(model.default_version);
     insert.Bind(model.created_micros).Bind(static_cast<int64_t>(model.kind)).Bind(model.secret);
-    insert.Bind(model.licence).Bind(LinesToText(model.tags));
-    return InsertOne(insert, "model");
+    insert.Bind(model.licence)
+        .Bind(LinesToText(model.tags))
+        .Bind(FieldsToText(model.fields))
+        .Bind(model.card);
+    GC_TRY_VOID(InsertOne(insert, "model"));
+    return AddTerms(connection_, model.id, TermsOf(model));
   }
 
-  Status SetModelDetails(const Uuid& model, std::string_view licence,
-                         const std::vector<std::string>& tags) override {
-    Statement update(connection_, "UPDATE models SET licence = $1, tags = $2 WHERE id = $3");
-    update.Bind(licence).Bind(LinesToText(tags)).Bind(model);
-    return RunOnOneRow(update, "model");
+  Status SetModelDetails(const Uuid& model, const ModelDetails& details) override {
+    GC_TRY_VOID(RemoveTermsOfDetails(model));
+    Statement update(connection_,
+                     "UPDATE models SET licence = $1, tags = $2, fields = $3, card = $4 WHERE id = $5");
+    update.Bind(details.licence).Bind(LinesToText(details.tags)).Bind(FieldsToText(details.fields));
+    update.Bind(details.card).Bind(model);
+    GC_TRY_VOID(RunOnOneRow(update, "model"));
+    return AddTermsOfDetails(model, details);
   }
 
   Status EraseModelSecret(const Uuid& model) override {
@@ -129,20 +139,16 @@ class PostgresTransaction final : public Transaction {
     return RunOnOneRow(update, "model");
   }
 
-  Status SetCard(const Uuid& version, std::string_view card) override {
-    Statement update(connection_, "UPDATE versions SET card = $1 WHERE id = $2");
-    update.Bind(card).Bind(version);
-    return RunOnOneRow(update, "version");
-  }
-
   Status InsertLineage(const Lineage& edge) override {
+    GC_TRY_VOID(RefuseCycle(edge));
     Statement insert(connection_,
                      "INSERT INTO lineage (child, parent, relation, witnessed, created) VALUES ($1, $2, $3, "
                      "$4, $5) ON CONFLICT (child, parent, relation) DO UPDATE SET witnessed = "
                      "lineage.witnessed OR excluded.witnessed");
     insert.Bind(edge.child).Bind(edge.parent).Bind(static_cast<int64_t>(edge.relation));
     insert.BindFlag(edge.witnessed).Bind(edge.created_micros);
-    return RunOnAny(insert);
+    GC_TRY_VOID(RunOnAny(insert));
+    return AddAncestors(connection_, edge);
   }
 
   Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) override {
@@ -169,8 +175,9 @@ class PostgresTransaction final : public Transaction {
         connection_,
         "INSERT INTO versions (id, model, label, state, note, faults, sha256, manifest_digest, bytes, "
         "inputs, outputs, rows_independent, rows_reason, producer, runtime_version, parameters, card, "
-        "published_by, created, hostable, media_type) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-        "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING");
+        "published_by, created, hostable, media_type, fields) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+        "$10, "
+        "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING");
     insert.Bind(version.id).Bind(version.model).Bind(version.label).Bind(static_cast<int64_t>(version.state));
     insert.Bind(version.note)
         .Bind(int64_t{version.faults})
@@ -180,10 +187,10 @@ class PostgresTransaction final : public Transaction {
     insert.Bind(TensorsToText(version.outputs)).BindFlag(version.rows_independent).Bind(version.rows_reason);
     insert.Bind(version.producer).Bind(version.runtime_version).Bind(version.parameters).Bind(version.card);
     insert.Bind(version.published_by).Bind(version.created_micros);
-    insert.BindFlag(version.hostable).Bind(version.media_type);
+    insert.BindFlag(version.hostable).Bind(version.media_type).Bind(FieldsToText(version.fields));
     GC_TRY_VOID(InsertOne(insert, "version"));
     for (const VersionFile& file : files) GC_TRY_VOID(InsertFile(version.id, file));
-    return Ok();
+    return AddTerms(connection_, version.model, TermsOf(version, files));
   }
 
   Status SetVersionState(const Uuid& version, VersionState state, std::string_view note) override {
@@ -229,6 +236,38 @@ class PostgresTransaction final : public Transaction {
     Statement update(connection_, sql);
     update.Bind(value).Bind(id);
     return RunOnOneRow(update, what);
+  }
+
+  Status RemoveTermsOfDetails(const Uuid& model) {
+    Statement find(connection_, MODEL_ROW "WHERE id = $1");
+    find.Bind(model);
+    GC_TRY(const auto before, One(find, ReadModel<ResultRow>));
+    if (!before) return Fail(Error::NotFound("the catalog has no such model"));
+    return RemoveTerms(connection_, model, TermsOf(DetailsOf(*before)));
+  }
+
+  // A term that went with the asset's fields may be one of a version's too.
+  Status AddTermsOfDetails(const Uuid& model, const ModelDetails& details) {
+    GC_TRY_VOID(AddTerms(connection_, model, TermsOf(details)));
+    Statement list(connection_, "SELECT fields FROM versions WHERE model = $1 AND fields <> ''");
+    list.Bind(model);
+    while (true) {
+      GC_TRY(const bool row, list.Step());
+      if (!row) return Ok();
+      GC_TRY(const std::vector<Field> fields, FieldsFromText(list.row().Text(0)));
+      GC_TRY_VOID(AddTerms(connection_, model, TermsOf(fields)));
+    }
+  }
+
+  Status RefuseCycle(const Lineage& edge) {
+    Statement ask(connection_,
+                  "WITH RECURSIVE above (version) AS (SELECT $1::uuid UNION "
+                  "SELECT lineage.parent FROM lineage JOIN above ON lineage.child = above.version) "
+                  "SELECT 1 FROM above WHERE version = $2");
+    ask.Bind(edge.parent).Bind(edge.child);
+    GC_TRY(const bool is_cycle, ask.Step());
+    if (is_cycle) return Fail(LineageCycle(edge));
+    return Ok();
   }
 
   static void BindQuota(Statement& statement, const std::optional<access::Quota>& quota) {

@@ -167,7 +167,21 @@ CREATE TABLE ledger_kept (
 );
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables};
+// Version 2: free fields, cards of assets, search. What search_terms holds is made when the catalog is
+// opened.
+constexpr char kSearch[] = R"sql(
+ALTER TABLE models ADD COLUMN fields TEXT NOT NULL DEFAULT '';
+ALTER TABLE models ADD COLUMN card TEXT NOT NULL DEFAULT '';
+ALTER TABLE versions ADD COLUMN fields TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE search_terms (
+  term TEXT COLLATE "C" NOT NULL,
+  asset BIGINT NOT NULL,
+  PRIMARY KEY (term, asset)
+);
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kSearch};
 
 // Two programs that start at once must not both make the tables. "GCAT" and "sche" as numbers.
 constexpr char kSchemaLock[] = "SELECT pg_advisory_xact_lock(1195589972, 1935894629)";

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include <glasscase/catalog/catalog.h>
+#include <glasscase/catalog/search.h>
 
 #include "statement.h"
 
@@ -21,9 +22,20 @@ struct Connection {
   explicit Connection(Database opened) : database(std::move(opened)), statements(database.get()) {}
 
   Database database;
-  mutable StatementCache statements;
+  StatementTexts texts;  // of the statements
+  StatementCache statements;
   bool in_transaction = false;
 };
+
+// Makes search_terms anew when it was made in another way, in a transaction of its own.
+Status BringSearchForward(Connection& connection);
+// The terms of one asset, added to those it has.
+Status AddTerms(Connection& connection, const Uuid& asset, const std::vector<std::string>& terms);
+Status RemoveTerms(Connection& connection, const Uuid& asset, const std::vector<std::string>& terms);
+// What follows from an edge of the lineage.
+Status AddAncestors(Connection& connection, const Lineage& edge);
+
+Result<AssetPage> SearchSqlite(Connection& connection, const AssetQuery& query);
 
 Result<std::unique_ptr<Transaction>> BeginTransaction(Connection& connection);
 

@@ -149,7 +149,24 @@ CREATE TABLE ledger_kept (
 ) STRICT;
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger};
+// Version 3: free fields, cards of assets, search. `ordinal` is the order of registration; a rowid is not
+// kept when a file is vacuumed. What search_terms holds is made when the catalog is opened.
+constexpr char kSearch[] = R"sql(
+ALTER TABLE models ADD COLUMN fields TEXT NOT NULL DEFAULT '';
+ALTER TABLE models ADD COLUMN card TEXT NOT NULL DEFAULT '';
+ALTER TABLE models ADD COLUMN ordinal INTEGER NOT NULL DEFAULT 0;
+UPDATE models SET ordinal = rowid;
+CREATE UNIQUE INDEX models_by_ordinal ON models (ordinal);
+ALTER TABLE versions ADD COLUMN fields TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE search_terms (
+  term TEXT NOT NULL,
+  asset INTEGER NOT NULL,
+  PRIMARY KEY (term, asset)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger, kSearch};
 
 Result<uint32_t> VersionOf(sqlite3* database) {
   GC_TRY_VOID(Execute(database,

@@ -119,6 +119,10 @@ class SqliteCatalog final : public Catalog {
     return Each(list, ReadModel<Statement>, visit);
   }
 
+  Result<AssetPage> Search(const AssetQuery& query) const override {
+    return SearchSqlite(connection_, query);
+  }
+
   Result<std::optional<Version>> FindVersion(const Uuid& id) const override {
     GC_TRY(Statement find, Prepare(VERSION_ROW "WHERE id = ?"));
     find.Bind(id);
@@ -135,9 +139,7 @@ class SqliteCatalog final : public Catalog {
     return versions;
   }
   Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const override {
-    GC_TRY(
-        Statement list,
-        Prepare("SELECT path, bytes, sha256, is_graph FROM version_files WHERE version = ? ORDER BY path"));
+    GC_TRY(Statement list, Prepare(FILE_ROW "WHERE version = ? ORDER BY path"));
     list.Bind(version);
     std::vector<VersionFile> files;
     GC_TRY_VOID(Each<VersionFile>(list, ReadFile<Statement>, [&](const VersionFile& file) {
@@ -194,6 +196,8 @@ class SqliteCatalog final : public Catalog {
     return changed;
   }
 
+  Status MakeSearchReady() { return BringSearchForward(connection_); }
+
   // Reads every row of every table.
   Status ReadWhole() const {
     GC_TRY_VOID(ExpectNothingFrom("PRAGMA integrity_check", "ok"));
@@ -209,7 +213,7 @@ class SqliteCatalog final : public Catalog {
     GC_TRY_VOID(Each<Version>(versions, ReadVersion<Statement>, ignore));
     GC_TRY(Statement edges, Prepare(LINEAGE_ROW));
     GC_TRY_VOID(Each<Lineage>(edges, ReadLineage<Statement>, ignore));
-    GC_TRY(Statement files, Prepare("SELECT path, bytes, sha256, is_graph FROM version_files"));
+    GC_TRY(Statement files, Prepare(FILE_ROW));
     return Each<VersionFile>(files, ReadFile<Statement>, ignore);
   }
 
@@ -237,7 +241,7 @@ class SqliteCatalog final : public Catalog {
                                 "; restore a backup (glasscase-custodian --restore)"));
   }
 
-  Connection connection_;
+  mutable Connection connection_;  // search keeps its texts there
   std::unique_ptr<ledger::Journal> journal_;
   int64_t data_version_ = 0;
 };
@@ -290,6 +294,7 @@ Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, cons
   GC_TRY_VOID(BringSchemaForward(database.get(), clock));
   auto catalog = std::make_unique<SqliteCatalog>(std::move(database));
   if (options.read_whole) GC_TRY_VOID(catalog->ReadWhole());
+  GC_TRY_VOID(catalog->MakeSearchReady());
   GC_TRY_VOID(catalog->ChangedElsewhere());
   return catalog;
 }

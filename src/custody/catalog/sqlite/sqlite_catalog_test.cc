@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include <glasscase/catalog/testing/catalog_contract.h>
+#include <glasscase/catalog/testing/search_contract.h>
 #include <glasscase/core/testing/fake_clock.h>
 
 namespace glasscase::catalog::testing {
@@ -21,6 +21,9 @@ class SqliteFixture final : public CatalogFixture {
   ~SqliteFixture() override { std::filesystem::remove_all(folder); }
 
   std::unique_ptr<Catalog> Open() override { return TryOpen().value(); }
+  void SpoilSearch() override {
+    Alter("DELETE FROM search_terms; INSERT INTO search_terms SELECT 'tag:spoilt', ordinal FROM models");
+  }
   Result<std::unique_ptr<Catalog>> TryOpen() { return OpenSqliteCatalog(path(), clock, {.create = true}); }
   std::string path() const { return folder / "catalog.db"; }
 
@@ -40,6 +43,9 @@ class SqliteFixture final : public CatalogFixture {
 };
 
 INSTANTIATE_TEST_SUITE_P(Sqlite, CatalogContract,
+                         ::testing::Values(MakeFixture([] { return std::make_unique<SqliteFixture>(); })));
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, SearchContract,
                          ::testing::Values(MakeFixture([] { return std::make_unique<SqliteFixture>(); })));
 
 TEST(SqliteCatalogTest, MissingFilesAreNotMadeUnasked) {
@@ -96,26 +102,47 @@ TEST(SqliteCatalogTest, OverwrittenPagesStopTheStart) {
   EXPECT_FALSE(fixture.TryOpen());
 }
 
-// testdata/schema1.sql is what the first release wrote; every later schema must open it.
-TEST(SqliteCatalogTest, EveryOlderSchemaIsOpenedWithAllItHolds) {
-  SqliteFixture fixture;
-  std::ifstream file(GLASSCASE_SOURCE_DIR "/src/custody/catalog/sqlite/testdata/schema1.sql");
+// testdata/schemaN.sql is what a program of that schema wrote; every later one must open it.
+std::unique_ptr<Catalog> OpenOld(SqliteFixture& fixture, const std::string& schema) {
+  std::ifstream file(GLASSCASE_SOURCE_DIR "/src/custody/catalog/sqlite/testdata/" + schema + ".sql");
   std::stringstream sql;
   sql << file.rdbuf();
-  ASSERT_FALSE(sql.str().empty());
+  EXPECT_FALSE(sql.str().empty());
   fixture.Alter(sql.str());
-  auto catalog = fixture.Open();
-  const Counts counts = catalog->Count(0).value();
-  EXPECT_EQ(counts.subjects, 2u);
-  EXPECT_EQ(counts.tokens, 1u);
-  EXPECT_EQ(counts.grants, 1u);
-  EXPECT_EQ(counts.models, 1u);
-  const Subject owner = catalog->FindSubjectCalled("teacher").value().value();
-  const Model model = catalog->FindModelCalled(owner.id, "iris").value().value();
-  const auto versions = catalog->VersionsOf(model.id).value();
-  ASSERT_EQ(versions.size(), 1u);
-  EXPECT_EQ(versions[0].inputs, (std::vector<TensorSpec>{{"x", DataType::kFp32, {-1, 4}}}));
-  EXPECT_EQ(catalog->FilesOf(versions[0].id).value().size(), 1u);
+  return fixture.Open();
+}
+
+TEST(SqliteCatalogTest, EveryOlderSchemaIsOpenedWithAllItHolds) {
+  for (const std::string schema : {"schema1", "schema2"}) {
+    SqliteFixture fixture;
+    const auto catalog = OpenOld(fixture, schema);
+    const Counts counts = catalog->Count(0).value();
+    EXPECT_EQ(counts.subjects, 2u) << schema;
+    EXPECT_EQ(counts.tokens, 1u) << schema;
+    EXPECT_EQ(counts.grants, 1u) << schema;
+    EXPECT_EQ(counts.models, 1u) << schema;
+    const Subject owner = catalog->FindSubjectCalled("teacher").value().value();
+    const Model model = catalog->FindModelCalled(owner.id, "iris").value().value();
+    const auto versions = catalog->VersionsOf(model.id).value();
+    ASSERT_EQ(versions.size(), 1u);
+    EXPECT_EQ(versions[0].inputs, (std::vector<TensorSpec>{{"x", DataType::kFp32, {-1, 4}}}));
+    EXPECT_EQ(catalog->FilesOf(versions[0].id).value().size(), 1u);
+    const AssetPage found = catalog->Search({.name_part = "iri", .digest = versions[0].sha256}).value();
+    ASSERT_EQ(found.assets.size(), 1u) << schema;
+    EXPECT_EQ(found.assets[0].id, model.id);
+  }
+}
+
+TEST(SqliteCatalogTest, WhatSchema2KeptIsSearchedLikeNewRows) {
+  SqliteFixture fixture;
+  const auto catalog = OpenOld(fixture, "schema2");
+  EXPECT_EQ(catalog->Search({.tags = {"flowers"}}).value().assets.size(), 2u);
+  EXPECT_EQ(catalog->Search({.tags = {"small"}}).value().assets.size(), 1u);
+  const AssetPage data = catalog->Search({.kind = AssetKind::kDataset, .media_type = "text/csv"}).value();
+  ASSERT_EQ(data.assets.size(), 1u);
+  const AssetPage made = catalog->Search({.ancestor = data.assets[0].id}).value();
+  ASSERT_EQ(made.assets.size(), 1u);
+  EXPECT_EQ(made.assets[0].name, "iris");
 }
 
 TEST(SqliteCatalogTest, BackUpIsOneFileAsOfOneMoment) {

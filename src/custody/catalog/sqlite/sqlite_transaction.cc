@@ -1,6 +1,8 @@
 #include <string>
 
+#include <glasscase/catalog/row_readers.h>
 #include <glasscase/catalog/row_text.h>
+#include <glasscase/catalog/search.h>
 
 #include "connection.h"
 
@@ -116,19 +118,27 @@ class SqliteTransaction final : public Transaction {
   Status InsertModel(const Model& model) override {
     GC_TRY(
         Statement insert,
-        Prepare("INSERT INTO models (id, owner, name, default_version, created, kind, secret, licence, tags) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+        Prepare("INSERT INTO models (id, owner, name, default_version, created, kind, secret, licence, tags, "
+                "fields, card, ordinal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                "(SELECT coalesce(max(ordinal), 0) + 1 FROM models))"));
     insert.Bind(model.id).Bind(model.owner).Bind(model.name).BindIdOrNull(model.default_version);
     insert.Bind(model.created_micros).Bind(static_cast<int64_t>(model.kind)).Bind(model.secret);
-    insert.Bind(model.licence).Bind(LinesToText(model.tags));
-    return insert.Run();
+    insert.Bind(model.licence)
+        .Bind(LinesToText(model.tags))
+        .Bind(FieldsToText(model.fields))
+        .Bind(model.card);
+    GC_TRY_VOID(insert.Run());
+    return AddTerms(connection_, model.id, TermsOf(model));
   }
 
-  Status SetModelDetails(const Uuid& model, std::string_view licence,
-                         const std::vector<std::string>& tags) override {
-    GC_TRY(Statement update, Prepare("UPDATE models SET licence = ?, tags = ? WHERE id = ?"));
-    update.Bind(licence).Bind(LinesToText(tags)).Bind(model);
-    return RunOnOneRow(update, "model");
+  Status SetModelDetails(const Uuid& model, const ModelDetails& details) override {
+    GC_TRY_VOID(RemoveTermsOfDetails(model));
+    GC_TRY(Statement update,
+           Prepare("UPDATE models SET licence = ?, tags = ?, fields = ?, card = ? WHERE id = ?"));
+    update.Bind(details.licence).Bind(LinesToText(details.tags)).Bind(FieldsToText(details.fields));
+    update.Bind(details.card).Bind(model);
+    GC_TRY_VOID(RunOnOneRow(update, "model"));
+    return AddTermsOfDetails(model, details);
   }
 
   Status EraseModelSecret(const Uuid& model) override {
@@ -137,19 +147,15 @@ class SqliteTransaction final : public Transaction {
     return RunOnOneRow(update, "model");
   }
 
-  Status SetCard(const Uuid& version, std::string_view card) override {
-    GC_TRY(Statement update, Prepare("UPDATE versions SET card = ? WHERE id = ?"));
-    update.Bind(card).Bind(version);
-    return RunOnOneRow(update, "version");
-  }
-
   Status InsertLineage(const Lineage& edge) override {
+    GC_TRY_VOID(RefuseCycle(edge));
     GC_TRY(Statement insert, Prepare("INSERT INTO lineage (child, parent, relation, witnessed, created) "
                                      "VALUES (?, ?, ?, ?, ?) ON CONFLICT (child, parent, relation) "
                                      "DO UPDATE SET witnessed = max(witnessed, excluded.witnessed)"));
     insert.Bind(edge.child).Bind(edge.parent).Bind(static_cast<int64_t>(edge.relation));
     insert.Bind(int64_t{edge.witnessed}).Bind(edge.created_micros);
-    return insert.Run();
+    GC_TRY_VOID(insert.Run());
+    return AddAncestors(connection_, edge);
   }
 
   Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) override {
@@ -171,8 +177,8 @@ class SqliteTransaction final : public Transaction {
            Prepare(
                "INSERT INTO versions (id, model, label, state, note, faults, sha256, manifest_digest, bytes, "
                "inputs, outputs, rows_independent, rows_reason, producer, runtime_version, parameters, card, "
-               "published_by, created, hostable, media_type) "
-               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+               "published_by, created, hostable, media_type, fields) "
+               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     insert.Bind(version.id).Bind(version.model).Bind(version.label).Bind(static_cast<int64_t>(version.state));
     insert.Bind(version.note)
         .Bind(int64_t{version.faults})
@@ -184,10 +190,10 @@ class SqliteTransaction final : public Transaction {
         .Bind(version.rows_reason);
     insert.Bind(version.producer).Bind(version.runtime_version).Bind(version.parameters).Bind(version.card);
     insert.Bind(version.published_by).Bind(version.created_micros);
-    insert.Bind(int64_t{version.hostable}).Bind(version.media_type);
+    insert.Bind(int64_t{version.hostable}).Bind(version.media_type).Bind(FieldsToText(version.fields));
     GC_TRY_VOID(insert.Run());
     for (const VersionFile& file : files) GC_TRY_VOID(InsertFile(version.id, file));
-    return Ok();
+    return AddTerms(connection_, version.model, TermsOf(version, files));
   }
 
   Status SetVersionState(const Uuid& version, VersionState state, std::string_view note) override {
@@ -228,6 +234,39 @@ class SqliteTransaction final : public Transaction {
     GC_TRY(Statement update, Prepare(sql));
     update.Bind(value).Bind(id);
     return RunOnOneRow(update, what);
+  }
+
+  Status RemoveTermsOfDetails(const Uuid& model) {
+    GC_TRY(Statement find, Prepare(MODEL_ROW "WHERE id = ?"));
+    find.Bind(model);
+    GC_TRY(const bool found, find.Step());
+    if (!found) return Fail(Error::NotFound("the catalog has no such model"));
+    GC_TRY(const Model before, ReadModel(find));
+    return RemoveTerms(connection_, model, TermsOf(DetailsOf(before)));
+  }
+
+  // A term that went with the asset's fields may be one of a version's too.
+  Status AddTermsOfDetails(const Uuid& model, const ModelDetails& details) {
+    GC_TRY_VOID(AddTerms(connection_, model, TermsOf(details)));
+    GC_TRY(Statement list, Prepare("SELECT fields FROM versions WHERE model = ? AND fields <> ''"));
+    list.Bind(model);
+    while (true) {
+      GC_TRY(const bool row, list.Step());
+      if (!row) return Ok();
+      GC_TRY(const std::vector<Field> fields, FieldsFromText(list.Text(0)));
+      GC_TRY_VOID(AddTerms(connection_, model, TermsOf(fields)));
+    }
+  }
+
+  Status RefuseCycle(const Lineage& edge) {
+    GC_TRY(Statement ask,
+           Prepare("WITH RECURSIVE above (version) AS (VALUES (?1) UNION "
+                   "SELECT lineage.parent FROM lineage JOIN above ON lineage.child = above.version) "
+                   "SELECT 1 FROM above WHERE version = ?2"));
+    ask.Bind(edge.parent).Bind(edge.child);
+    GC_TRY(const bool is_cycle, ask.Step());
+    if (is_cycle) return Fail(LineageCycle(edge));
+    return Ok();
   }
 
   static void BindQuota(Statement& statement, const std::optional<access::Quota>& quota) {

@@ -77,7 +77,8 @@ class Statement {
   bool damaged_ = false;
 };
 
-// Prepared statements of one connection, kept for the next use. `sql` must be a string literal.
+// Prepared statements of one connection, kept for the next use. `sql` must stay where it is: a literal, or
+// one of StatementTexts.
 class StatementCache {
  public:
   explicit StatementCache(sqlite3* database) : database_(database) {}

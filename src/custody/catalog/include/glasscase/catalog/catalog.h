@@ -14,6 +14,16 @@
 
 namespace glasscase::catalog {
 
+// What an owner may change of an asset after it was registered.
+struct ModelDetails {
+  std::string licence{};
+  std::vector<std::string> tags{};
+  std::vector<Field> fields{};
+  std::string card{};
+  bool operator==(const ModelDetails&) const = default;
+};
+ModelDetails DetailsOf(const Model& model);
+
 // Changes that happen together or not at all. Rolled back when destroyed without Commit. Reads through the
 // catalog see what its open transaction wrote.
 //
@@ -46,12 +56,11 @@ class Transaction {
   virtual Status SetVersionState(const Uuid& version, VersionState state, std::string_view note) = 0;
   virtual Status SetVersionFaults(const Uuid& version, uint32_t faults) = 0;
 
-  virtual Status SetModelDetails(const Uuid& model, std::string_view licence,
-                                 const std::vector<std::string>& tags) = 0;
+  virtual Status SetModelDetails(const Uuid& model, const ModelDetails& details) = 0;
   // From now on nobody opens the commitments of its entries.
   virtual Status EraseModelSecret(const Uuid& model) = 0;
-  virtual Status SetCard(const Uuid& version, std::string_view card) = 0;
-  // An edge that is there already stays as it is, unless it becomes witnessed.
+  // An edge that is there already stays as it is, unless it becomes witnessed. FailedPrecondition when the
+  // child is the parent or one of its ancestors: the lineage has no cycles.
   virtual Status InsertLineage(const Lineage& edge) = 0;
 
   // The entry of this act, to be published after the commit.
@@ -72,6 +81,36 @@ struct GrantFilter {
   std::optional<Uuid> model{};
   std::optional<Uuid> owner{};  // of the model
   bool with_revoked = true;
+};
+
+inline constexpr size_t kConditionsMax = 32;  // of one search
+
+// Which assets are looked for: those to which all members apply. Empty members do not restrict. In tags,
+// licence, media type and the keys of fields the case of ASCII letters does not count; names have none.
+struct AssetQuery {
+  std::string name{};               // the whole name
+  std::string name_part{};          // what stands anywhere in it; the whole name if shorter than three bytes
+  std::vector<std::string> tags{};  // all of these
+  std::optional<Digest> digest{};   // SHA-256 of a version, of its manifest or of one of its files
+  std::optional<AssetKind> kind{};
+  std::string licence{};           // the whole
+  std::string media_type{};        // of a version
+  std::vector<Field> fields{};     // all of these, each of the asset or of a version
+  std::optional<Uuid> ancestor{};  // an asset or a version, from which a version of another asset or another
+                                   // version descends
+  // Whose view: their own assets, and those with a grant to them that is in force and covers a version in
+  // use. None: every asset.
+  std::optional<Uuid> seen_by{};
+  int64_t now_micros = 0;       // for the grants
+  std::optional<Uuid> after{};  // the last asset of the page before
+  uint32_t limit = 100;
+};
+
+// From the oldest to the newest. An asset that is registered between two pages changes neither what the first
+// gave nor what the second gives before it.
+struct AssetPage {
+  std::vector<Model> assets{};
+  bool more = false;
 };
 
 // Finders give nullopt when there is no such row; visitors and lists go from the oldest to the newest. Every
@@ -101,6 +140,9 @@ class Catalog {
   virtual Result<std::optional<Model>> FindModel(const Uuid& id) const = 0;
   virtual Result<std::optional<Model>> FindModelCalled(const Uuid& owner, std::string_view name) const = 0;
   virtual Status EachModel(const std::optional<Uuid>& owner, const Visitor<Model>& visit) const = 0;
+
+  // InvalidArgument when `after` is no asset, or the query has more conditions than kConditionsMax.
+  virtual Result<AssetPage> Search(const AssetQuery& query) const = 0;
 
   virtual Result<std::optional<Version>> FindVersion(const Uuid& id) const = 0;
   virtual Result<std::vector<Version>> VersionsOf(const Uuid& model) const = 0;

@@ -9,6 +9,7 @@
 
 #include <glasscase/catalog/row_text.h>
 #include <glasscase/catalog/rows.h>
+#include <glasscase/catalog/search.h>
 #include <glasscase/core/error.h>
 
 // The columns of each table in the order in which its reader takes them.
@@ -22,11 +23,14 @@
 #define GRANT_ROW                                                                                        \
   "SELECT id, subject, model, version, action, quota_calls, quota_period_ns, created, expires, revoked " \
   "FROM grants "
-#define MODEL_ROW "SELECT id, owner, name, default_version, created, kind, secret, licence, tags FROM models "
+// The last column is for search alone.
+#define MODEL_ROW                                                                                 \
+  "SELECT id, owner, name, default_version, created, kind, secret, licence, tags, fields, card, " \
+  "ordinal FROM models "
 #define VERSION_ROW                                                                                     \
   "SELECT id, model, label, state, note, faults, sha256, manifest_digest, bytes, inputs, outputs, "     \
   "rows_independent, rows_reason, producer, runtime_version, parameters, card, published_by, created, " \
-  "hostable, media_type FROM versions "
+  "hostable, media_type, fields FROM versions "
 #define FILE_ROW "SELECT path, bytes, sha256, is_graph FROM version_files "
 #define LINEAGE_ROW "SELECT child, parent, relation, witnessed, created FROM lineage "
 
@@ -103,8 +107,18 @@ Result<Model> ReadModel(Row& row) {
   model.secret = row.DigestOrNull(6);
   model.licence = row.Text(7);
   model.tags = LinesFromText(row.Text(8));
+  GC_TRY(model.fields, FieldsFromText(row.Text(9)));
+  model.card = row.Text(10);
   if (row.damaged()) return Fail(DamagedRow<Row>("models"));
   return model;
+}
+
+template <typename Row>
+Result<FoundAsset> ReadFoundAsset(Row& row) {
+  GC_TRY(Model model, ReadModel(row));
+  FoundAsset found{.ordinal = row.Integer(11), .model = std::move(model)};
+  if (row.damaged()) return Fail(DamagedRow<Row>("models"));
+  return found;
 }
 
 template <typename Row>
@@ -128,6 +142,7 @@ Result<Version> ReadVersion(Row& row) {
   version.created_micros = row.Integer(18);
   version.hostable = row.Flag(19);
   version.media_type = row.Text(20);
+  GC_TRY(version.fields, FieldsFromText(row.Text(21)));
   if (row.damaged() || version.state < VersionState::kPublished || version.state > VersionState::kDisabled)
     return Fail(DamagedRow<Row>("versions"));
   return version;

@@ -60,6 +60,14 @@ struct Grant {
   int64_t revoked_micros = 0;
 };
 
+// What the owner says of an asset or a version in words of their own. A key is there once, and has neither a
+// "=" nor a line feed in it; a value has no line feed.
+struct Field {
+  std::string key{};
+  std::string value{};
+  bool operator==(const Field&) const = default;
+};
+
 // Stored: never renumber.
 enum class AssetKind : uint8_t { kModel = 1, kDataset = 2 };
 
@@ -74,6 +82,8 @@ struct Model {
   std::optional<Digest> secret{};   // of the salts of its ledger entries; none once erased
   std::string licence{};            // an SPDX expression, or words
   std::vector<std::string> tags{};  // in order, no line feeds
+  std::vector<Field> fields{};      // in order
+  std::string card{};               // Markdown; empty: that of the default version
 };
 
 // Stored: never renumber.
@@ -101,6 +111,7 @@ struct Version {
   int64_t created_micros = 0;
   bool hostable = true;  // an ONNX model that the inspection passed
   std::string media_type = "application/onnx";
+  std::vector<Field> fields{};  // in order, as published
 };
 
 // Stored: never renumber.

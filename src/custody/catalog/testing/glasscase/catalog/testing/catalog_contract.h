@@ -21,6 +21,8 @@ class CatalogFixture {
  public:
   virtual ~CatalogFixture() = default;
   virtual std::unique_ptr<Catalog> Open() = 0;
+  // Empties search_terms and puts a term there that is not true.
+  virtual void SpoilSearch() = 0;
 };
 using MakeFixture = std::function<std::unique_ptr<CatalogFixture>()>;
 
@@ -278,15 +280,15 @@ TEST_P(CatalogContract, DetailsOfAssetsAreKept) {
   EXPECT_FALSE(catalog->FindVersion(version.id).value()->hostable);
   EXPECT_EQ(catalog->FindVersion(version.id).value()->media_type, "text/csv");
   Change([&](Transaction& t) -> Status {
-    GC_TRY_VOID(t.SetModelDetails(model.id, "MIT", {}));
-    GC_TRY_VOID(t.SetCard(version.id, "# New\n"));
+    GC_TRY_VOID(t.SetModelDetails(model.id, {.licence = "MIT", .tags = {}, .fields = {}, .card = "# New\n"}));
     return t.EraseModelSecret(model.id);
   });
   kept = catalog->FindModel(model.id).value().value();
   EXPECT_EQ(kept.secret, std::nullopt);
   EXPECT_EQ(kept.licence, "MIT");
   EXPECT_TRUE(kept.tags.empty());
-  EXPECT_EQ(catalog->FindVersion(version.id).value()->card, "# New\n");
+  EXPECT_EQ(kept.card, "# New\n");
+  EXPECT_EQ(catalog->FindVersion(version.id).value()->card, version.card) << "what was published stays";
 }
 
 TEST_P(CatalogContract, LineageIsFoundFromBothEnds) {
