@@ -173,6 +173,15 @@ class PostgresCatalog final : public Catalog {
     return found ? std::optional<std::string>(find.row().Text(0)) : std::nullopt;
   }
 
+  Status EachSetting(const SettingVisitor& visit) const override {
+    Statement all(connection_, "SELECT key, value FROM settings ORDER BY key COLLATE \"C\"");
+    while (true) {
+      GC_TRY(const bool found, all.Step());
+      if (!found) return Ok();
+      GC_TRY_VOID(visit(all.row().Text(0), all.row().Text(1)));
+    }
+  }
+
   Result<bool> ChangedElsewhere() override { return connection_.ChangedElsewhere(); }
 
  private:

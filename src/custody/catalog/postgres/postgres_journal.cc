@@ -64,7 +64,47 @@ class PostgresJournal final : public ledger::Journal {
   }
 
   Result<std::vector<Kept>> ReadKept() const override {
-    Statement list(connection_, "SELECT first, count, framed FROM ledger_kept ORDER BY first");
+    Statement list(connection_,
+                   "SELECT first, count, framed FROM ledger_kept "
+                   "WHERE first + count > (SELECT forgotten FROM ledger_head) ORDER BY first");
+    return ReadParts(list);
+  }
+
+  Result<std::vector<Kept>> ReadArchive(uint64_t from, size_t parts) const override {
+    Statement list(connection_,
+                   "SELECT first, count, framed FROM ledger_kept WHERE first >= coalesce((SELECT max(first) "
+                   "FROM ledger_kept WHERE first <= $1), 0) AND first + count > $1 ORDER BY first LIMIT $2");
+    list.Bind(static_cast<int64_t>(from)).Bind(AtMost(parts));
+    return ReadParts(list);
+  }
+
+  // Nothing is dropped: whoever takes the log over may have none of its files.
+  Status Forget(uint64_t size) override {
+    return InTransaction([&]() -> Status {
+      Statement mark(connection_, "UPDATE ledger_head SET forgotten = greatest(forgotten, $1)");
+      mark.Bind(static_cast<int64_t>(size));
+      return mark.Run().map([](int64_t) {});
+    });
+  }
+
+  Status Adopt(const Head& head, const std::function<Result<std::optional<Kept>>()>& next) override {
+    return InTransaction([&]() -> Status {
+      Statement drop(connection_, "DELETE FROM ledger_kept");
+      GC_TRY_VOID(drop.Run());
+      while (true) {
+        GC_TRY(const auto part, next());
+        if (!part) break;
+        GC_TRY_VOID(Keep(*part));
+      }
+      Statement move(connection_,
+                     "UPDATE ledger_head SET size = $1, root = $2, fence = $3, forgotten = $1");
+      move.Bind(static_cast<int64_t>(head.size)).Bind(head.root).Bind(static_cast<int64_t>(head.fence));
+      return move.Run().map([](int64_t) {});
+    });
+  }
+
+ private:
+  static Result<std::vector<Kept>> ReadParts(Statement& list) {
     std::vector<Kept> all;
     while (true) {
       GC_TRY(const bool found, list.Step());
@@ -77,16 +117,13 @@ class PostgresJournal final : public ledger::Journal {
     }
   }
 
-  Status Forget(uint64_t size) override {
-    return InTransaction([&]() -> Status {
-      Statement drop(connection_, "DELETE FROM ledger_kept WHERE first + count <= $1");
-      drop.Bind(static_cast<int64_t>(size));
-      GC_TRY_VOID(drop.Run());
-      return Ok();
-    });
+  Status Keep(const Kept& part) {
+    Statement keep(connection_, "INSERT INTO ledger_kept (first, count, framed) VALUES ($1, $2, $3)");
+    keep.Bind(static_cast<int64_t>(part.first)).Bind(static_cast<int64_t>(part.count));
+    keep.BindBlob(part.framed);
+    return keep.Run().map([](int64_t) {});
   }
 
- private:
   static int64_t AtMost(size_t value) {
     return static_cast<int64_t>(std::min(value, static_cast<size_t>(std::numeric_limits<int64_t>::max())));
   }
@@ -123,11 +160,7 @@ class PostgresJournal final : public ledger::Journal {
     Statement drop(connection_, "DELETE FROM ledger_outbox WHERE sequence <= $1");
     drop.Bind(sequence);
     GC_TRY_VOID(drop.Run());
-    Statement keep(connection_, "INSERT INTO ledger_kept (first, count, framed) VALUES ($1, $2, $3)");
-    keep.Bind(static_cast<int64_t>(from.size)).Bind(static_cast<int64_t>(to.size - from.size));
-    keep.BindBlob(framed);
-    GC_TRY_VOID(keep.Run());
-    return Ok();
+    return Keep({.first = from.size, .count = to.size - from.size, .framed = framed});
   }
 
   Connection& connection_;

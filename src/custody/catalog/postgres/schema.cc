@@ -181,7 +181,14 @@ CREATE TABLE search_terms (
 );
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables, kSearch};
+// Version 3: ledger_kept keeps all entries, so that another custodian can write the log's files; those below
+// `forgotten` have durable files.
+constexpr char kArchive[] = R"sql(
+ALTER TABLE ledger_head ADD COLUMN forgotten BIGINT NOT NULL DEFAULT 0;
+UPDATE ledger_head SET forgotten = coalesce((SELECT min(first) FROM ledger_kept), size);
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kSearch, kArchive};
 
 // Two programs that start at once must not both make the tables. "GCAT" and "sche" as numbers.
 constexpr char kSchemaLock[] = "SELECT pg_advisory_xact_lock(1195589972, 1935894629)";

@@ -186,6 +186,15 @@ class SqliteCatalog final : public Catalog {
     return found ? std::optional<std::string>(find.Text(0)) : std::nullopt;
   }
 
+  Status EachSetting(const SettingVisitor& visit) const override {
+    GC_TRY(Statement all, Prepare("SELECT key, value FROM settings ORDER BY key"));
+    while (true) {
+      GC_TRY(const bool found, all.Step());
+      if (!found) return Ok();
+      GC_TRY_VOID(visit(all.Text(0), all.Text(1)));
+    }
+  }
+
   Result<bool> ChangedElsewhere() override {
     GC_TRY(Statement ask, Prepare("PRAGMA data_version"));
     GC_TRY(const bool found, ask.Step());

@@ -81,6 +81,16 @@ class SqliteJournal final : public ledger::Journal {
     });
   }
 
+  Status Adopt(const Head& head, const std::function<Result<std::optional<Kept>>()>&) override {
+    return InTransaction([&]() -> Status {
+      GC_TRY(Statement move, Prepare("UPDATE ledger_head SET size = ?, root = ?, fence = ?"));
+      move.Bind(static_cast<int64_t>(head.size)).Bind(head.root).Bind(static_cast<int64_t>(head.fence));
+      GC_TRY_VOID(move.Run());
+      GC_TRY(Statement drop, Prepare("DELETE FROM ledger_kept"));
+      return drop.Run();
+    });
+  }
+
  private:
   Result<Statement> Prepare(const char* sql) const { return connection_.statements.Prepare(sql); }
 

@@ -159,6 +159,9 @@ class Catalog {
 
   virtual Result<Counts> Count(int64_t now_micros) const = 0;
   virtual Result<std::optional<std::string>> Setting(std::string_view key) const = 0;
+  using SettingVisitor = std::function<Status(const std::string& key, const std::string& value)>;
+  // By key, in the order of its bytes; the adapter's own among them.
+  virtual Status EachSetting(const SettingVisitor& visit) const = 0;
 
   // Whether another process has committed since the last call (or since opening).
   virtual Result<bool> ChangedElsewhere() = 0;

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,11 @@ class Journal {
   virtual Result<std::vector<Kept>> ReadKept() const = 0;
   // Their files are durable. Drops what lies wholly below `size`.
   virtual Status Forget(uint64_t size) = 0;
+
+  // Takes over a log that was kept elsewhere, whose files are durable: in one durable transaction the head
+  // becomes `head`. `next` gives all its entries in order, nullopt at the end, for a journal that archives;
+  // others do not ask. Whatever stood here before is gone: for a journal that no log has used.
+  virtual Status Adopt(const Head& head, const std::function<Result<std::optional<Kept>>()>& next) = 0;
 
   // What Advance was ever given, from the part with entry `from` on: at most `parts` of them. A journal that
   // several custodians share keeps it, so that the one who takes over can write the log's files; others keep

@@ -369,4 +369,40 @@ TEST_P(CatalogContract, TheHeadMovesByCompareAndSet) {
   EXPECT_TRUE(journal.ReadKept()->empty());
 }
 
+TEST_P(CatalogContract, SettingsAreListedByKey) {
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.SetSetting("b", "2"));
+    GC_TRY_VOID(t.SetSetting("B", "1"));
+    return t.SetSetting("a_", "");
+  });
+  std::string seen;
+  ASSERT_TRUE(catalog->EachSetting([&](const std::string& key, const std::string& value) -> Status {
+    if (key.size() < 3) seen += key + "=" + value + ";";  // without the adapter's own
+    return Ok();
+  }));
+  EXPECT_EQ(seen, "B=1;a_=;b=2;");
+}
+
+TEST_P(CatalogContract, AJournalAdoptsALogFromElsewhere) {
+  using Kept = ledger::Journal::Kept;
+  ledger::Journal& journal = catalog->Journal();
+  const ledger::Head head{.size = 3, .root = DigestOf(4), .fence = 9};
+  std::vector<Kept> parts = {{.first = 0, .count = 2, .framed = "ab"}, {.first = 2, .count = 1, .framed = "c"}};
+  size_t given = 0;
+  ASSERT_TRUE(journal.Adopt(head, [&]() -> Result<std::optional<Kept>> {
+    return given == parts.size() ? std::nullopt : std::optional<Kept>(parts[given++]);
+  }));
+  EXPECT_EQ(journal.ReadHead().value(), head);
+  EXPECT_TRUE(journal.ReadKept()->empty());
+  EXPECT_EQ(journal.Claim().value(), 10u);
+  const auto archive = journal.ReadArchive(0, 10).value();
+  if (archive.empty()) return;  // it keeps none
+  ASSERT_EQ(archive.size(), 2u);
+  EXPECT_EQ(archive[1].framed, "c");
+  EXPECT_EQ(journal.ReadArchive(1, 10)->size(), 2u);
+  EXPECT_EQ(journal.ReadArchive(2, 10)->size(), 1u);
+  EXPECT_EQ(journal.ReadArchive(0, 1)->size(), 1u);
+  EXPECT_TRUE(journal.ReadArchive(3, 10)->empty());
+}
+
 }  // namespace glasscase::catalog::testing

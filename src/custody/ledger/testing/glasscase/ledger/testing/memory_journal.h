@@ -48,6 +48,17 @@ class MemoryJournal final : public Journal {
     return Ok();
   }
 
+  Status Adopt(const Head& to, const std::function<Result<std::optional<Kept>>()>& next) override {
+    kept_.clear();
+    archive_.clear();
+    while (archives) {
+      GC_TRY(auto part, next());
+      if (!part) break;
+      archive_.push_back(*std::move(part));
+    }
+    head = to;
+    return Ok();
+  }
   Result<std::vector<Kept>> ReadArchive(uint64_t from, size_t parts) const override {
     std::vector<Kept> read;
     for (const Kept& part : archive_)
