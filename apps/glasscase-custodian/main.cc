@@ -14,6 +14,7 @@
 #include "backup.h"
 #include "fsck.h"
 #include "initialise.h"
+#include "migrate.h"
 #include "serve.h"
 
 namespace {
@@ -56,6 +57,15 @@ int RunFsck(const std::string& directory) {
   return report->problems == 0 ? 0 : 1;
 }
 
+int RunMigrate(const custodian::MigrateOptions& options) {
+  const SystemClock clock;
+  SystemRandom random;
+  return Report(custodian::Migrate(options, clock, random, [](std::string_view sentence) {
+    std::printf("%.*s\n", static_cast<int>(sentence.size()), sentence.data());
+    std::fflush(stdout);
+  }));
+}
+
 int RunServe(const custodian::StoreSettings& stores, const std::vector<std::string>& servers) {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
@@ -90,6 +100,10 @@ int main(int argc, char** argv) {
   app.add_option("--blobs", stores.blobs, "s3://BUCKET/PREFIX?endpoint=URL (default: blobs/)");
   app.add_option("--blob-cache", stores.blob_cache_bytes, "bytes of an s3 store that are kept in blobs/")
       ->transform(CLI::AsSizeValue(false));
+  custodian::MigrateOptions migrate;
+  auto* mode_migrate = app.add_option("--migrate", migrate.directory, "Move catalog and blobs of DIR");
+  app.add_option("--to-catalog", migrate.to.catalog, "where to: as --catalog")->needs(mode_migrate);
+  app.add_option("--to-blobs", migrate.to.blobs, "where to: as --blobs")->needs(mode_migrate);
   app.add_option("--server", servers, "HOST:PORT that the relay carries connections to (repeat)")
       ->allow_extra_args(false);
   app.add_option("target,--to", target, "Where to");
@@ -106,5 +120,7 @@ int main(int argc, char** argv) {
   if (*mode_backup) return Report(custodian::BackUp(backup, target, clock));
   if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
   if (*mode_fsck) return RunFsck(fsck);
+  migrate.from = stores;
+  if (*mode_migrate) return RunMigrate(migrate);
   return RunServe(stores, servers);
 }

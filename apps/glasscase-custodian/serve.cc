@@ -25,6 +25,7 @@
 
 #include "data_directory.h"
 #include "ledger_key.h"
+#include "migrate.h"
 
 namespace glasscase::custodian {
 namespace {
@@ -33,7 +34,7 @@ using process::kLifelineFd;
 using process::LifelineMessage;
 using Type = LifelineMessage::Type;
 
-constexpr int kSeatMs = 1'000;  // how often the seat is asked for, and proved
+constexpr int kSeatMs = 1'000;            // how often the seat is asked for, and proved
 constexpr uint64_t kOpenFilesMax = 8192;  // links, uploads, descriptors on their way to hosts
 
 // Asks the supervisor over the lifeline.
@@ -96,8 +97,7 @@ class Inbox {
 
 Result<Fd> ReceiveDataDirectory(Inbox& inbox) {
   GC_TRY(auto received, inbox.Await(Type::kDataDirectory));
-  if (received.fds.size() != 1)
-    return Fail(Error::InvalidArgument("the supervisor sent no data directory"));
+  if (received.fds.size() != 1) return Fail(Error::InvalidArgument("the supervisor sent no data directory"));
   return std::move(received.fds[0]);
 }
 
@@ -202,6 +202,10 @@ void KeepSeat(Works& works) {
 
 Status OpenStores(Works& works, const Fd& directory) {
   GC_TRY(works.catalog, works.stores->OpenCatalog({.path = PathOfCatalog(directory.get())}));
+  GC_TRY(const auto moved, works.catalog->Setting(kMovedSetting));
+  if (moved)
+    return Fail(Error::FailedPrecondition("the catalog was moved to " + *moved +
+                                          ": serve that one (catalog = " + *moved + " in glasscase.conf)"));
   GC_TRY(works.blobs, works.stores->OpenBlobs());
   GC_TRY_VOID(MakeFolderAt(directory.get(), kLogFolder));
   GC_TRY(Fd for_log, OpenFolderAt(directory.get(), kLogFolder));
@@ -270,8 +274,7 @@ Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
   Works works;
   GC_TRY(works.stores, Stores::Prepare(std::move(stores), directory.get(), works.clock, works.random));
   GC_TRY(Confined confined, ConfineToDirectory(directory.get(), servers));
-  for (const std::string& missing : confined.confinement.missing)
-    LogWarning("not confined by " + missing);
+  for (const std::string& missing : confined.confinement.missing) LogWarning("not confined by " + missing);
   works.outlets = std::move(confined.outlets);
   if (!works.outlets.empty()) works.stores->Use(works.outlets);
   GC_TRY_VOID(AwaitSeat(works, inbox));

@@ -10,7 +10,8 @@
 
 namespace glasscase::custodian {
 
-// Until the supervisor says so or is gone. `servers`: "host:port" of each that the relay carries connections to.
+// Until the supervisor says so or is gone. `servers`: "host:port" of each that the relay carries connections
+// to.
 Status Serve(StoreSettings stores, const std::vector<std::string>& servers);
 
 }  // namespace glasscase::custodian

@@ -63,8 +63,7 @@ std::string PercentEscaped(std::string_view text) {
 
 bool HoldsPassword(std::string_view url) {
   const size_t begin = url.find("://");
-  const std::string_view authority =
-      url.substr(begin + 3, url.find_first_of("/?#", begin + 3) - begin - 3);
+  const std::string_view authority = url.substr(begin + 3, url.find_first_of("/?#", begin + 3) - begin - 3);
   const size_t at = authority.rfind('@');
   return at != authority.npos && authority.substr(0, at).find(':') != authority.npos;
 }
@@ -83,7 +82,8 @@ Status CheckCatalogUrl(const std::string& url) {
 
 Status CheckBlobsUrl(const std::string& url) {
   if (!url.starts_with("s3://"))
-    return Fail(Error::InvalidArgument("blobs: write s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION"));
+    return Fail(
+        Error::InvalidArgument("blobs: write s3://BUCKET/PREFIX?endpoint=https://HOST&region=REGION"));
   return Server::OfUrl(url).map([](const Server&) {});
 }
 
@@ -156,8 +156,7 @@ Result<std::string> Stores::CatalogUrl() const {
     add("hostaddr", "127.0.0.1");
     add("port", std::to_string(port));
   }
-  if (!postgres_password_.empty())
-    add("password", PercentEscaped(postgres_password_.Reveal(RevealToken())));
+  if (!postgres_password_.empty()) add("password", PercentEscaped(postgres_password_.Reveal(RevealToken())));
   return url;
 }
 
@@ -175,8 +174,8 @@ Result<std::unique_ptr<catalog::WriterLock>> Stores::TryToBecomeWriter() const {
   return catalog::TryToBecomeWriter(url);
 }
 
-Result<std::unique_ptr<blobs::BlobStore>> Stores::OpenBlobs() const {
-  GC_TRY(Fd directory, OpenFolderAt(directory_, "."));
+Result<std::unique_ptr<blobs::BlobStore>> Stores::OpenBlobs(const BlobsOptions& where) const {
+  GC_TRY(Fd directory, OpenFolderAt(directory_, where.local_folder));
   GC_TRY(auto local, blobs::OpenFilesystemBlobStore(std::move(directory)));
   if (settings_.AreBlobsLocal()) return local;
   S3Place place = PlaceOf(settings_.blobs);
@@ -189,7 +188,7 @@ Result<std::unique_ptr<blobs::BlobStore>> Stores::OpenBlobs() const {
   options.path_style = UrlParameter(settings_.blobs, "path-style") != "no";
   options.access_key = s3_access_key_;
   options.secret_key = Secret(std::string(s3_secret_key_.Reveal(RevealToken())));
-  options.cache_bytes_max = settings_.blob_cache_bytes;
+  options.cache_bytes_max = where.cache_bytes.value_or(settings_.blob_cache_bytes);
   options.fetcher.ca_pem = ca_pem_;
   options.fetcher.resolved = Resolved();
   return blobs::OpenS3BlobStore(std::move(options),

@@ -1,9 +1,10 @@
-// Where an installation keeps its catalog and its blobs: in the data directory, or in servers that the operator
-// configured (docs/guides/running-an-installation.md).
+// Where an installation keeps its catalog and its blobs: in the data directory, or in servers that the
+// operator configured (docs/guides/running-an-installation.md).
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,14 +30,16 @@ struct StoreSettings {
 
 // Files of the operator in the data directory, 0600.
 inline constexpr char kPostgresPasswordFile[] = "keys/postgres-password";  // one line
-inline constexpr char kS3KeysFile[] = "keys/s3-keys";                      // access key, secret key, a line each
-inline constexpr char kServersCaFile[] = "servers-ca.pem";                 // authorities; else the system's
+inline constexpr char kS3KeysFile[] = "keys/s3-keys";       // access key, secret key, a line each
+inline constexpr char kServersCaFile[] = "servers-ca.pem";  // authorities; else the system's
 
-// What is needed to open stores, read while files are in reach: a confined custodian has the data directory only.
+// What is needed to open stores, read while files are in reach: a confined custodian has the data directory
+// only.
 class Stores {
  public:
   // InvalidArgument names the setting. `directory` is the data directory.
-  static Result<Stores> Prepare(StoreSettings settings, int directory, const Clock& clock, RandomSource& random);
+  static Result<Stores> Prepare(StoreSettings settings, int directory, const Clock& clock,
+                                RandomSource& random);
 
   // From now on through these outlets.
   void Use(const outlet::Outlets& outlets) { outlets_ = &outlets; }
@@ -46,7 +49,12 @@ class Stores {
     std::string path{};  // of catalog.db, where the catalog is local
   };
   Result<std::unique_ptr<catalog::Catalog>> OpenCatalog(const CatalogOptions& options) const;
-  Result<std::unique_ptr<blobs::BlobStore>> OpenBlobs() const;
+  struct BlobsOptions {
+    std::string local_folder = ".";  // in the data directory, or absolute: staging, and the cache of a bucket
+    std::optional<uint64_t> cache_bytes{};  // instead of the settings'
+  };
+  Result<std::unique_ptr<blobs::BlobStore>> OpenBlobs(const BlobsOptions& options) const;
+  Result<std::unique_ptr<blobs::BlobStore>> OpenBlobs() const { return OpenBlobs(BlobsOptions{}); }
   // The seat of the one custodian that writes; null when another one has it. With a local catalog none is
   // needed: FailedPrecondition.
   Result<std::unique_ptr<catalog::WriterLock>> TryToBecomeWriter() const;

@@ -96,15 +96,17 @@ Result<Server> Server::OfUrl(std::string_view url) {
   }
   const uint16_t port = DefaultPort(scheme);
   if (port == 0)
-    return Fail(Error::InvalidArgument("not the URL of a server that can be asked (http, https, postgresql "
-                                       "or s3): scheme \"" +
-                                       Printable(scheme, 20) + "\""));
+    return Fail(
+        Error::InvalidArgument("not the URL of a server that can be asked (http, https, postgresql "
+                               "or s3): scheme \"" +
+                               Printable(scheme, 20) + "\""));
   std::string_view authority = url.substr(colon + 3);
   authority = authority.substr(0, authority.find_first_of("/?#"));
   if (const size_t at = authority.rfind('@'); at != authority.npos) authority.remove_prefix(at + 1);
   if (authority.empty())
-    return Fail(Error::InvalidArgument("the URL names no host; a socket in a folder cannot be reached: "
-                                       "give the server's host and port"));
+    return Fail(
+        Error::InvalidArgument("the URL names no host; a socket in a folder cannot be reached: "
+                               "give the server's host and port"));
   return FromAuthority(authority, port);
 }
 
@@ -121,7 +123,8 @@ std::string UrlParameter(std::string_view url, std::string_view name) {
     const std::string_view pair = rest.substr(0, end);
     rest = end == rest.npos ? std::string_view() : rest.substr(end + 1);
     const size_t equals = pair.find('=');
-    if (pair.substr(0, equals) == name && equals != pair.npos) return WithoutPercents(pair.substr(equals + 1));
+    if (pair.substr(0, equals) == name && equals != pair.npos)
+      return WithoutPercents(pair.substr(equals + 1));
   }
   return {};
 }

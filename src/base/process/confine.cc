@@ -173,9 +173,9 @@ int ApplyLandlockToThread() {
 
 Status ApplyLandlock(const Policy& policy, const EveryThread& threads) {
   GC_TRY(const Fd ruleset, MakeLandlockRuleset({.files_below_working_directory = policy.files_below_root,
-                                                 .network = policy.network,
-                                                 .connect_ports = policy.connect_ports,
-                                                 .system_configuration = policy.looks_names_up}));
+                                                .network = policy.network,
+                                                .connect_ports = policy.connect_ports,
+                                                .system_configuration = policy.looks_names_up}));
   landlock_ruleset = ruleset.get();
   Status applied = threads.Run(ApplyLandlockToThread);
   landlock_ruleset = -1;

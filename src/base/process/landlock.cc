@@ -77,7 +77,7 @@ Status AllowBelowWorkingDirectory(int ruleset, uint64_t handled) {
 }
 
 // Where glibc keeps what it looks names up with: its configuration, its own modules, and what these read.
-constexpr const char* kSystemConfiguration[] = {"/etc", "/lib",     "/lib64",
+constexpr const char* kSystemConfiguration[] = {"/etc",     "/lib",       "/lib64",
                                                 "/usr/lib", "/usr/lib64", "/run/systemd/resolve"};
 
 Status AllowReadingSystemConfiguration(int ruleset) {

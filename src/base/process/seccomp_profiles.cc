@@ -219,7 +219,8 @@ Status ApplySyscallProfile(SyscallProfile profile, bool connects) {
   AllowConnectedSockets(filter);
   const bool is_witness = profile == SyscallProfile::kWitness;
   if (profile == SyscallProfile::kEdge || is_witness) AllowAcceptedConnections(filter);
-  if (profile != SyscallProfile::kEdge && !is_witness && profile != SyscallProfile::kRelay) AllowOwnMemoryFiles(filter);
+  if (profile != SyscallProfile::kEdge && !is_witness && profile != SyscallProfile::kRelay)
+    AllowOwnMemoryFiles(filter);
   if (profile == SyscallProfile::kCustodian || is_witness) AllowFiles(filter);
   const bool is_relay = profile == SyscallProfile::kRelay;
   if (is_relay) AllowReadingFiles(filter);

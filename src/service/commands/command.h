@@ -83,6 +83,7 @@ void AddTakeCommand(CommandTree& tree);
 void AddLedgerCommands(CommandTree& tree);  // receipt, history
 void AddStatusCommand(CommandTree& tree);
 void AddKeepingCommands(CommandTree& tree);  // backup, restore, fsck
+void AddMigrateCommand(CommandTree& tree);
 void AddWitnessCommands(CommandTree& tree);  // init, serve
 void AddVerifyCommand(CommandTree& tree);
 void AddCompletionCommand(CommandTree& tree);

@@ -145,6 +145,7 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddLoginCommand(tree);
   AddIdentityCommands(tree);
   AddKeepingCommands(tree);
+  AddMigrateCommand(tree);
   AddVerifyCommand(tree);
   AddWitnessCommands(tree);
   AddCompletionCommand(tree);

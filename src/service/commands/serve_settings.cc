@@ -104,6 +104,46 @@ Status ReadSettingsFile(CLI::App& command, const fs::path& file) {
   return Ok();
 }
 
+Result<ServeSettings> LoadServeSettings(const fs::path& data) {
+  ServeSettings settings;
+  CLI::App command;
+  DeclareServeOptions(command, settings);
+  std::error_code error;
+  if (fs::exists(data / kSettingsFile, error)) GC_TRY_VOID(ReadSettingsFile(command, data / kSettingsFile));
+  settings.data = data.string();
+  return settings;
+}
+
+namespace {
+
+// "catalog = x", "catalog=x"
+bool SaysWhere(std::string_view line) {
+  const size_t begin = line.find_first_not_of(" \t");
+  if (begin == line.npos) return false;
+  line.remove_prefix(begin);
+  const std::string_view key = line.substr(0, line.find_first_of(" \t="));
+  return (key == "catalog" || key == "blobs") && line.find('=') != line.npos;
+}
+
+}  // namespace
+
+Status WriteStoreSettings(const fs::path& data, const ServeSettings& settings) {
+  std::string text;
+  std::ifstream old(data / kSettingsFile);
+  for (std::string line; std::getline(old, line);)
+    if (!SaysWhere(line)) text += line + "\n";
+  if (!settings.catalog.empty()) text += "catalog = \"" + settings.catalog + "\"\n";
+  if (!settings.blobs.empty()) text += "blobs = \"" + settings.blobs + "\"\n";
+  const fs::path unfinished = data / (std::string(kSettingsFile) + ".new");
+  std::ofstream(unfinished) << text;
+  std::error_code error;
+  fs::permissions(unfinished, fs::perms::owner_read | fs::perms::owner_write, error);
+  fs::rename(unfinished, data / kSettingsFile, error);
+  if (error)
+    return Fail(Error::FromErrno(error.value(), "could not write " + (data / kSettingsFile).string()));
+  return Ok();
+}
+
 Status CheckServeSettings(const ServeSettings& settings) {
   if (settings.tls_cert.empty() != settings.tls_key.empty()) {
     return Fail(Error::InvalidArgument("--tls-cert and --tls-key belong together: one of them is missing"));
@@ -141,9 +181,9 @@ Result<std::vector<std::string>> ServersOf(const ServeSettings& settings) {
 
 std::vector<std::string> StoreArguments(const ServeSettings& settings) {
   std::vector<std::string> arguments;
-  for (const auto& [option, value] : {std::pair("--catalog=", settings.catalog),
-                                      std::pair("--blobs=", settings.blobs),
-                                      std::pair("--blob-cache=", settings.blob_cache)}) {
+  for (const auto& [option, value] :
+       {std::pair("--catalog=", settings.catalog), std::pair("--blobs=", settings.blobs),
+        std::pair("--blob-cache=", settings.blob_cache)}) {
     if (!value.empty()) arguments.push_back(option + value);
   }
   return arguments;

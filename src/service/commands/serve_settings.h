@@ -33,6 +33,12 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings);
 // InvalidArgument names the file and the key.
 Status ReadSettingsFile(CLI::App& command, const std::filesystem::path& file);
 
+// What `glasscase serve --data DATA` without further flags would take.
+Result<ServeSettings> LoadServeSettings(const std::filesystem::path& data);
+inline constexpr char kSettingsFile[] = "glasscase.conf";
+// Replaces what the file says about catalog and blobs, and nothing else in it.
+Status WriteStoreSettings(const std::filesystem::path& data, const ServeSettings& settings);
+
 // InvalidArgument when an address has the wrong form, when only one of the two TLS files is given, or when a
 // listener would leave this machine unencrypted.
 Status CheckServeSettings(const ServeSettings& settings);

@@ -24,8 +24,9 @@ constexpr std::string_view kKeptVariables[] = {
 
 // What a supervisor that is root needs to start the others as their own users, and to look after them.
 constexpr int kKeptCapabilities[] = {
-    CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,  CAP_FOWNER,     CAP_KILL,      CAP_SETGID,
-    CAP_SETUID, CAP_SETPCAP,      CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_SYS_ADMIN, CAP_SYS_RESOURCE};
+    CAP_CHOWN,     CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,           CAP_KILL,
+    CAP_SETGID,    CAP_SETUID,       CAP_SETPCAP,         CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT,
+    CAP_SYS_ADMIN, CAP_SYS_RESOURCE, CAP_NET_ADMIN};  // the last: the loopback of the custodian's own network
 
 std::vector<char*> ReducedEnvironment() {
   std::vector<char*> reduced;

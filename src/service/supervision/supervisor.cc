@@ -46,7 +46,7 @@ int64_t NowMillis() {
   return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
 }
 
-bool NeededByAll(const ChildId& id) { 
+bool NeededByAll(const ChildId& id) {
   return id == kCustodian || id == kPublicEdge || id == kControlEdge || id == kRelay;
 }
 
@@ -68,8 +68,7 @@ Status Supervisor::State::CheckOptions() const {
   if (options_.tls_certificate.empty() != options_.tls_key.empty()) {
     return Fail(Error::InvalidArgument("a TLS certificate needs its key, and a key its certificate"));
   }
-  for (const Kind kind :
-       {Kind::kCustodian, Kind::kPublicEdge, Kind::kHost, Kind::kInspector, Kind::kRelay}) {
+  for (const Kind kind : {Kind::kCustodian, Kind::kPublicEdge, Kind::kHost, Kind::kInspector, Kind::kRelay}) {
     if (access(ProgramOf(kind).c_str(), X_OK) != 0) return Fail(Error::FromErrno(errno, ProgramOf(kind)));
   }
   return Ok();
@@ -264,7 +263,8 @@ void Supervisor::State::CheckTlsFiles() {
 }
 
 void Supervisor::State::LinkToCustodian(const ChildId& id) {
-  if (id == kCustodian || id == kRelay || !children_[id].running() || !children_[kCustodian].running()) return;
+  if (id == kCustodian || id == kRelay || !children_[id].running() || !children_[kCustodian].running())
+    return;
   const auto ends = process::MakeSocketPair();
   if (!ends) return LogError(ends.error().message());
   Send(kCustodian, {.type = Type::kRpcLink, .peer = id.kind, .slot = id.slot}, {ends->first.get()});
@@ -470,7 +470,10 @@ bool Supervisor::State::AnyRunning(const std::vector<Kind>& kinds) const {
 // Edges finish their answers while hosts still compute, hosts theirs while the custodian still writes.
 void Supervisor::State::AdvanceShutdown() {
   static const std::vector<std::vector<Kind>> stages = {
-      {Kind::kPublicEdge, Kind::kControlEdge, Kind::kInspector}, {Kind::kHost}, {Kind::kCustodian}, {Kind::kRelay}};
+      {Kind::kPublicEdge, Kind::kControlEdge, Kind::kInspector},
+      {Kind::kHost},
+      {Kind::kCustodian},
+      {Kind::kRelay}};
   while (shutdown_stage_ < stages.size()) {
     const std::vector<Kind>& kinds = stages[shutdown_stage_];
     if (!AnyRunning(kinds)) {

@@ -96,8 +96,7 @@ class PostgresJournal final : public ledger::Journal {
         if (!part) break;
         GC_TRY_VOID(Keep(*part));
       }
-      Statement move(connection_,
-                     "UPDATE ledger_head SET size = $1, root = $2, fence = $3, forgotten = $1");
+      Statement move(connection_, "UPDATE ledger_head SET size = $1, root = $2, fence = $3, forgotten = $1");
       move.Bind(static_cast<int64_t>(head.size)).Bind(head.root).Bind(static_cast<int64_t>(head.fence));
       return move.Run().map([](int64_t) {});
     });

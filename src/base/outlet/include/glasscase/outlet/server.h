@@ -16,9 +16,9 @@ struct Server {
 
   // "host:port" or "[IPv6]:port". InvalidArgument.
   static Result<Server> Parse(std::string_view text);
-  // Behind a URL: http and https, postgres and postgresql (5432), and s3 by its parameter `endpoint`, itself an
-  // http or https URL. InvalidArgument for other schemes, for URLs without a host, for lists of hosts, and for
-  // a port that is none.
+  // Behind a URL: http and https, postgres and postgresql (5432), and s3 by its parameter `endpoint`, itself
+  // an http or https URL. InvalidArgument for other schemes, for URLs without a host, for lists of hosts, and
+  // for a port that is none.
   static Result<Server> OfUrl(std::string_view url);
 
   std::string ToString() const;

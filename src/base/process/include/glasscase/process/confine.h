@@ -27,7 +27,8 @@ enum class SyscallProfile : uint8_t {
 struct Policy {
   SyscallProfile syscalls = SyscallProfile::kEdge;
   bool network = false;  // keep the network of the caller; otherwise an empty network namespace
-  // Without the caller's network: TCP may connect to these ports (of the loopback, where there is nothing else).
+  // Without the caller's network: TCP may connect to these ports (of the loopback, where there is nothing
+  // else).
   std::vector<uint16_t> connect_ports{};
   // Keeps the root directory and may read what the system looks names up with (Landlock: nothing else).
   bool looks_names_up = false;

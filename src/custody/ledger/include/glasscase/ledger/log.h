@@ -38,9 +38,9 @@ class Log {
   };
 
   // Claims the log and finishes what was cut off. Files that are missing or damaged are written again where
-  // the journal has an archive (another custodian wrote the log so far). FailedPrecondition when the published checkpoint is newer
-  // than the journal or disagrees with it (a restored backup): nothing is signed then. DataLoss when files
-  // and journal do not give the head's root.
+  // the journal has an archive (another custodian wrote the log so far). FailedPrecondition when the
+  // published checkpoint is newer than the journal or disagrees with it (a restored backup): nothing is
+  // signed then. DataLoss when files and journal do not give the head's root.
   static Result<std::unique_ptr<Log>> Open(Parts parts);
   ~Log();
 

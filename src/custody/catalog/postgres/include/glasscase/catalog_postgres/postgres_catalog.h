@@ -43,8 +43,8 @@ class WriterLock {
 // A writer whose session has been still for so long was paused or cut off: its session is ended.
 inline constexpr int kWriterStillMs = 10'000;
 
-// Null when another one has the seat, whose holder calls Check more often than every `still_ms`. One that does
-// not loses it: to the next call, since the end of a session takes a moment. Needs no tables.
+// Null when another one has the seat, whose holder calls Check more often than every `still_ms`. One that
+// does not loses it: to the next call, since the end of a session takes a moment. Needs no tables.
 Result<std::unique_ptr<WriterLock>> TryToBecomeWriter(const std::string& url, PostgresOptions options = {},
                                                       int still_ms = kWriterStillMs);
 

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <glasscase/catalog/catalog.h>
+#include <glasscase/catalog/copy.h>
 #include <glasscase/catalog/testing/rows.h>
 
 namespace glasscase::catalog::testing {
@@ -383,11 +384,34 @@ TEST_P(CatalogContract, SettingsAreListedByKey) {
   EXPECT_EQ(seen, "B=1;a_=;b=2;");
 }
 
+// Into another database of the same kind; between the two kinds: system tests.
+TEST_P(CatalogContract, ACopyHoldsTheSameRows) {
+  AddOwnerWithModel();
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.InsertToken(SomeToken(learner.id, 1)));
+    GC_TRY_VOID(t.InsertInvitation({.id = Uuid::Random(), .subject = learner.id, .created_micros = 3}));
+    GC_TRY_VOID(t.SetDefaultVersion(model.id, version.id));
+    return t.SetSetting(kInstallationSetting, "i");
+  });
+  const Grant grant = SomeGrant(learner.id, model.id);
+  Change([&](Transaction& t) { return t.InsertGrant(grant); });
+  const auto other_fixture = GetParam()();
+  const auto other = other_fixture->Open();
+  EXPECT_NE(DigestRows(*other).value(), DigestRows(*catalog).value());
+  const Status copied = CopyRows(*catalog, *other);
+  ASSERT_TRUE(copied) << copied.error().message();
+  EXPECT_EQ(DigestRows(*other).value(), DigestRows(*catalog).value());
+  EXPECT_EQ(CopyRows(*catalog, *other).error().code(), Code::kAlreadyExists);
+  Change([&](Transaction& t) { return t.RevokeGrant(grant.id, 5); });
+  EXPECT_NE(DigestRows(*other).value(), DigestRows(*catalog).value());
+}
+
 TEST_P(CatalogContract, AJournalAdoptsALogFromElsewhere) {
   using Kept = ledger::Journal::Kept;
   ledger::Journal& journal = catalog->Journal();
   const ledger::Head head{.size = 3, .root = DigestOf(4), .fence = 9};
-  std::vector<Kept> parts = {{.first = 0, .count = 2, .framed = "ab"}, {.first = 2, .count = 1, .framed = "c"}};
+  std::vector<Kept> parts = {{.first = 0, .count = 2, .framed = "ab"},
+                             {.first = 2, .count = 1, .framed = "c"}};
   size_t given = 0;
   ASSERT_TRUE(journal.Adopt(head, [&]() -> Result<std::optional<Kept>> {
     return given == parts.size() ? std::nullopt : std::optional<Kept>(parts[given++]);

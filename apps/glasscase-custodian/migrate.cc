@@ -1,0 +1,239 @@
+#include "migrate.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <vector>
+
+#include <glasscase/blobs_filesystem/filesystem_blob_store.h>
+#include <glasscase/catalog/copy.h>
+#include <glasscase/crypto/sha256.h>
+#include <glasscase/ledger/log.h>
+#include <glasscase/ledger_filesystem/log_folder.h>
+
+#include "data_directory.h"
+#include "ledger_key.h"
+
+namespace glasscase::custodian {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Move {
+ public:
+  using Say = std::function<void(std::string_view)>;
+
+  Move(const MigrateOptions& options, const Clock& clock, RandomSource& random, const Say& say)
+      : options_(options), clock_(clock), random_(random), say_(say) {}
+
+  Status Run() {
+    if (!moves_catalog() && !moves_blobs())
+      return Fail(Error::FailedPrecondition("catalog and blobs are there already: nothing is to be moved"));
+    GC_TRY(directory_, OpenFolder(options_.directory));
+    GC_TRY_VOID(TakeLock());
+    GC_TRY_VOID(OpenBoth());
+    GC_TRY_VOID(SettleLog());
+    if (moves_blobs()) GC_TRY_VOID(MoveBlobs());
+    if (moves_catalog()) GC_TRY_VOID(MoveCatalog());
+    return GiveToCustodian(options_.directory);
+  }
+
+ private:
+  bool moves_catalog() const { return options_.from.catalog != options_.to.catalog; }
+  bool moves_blobs() const { return options_.from.blobs != options_.to.blobs; }
+  std::string CatalogPath() const { return options_.directory + "/" + kCatalogFile; }
+
+  Status TakeLock() {
+    lock_ = Fd(::openat(directory_.get(), "serve.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock_.valid()) return Fail(Error::FromErrno(errno, "open serve.lock in the data directory"));
+    if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return Ok();
+    return Fail(Error::FailedPrecondition("the data directory is served: stop it first (glasscase stop)"));
+  }
+
+  Status OpenBoth() {
+    GC_TRY(from_, Stores::Prepare(options_.from, directory_.get(), clock_, random_));
+    GC_TRY(to_, Stores::Prepare(options_.to, directory_.get(), clock_, random_));
+    if (moves_catalog() && options_.to.IsCatalogLocal() && fs::exists(CatalogPath()))
+      return Fail(Error::AlreadyExists("catalog.db is there already: rename it first"));
+    if (!options_.from.IsCatalogLocal()) {
+      GC_TRY(seat_, from_->TryToBecomeWriter());
+      if (!seat_) return Fail(Error::FailedPrecondition("a custodian serves this catalog: stop it first"));
+    }
+    GC_TRY(source_, from_->OpenCatalog({.path = CatalogPath()}));
+    GC_TRY(const auto moved, source_->Setting(kMovedSetting));
+    if (moved) return Fail(Error::FailedPrecondition("the catalog was moved already, to " + *moved));
+    return Ok();
+  }
+
+  // All entries are published and in durable files: only then is the log the same for both catalogs.
+  Status SettleLog() {
+    GC_TRY(Fd folder, OpenFolder(options_.directory + "/" + kLogFolder));
+    GC_TRY(files_, ledger::OpenLogFolder(std::move(folder)));
+    GC_TRY(ledger::NoteSigner signer, LoadLedgerKey(directory_.get()));
+    GC_TRY(const auto log,
+           ledger::Log::Open({.journal = source_->Journal(), .files = *files_, .signer = std::move(signer)}));
+    bool more = true;
+    while (more) {
+      GC_TRY(more, log->Publish());
+    }
+    return log->Settle();
+  }
+
+  // ---- catalog ----
+
+  Status MoveCatalog() {
+    GC_TRY(const auto target, to_->OpenCatalog({.create = true, .path = CatalogPath()}));
+    GC_TRY(const auto there, target->Setting(catalog::kInstallationSetting));
+    if (there)
+      return Fail(Error::AlreadyExists("the new catalog belongs to an installation already: " + *there));
+    GC_TRY_VOID(MoveJournal(*target));
+    GC_TRY_VOID(catalog::CopyRows(*source_, *target));
+    GC_TRY(const catalog::RowsDigest before, catalog::DigestRows(*source_));
+    GC_TRY(const catalog::RowsDigest after, catalog::DigestRows(*target));
+    if (before != after)
+      return Fail(Error::DataLoss("the new catalog does not hold what the old one holds; it is not used"));
+    say_("moved the catalog: " + std::to_string(after.rows) + " rows, the same in both (SHA-256 " +
+         ToHex(after.sha256) + ")");
+    GC_TRY(auto transaction, source_->Begin());
+    GC_TRY_VOID(transaction->SetSetting(kMovedSetting,
+                                        options_.to.IsCatalogLocal() ? kCatalogFile : options_.to.catalog));
+    return transaction->Commit();
+  }
+
+  Status MoveJournal(catalog::Catalog& target) {
+    GC_TRY(const ledger::Head head, source_->Journal().ReadHead());
+    GC_TRY(const auto waiting, source_->Journal().Waiting(1, SIZE_MAX));
+    if (!waiting.empty())
+      return Fail(Error::FailedPrecondition("the ledger has entries that are not published; see the status"));
+    uint64_t next = 0;
+    GC_TRY_VOID(target.Journal().Adopt(head, [&]() -> Result<std::optional<ledger::Journal::Kept>> {
+      if (next >= head.size) return std::nullopt;
+      GC_TRY(ledger::Journal::Kept part, ReadBundle(head.size, next));
+      next += part.count;
+      return part;
+    }));
+    say_("moved the log: " + std::to_string(head.size) + " entries");
+    return Ok();
+  }
+
+  Result<ledger::Journal::Kept> ReadBundle(uint64_t size, uint64_t first) {
+    ledger::Tile tile{.entries = true, .index = first / ledger::kTileWidth};
+    tile.width = ledger::TileWidthAt(size, 0, tile.index);
+    GC_TRY(auto framed, files_->Read(TilePath(tile)));
+    if (!framed)
+      return Fail(Error::DataLoss("the log's file " + TilePath(tile) + " is missing; see glasscase fsck"));
+    GC_TRY_VOID(ledger::SplitBundle(*framed, tile.width));
+    return ledger::Journal::Kept{.first = first, .count = tile.width, .framed = *std::move(framed)};
+  }
+
+  // ---- blobs ----
+
+  Status MoveBlobs() {
+    GC_TRY(const auto wanted, BlobsInUse());
+    GC_TRY(const auto source, from_->OpenBlobs());
+    GC_TRY(const auto target, to_->OpenBlobs());
+    uint64_t bytes = 0;
+    for (const auto& [sha256, size] : wanted) {
+      GC_TRY_VOID(CopyBlob(*source, *target, sha256));
+      GC_TRY(const uint64_t there, target->Size(sha256));
+      if (there != size)
+        return Fail(Error::DataLoss("blob " + ToHex(sha256) + " has " + std::to_string(there) +
+                                    " bytes in the new store instead of " + std::to_string(size)));
+      bytes += size;
+    }
+    GC_TRY_VOID(ReadBack(wanted));
+    say_("moved the blobs: " + std::to_string(wanted.size()) + " with " + std::to_string(bytes) +
+         " bytes, read back with the same SHA-256");
+    return Ok();
+  }
+
+  using Blobs = std::map<Digest, uint64_t>;
+  Result<Blobs> BlobsInUse() {
+    Blobs wanted;
+    GC_TRY_VOID(source_->EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
+      GC_TRY(const auto versions, source_->VersionsOf(model.id));
+      for (const catalog::Version& version : versions) {
+        if (version.state == catalog::VersionState::kErased) continue;
+        GC_TRY(const auto files, source_->FilesOf(version.id));
+        for (const catalog::VersionFile& file : files) wanted[file.sha256] = file.bytes;
+      }
+      return Ok();
+    }));
+    return wanted;
+  }
+
+  static Status CopyBlob(blobs::BlobStore& source, blobs::BlobStore& target, const Digest& sha256) {
+    GC_TRY(const Fd file, source.Open(sha256));
+    GC_TRY(const auto staged, target.Stage());
+    GC_TRY_VOID(EachPiece(file.get(), [&](ByteSpan piece) { return staged->Append(piece); }));
+    GC_TRY(const Digest found, staged->Finish());
+    if (found != sha256)
+      return Fail(
+          Error::DataLoss("blob " + ToHex(sha256) + " is damaged in the old store; see glasscase fsck"));
+    return staged->Commit();
+  }
+
+  template <typename Take>
+  static Status EachPiece(int file, const Take& take) {
+    std::vector<uint8_t> buffer(size_t{1} << 20);
+    for (off_t at = 0;;) {
+      const ssize_t got = ::pread(file, buffer.data(), buffer.size(), at);
+      if (got < 0) return Fail(Error::FromErrno(errno, "cannot read a blob"));
+      if (got == 0) return Ok();
+      GC_TRY_VOID(take(ByteSpan(buffer.data(), static_cast<size_t>(got))));
+      at += got;
+    }
+  }
+
+  // Out of the new store itself, not out of the cache in front of it.
+  Status ReadBack(const Blobs& wanted) {
+    const fs::path folder = fs::path(options_.directory) / "staging" / "read-back";
+    std::error_code ignored;
+    fs::create_directories(folder);
+    GC_TRY(const auto store, to_->OpenBlobs({.local_folder = folder.string(), .cache_bytes = 0}));
+    Status read = Ok();
+    for (const auto& [sha256, size] : wanted) {
+      if (read) read = ReadBackOne(*store, sha256);
+    }
+    fs::remove_all(folder, ignored);
+    return read;
+  }
+
+  static Status ReadBackOne(const blobs::BlobStore& store, const Digest& sha256) {
+    GC_TRY(const Fd file, store.Open(sha256));
+    Sha256Stream hash;
+    GC_TRY_VOID(EachPiece(file.get(), [&](ByteSpan piece) {
+      hash.Update(piece);
+      return Ok();
+    }));
+    if (hash.Finish() == sha256) return Ok();
+    return Fail(Error::DataLoss("blob " + ToHex(sha256) + " has other bytes in the new store"));
+  }
+
+  const MigrateOptions& options_;
+  const Clock& clock_;
+  RandomSource& random_;
+  const Say& say_;
+  Fd directory_;
+  Fd lock_;
+  std::optional<Stores> from_;
+  std::optional<Stores> to_;
+  std::unique_ptr<catalog::WriterLock> seat_;
+  std::unique_ptr<catalog::Catalog> source_;
+  std::unique_ptr<ledger::LogFiles> files_;
+};
+
+}  // namespace
+
+Status Migrate(const MigrateOptions& options, const Clock& clock, RandomSource& random,
+               const std::function<void(std::string_view)>& say) try {
+  return Move(options, clock, random, say).Run();
+} catch (const fs::filesystem_error& error) {
+  return Fail(Error::FromErrno(error.code().value(), error.path1().string()));
+}
+
+}  // namespace glasscase::custodian
