@@ -17,6 +17,7 @@ import requests
 
 from system.installation import Installation, running, wait_until
 from system.models import Models
+from system.receipts import commitment, read_extra
 
 
 def leaf(entry: bytes) -> bytes:
@@ -94,15 +95,14 @@ def test_a_receipt_opens_the_commitments_of_its_entry(
     wait_until("the receipt is there", lambda: glasscase.cli("receipt", name, "--output", str(path), check=False).returncode == 0)
     lines = path.read_text().split("\n")
     assert lines[0] == "c2sp.org/tlog-proof@v1"
-    extra = json.loads(base64.b64decode(lines[1].removeprefix("extra ")))
-    entry = json.loads(extra["entry"])
+    extra = read_extra(path.read_text())
+    entry = json.loads(extra.entry)
     assert entry["version"] == version["id"]
-    assert extra["disclosed"]["sha256"]["value"] == hashlib.sha256(models.scale.read_bytes()).hexdigest()
-    for field, opened in extra["disclosed"].items():
-        salt = base64.b64decode(opened["salt"])
-        committed = hashlib.sha256(b"glasscase commitment v1\n" + salt + field.encode() + b"\0" + opened["value"].encode())
-        assert base64.b64encode(committed.digest()).decode() == entry["hidden"][field]
-    assert extra["entry"].encode() in Log(glasscase).raw
+    assert extra.values["sha256"] == hashlib.sha256(models.scale.read_bytes()).hexdigest()
+    for field, value in extra.values.items():
+        assert commitment(extra.salts[field], field, value) == entry["hidden"][field]
+    assert set(extra.values) == {"label", "name", "sha256"}
+    assert extra.entry.encode() in Log(glasscase).raw
 
 
 def test_a_history_is_proved_complete(
