@@ -8,7 +8,9 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,60 @@ def test_a_receipt_opens_the_commitments_of_its_entry(
         assert commitment(extra.salts[field], field, value) == entry["hidden"][field]
     assert set(extra.values) == {"label", "name", "sha256"}
     assert extra.entry.encode() in Log(glasscase).raw
+
+
+def test_a_learner_tells_which_registered_model_answers(
+    glasscase: Installation, models: Models, unique: Callable[[str], str]
+) -> None:
+    name = unique("answers")
+    first, second = (glasscase.publish(model, name)["model"]["versions"][0] for model in (models.scale, models.scale_more))
+    token = glasscase.learner(unique("eva"), f"{name}@1")
+    policy = str(glasscase.data / "ledger-policy")
+    metadata = glasscase.request("GET", f"/v2/models/{name}/versions/1", token).json()["registered"]
+    assert (metadata["version"], metadata["sha256"], metadata["label"]) == (first["id"], first["sha256"], "1")
+    assert glasscase.request("GET", metadata["receipt"], token).json()["sha256"] == first["sha256"]
+    verified = glasscase.cli("verify", "--model", f"{name}@1", "--policy", policy, "--json", token=token)
+    told = json.loads(verified.stdout)
+    assert (told["version"], told["disclosed"]["sha256"]) == (first["id"], first["sha256"])
+    assert "answers" in glasscase.cli("verify", "--model", name, "--policy", policy).stdout
+    # Nothing about versions that were not granted.
+    for path in (f"/v2/models/{name}", f"/glasscase/v1/models/{second['id']}/receipt", f"/glasscase/v1/models/{name}/receipt"):
+        assert glasscase.request("GET", path, token).status_code == 404, path
+    assert glasscase.cli("verify", "--model", name, "--policy", policy, token=token, check=False).returncode == 1
+
+
+def test_a_server_that_names_another_model_than_the_receipts_is_caught(
+    glasscase: Installation, models: Models, unique: Callable[[str], str]
+) -> None:
+    """A server in front of ours alters one member of the metadata at a time."""
+    name = unique("lied")
+    glasscase.publish(models.scale, name)
+    token, altered = glasscase.learner(unique("eva"), name), {"member": ""}
+
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = requests.get(glasscase.url + self.path, headers={"Authorization": self.headers["Authorization"]}, timeout=10)
+            body = answer.json()
+            if altered["member"] and "registered" in body:
+                value = body["registered"][altered["member"]]
+                body["registered"][altered["member"]] = value[:-1] + ("1" if value[-1] != "1" else "2")
+            self.send_response(answer.status_code)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = glasscase.environment(token) | {"GLASSCASE_URL": f"http://127.0.0.1:{server.server_port}"}
+        command = [glasscase.programs / "glasscase", "verify", "--model", name, "--policy", glasscase.data / "ledger-policy"]
+        for member in ("", "name", "label", "asset", "sha256", "version"):
+            altered["member"] = member
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == (1 if member else 0), (member, done.stdout + done.stderr)
+            assert not member or member == "version" or "not the registered one" in done.stderr
+        server.shutdown()
 
 
 def test_a_history_is_proved_complete(
