@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -53,16 +54,10 @@ class Examination {
 
   Status CheckLog() {
     GC_TRY(Fd folder, OpenFolder(directory_ + "/" + kLogFolder));
-    GC_TRY(const auto files, ledger::OpenLogFolder(std::move(folder)));
+    GC_TRY(files_, ledger::OpenLogFolder(std::move(folder)));
     GC_TRY(const Fd directory, OpenFolder(directory_));
     GC_TRY(const ledger::NoteSigner signer, LoadLedgerKey(directory.get()));
-    const ledger::FileCheck check{.problem =
-                                      [this](std::string_view path, std::string_view what) {
-                                        Note(std::string(kLogFolder) + "/" + std::string(path), what);
-                                      },
-                                  .entry = [this](uint64_t index, std::string_view entry,
-                                                  const ledger::Hash& leaf) { Take(index, entry, leaf); }};
-    const auto checked = ledger::CheckLogFiles(*files, signer.verifier(), check);
+    const auto checked = ledger::CheckLogFiles(*files_, signer.verifier(), file_check_);
     if (!checked) {
       Note("log/checkpoint", checked.error().message());
       return Ok();
@@ -121,8 +116,14 @@ class Examination {
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       if (entry.is_directory() && !entry.is_symlink()) continue;
       const std::string path = entry.path().lexically_relative(folder);
-      if (path != ".writing" && !ledger::BelongsToLog(path, std::max(checkpoint_.size, report_.entries)))
+      if (path == ".writing") continue;
+      const uint64_t size = std::max(checkpoint_.size, report_.entries);
+      if (!ledger::BelongsToLog(path, size)) {
         Note(std::string(kLogFolder) + "/" + path, "is no file of this log");
+      } else if (const Status older = ledger::CheckOlderFile(*files_, path, checkpoint_.size, file_check_);
+                 !older) {
+        Note(std::string(kLogFolder) + "/" + path, older.error().message());
+      }
     }
     return Ok();
   }
@@ -167,6 +168,14 @@ class Examination {
   std::string directory_;
   catalog::Catalog& catalog_;
   const Problem& tell_;
+  const ledger::FileCheck file_check_{
+      .problem =
+          [this](std::string_view path, std::string_view what) {
+            Note(std::string(kLogFolder) + "/" + std::string(path), what);
+          },
+      .entry = [this](uint64_t index, std::string_view entry,
+                      const ledger::Hash& leaf) { Take(index, entry, leaf); }};
+  std::unique_ptr<ledger::LogFiles> files_;
   FsckReport report_;
   ledger::Checkpoint checkpoint_{.origin = {}, .size = 0, .root = ledger::EmptyRoot()};
   operations::LedgerCheck entries_;

@@ -323,12 +323,9 @@ def test_fsck_of_a_stopped_directory_changes_nothing(programs: Path, stopped: Pa
 
 def test_fsck_finds_every_changed_byte_of_log_and_blobs(programs: Path, stopped: Path, tmp_path: Path) -> None:
     files = [p for folder in ("log", "blobs") for p in sorted((stopped / folder).rglob("*")) if p.is_file()]
-    current = max(int(p.name) for p in (stopped / "log/tile/0/000.p").iterdir())
     checked = 0
     for path in files:
         relative = path.relative_to(stopped)
-        if relative.parts[-2].endswith(".p") and int(relative.name) != current:
-            continue  # an older partial tile, which a newer one has replaced
         data = shutil.copytree(stopped, tmp_path / f"data{checked}")
         changed = bytearray(path.read_bytes())
         changed[len(changed) * checked // 7 % len(changed)] ^= 1
@@ -339,6 +336,78 @@ def test_fsck_finds_every_changed_byte_of_log_and_blobs(programs: Path, stopped:
         assert str(relative) in said or (relative.parts[0] == "log" and "log/" in said), said
         checked += 1
     assert checked >= 5
+
+
+def repair(programs: Path, data: Path) -> tuple[int, list[str], list[str]]:
+    """The exit code, what was repaired, and what was left."""
+    command = [programs / "glasscase", "fsck", "--repair", "--data", str(data), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = json.loads(done.stdout)
+    return done.returncode, said["repaired"], said["left"] + said["problems"]
+
+
+@pytest.mark.parametrize("harm", ["changed", "cut", "deleted"])
+def test_every_file_of_the_log_is_repaired_or_named(programs: Path, stopped: Path, tmp_path: Path, harm: str) -> None:
+    for number, path in enumerate(p for p in sorted((stopped / "log").rglob("*")) if p.is_file()):
+        relative = path.relative_to(stopped)
+        data = shutil.copytree(stopped, tmp_path / f"data{number}")
+        if harm == "deleted":
+            (data / relative).unlink()
+        else:
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            (data / relative).write_bytes(content[: len(content) // 2] if harm == "cut" else content)
+        keys = digests_of(data / "keys")
+        code, repaired, left = repair(programs, data)
+        if code == 0:
+            assert not left
+            assert {k: v for k, v in digests_of(stopped / "log").items() if k in digests_of(data / "log")} == digests_of(data / "log")
+        else:
+            assert relative.parts[2] == "entries", (relative, left)
+            assert not repaired
+            assert any(str(relative) in line and "put the file back" in line for line in left), left
+        again = repair(programs, data)
+        assert (again[0], again[1]) == (code, [])
+        assert digests_of(data / "keys") == keys
+        assert fsck(programs, data)[0] == code
+        shutil.rmtree(data)
+
+
+def test_a_repaired_directory_is_served_on(programs: Path, models: Models, tmp_path: Path) -> None:
+    with running(programs, tmp_path) as glasscase:
+        asset = glasscase.publish(models.scale, "scale")["model"]["id"]
+        published_log(glasscase, asset, "version")
+        served = glasscase.cli("fsck", "--repair", "--data", str(glasscase.data), check=False)
+        assert (served.returncode, "stop it first" in served.stderr) == (1, True)
+        glasscase.stop()
+        shutil.rmtree(glasscase.data / "log" / "tile" / "0")
+        (glasscase.data / "log" / "checkpoint").write_text("nothing")
+        assert repair(programs, glasscase.data)[0] == 0
+        glasscase.start()
+        assert glasscase.cli("status", json=True)["ledger_trouble"] == ""
+        published_log(glasscase, asset, "version")
+        glasscase.publish(models.scale_more, "scale")
+        wait_until("both versions are there", lambda: Log(glasscase).types(asset).count("version") == 2)
+
+
+def test_an_index_that_disagrees_with_its_rows_is_made_anew(programs: Path, stopped: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(stopped, tmp_path / "data")
+    for statement in (
+        "CREATE TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'tokens_of_subject'",
+        "DELETE FROM sqlite_schema WHERE name = 'tokens_of_subject'",
+        "UPDATE tokens SET subject = (SELECT id FROM subjects WHERE name = 'ada')",
+        "INSERT INTO sqlite_schema SELECT * FROM kept",
+        "DROP TABLE kept",
+    ):
+        with sqlite3.connect(data / "catalog.db") as database:
+            database.execute("PRAGMA writable_schema = ON")
+            database.execute(statement)
+        database.close()
+    code, said = fsck(programs, data)
+    assert (code, "fsck --repair" in said) == (1, True), said
+    code, repaired, left = repair(programs, data)
+    assert (code, left, len(repaired)) == (0, [], 1)
+    assert fsck(programs, data)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ _glasscase() {
     "version") names=""; flags="--help --json --profile" ;;
     "backup") names=""; flags="--help --data --json --profile" ;;
     "restore") names=""; flags="--help --data --json --profile" ;;
-    "fsck") names=""; flags="--help --data --json --profile" ;;
+    "fsck") names=""; flags="--help --data --repair --json --profile" ;;
     "verify") names=""; flags="--help --model --policy --file --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;
     "witness init") names=""; flags="--help --data --name --json --profile" ;;

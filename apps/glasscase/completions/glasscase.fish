@@ -124,6 +124,7 @@ complete -c glasscase -n '__fish_seen_subcommand_from restore' -l help -d 'Print
 complete -c glasscase -n '__fish_seen_subcommand_from restore' -l data -r -d 'Data directory to make; must not exist or be empty'
 complete -c glasscase -n '__fish_seen_subcommand_from fsck' -l help -d 'Print this help message and exit'
 complete -c glasscase -n '__fish_seen_subcommand_from fsck' -l data -r -d 'Data directory (default: as for serve)'
+complete -c glasscase -n '__fish_seen_subcommand_from fsck' -l repair -d 'First rebuild what the rest proves: the log'\''s tiles, bundles that are still in the catalog, indexes. Stop serving before'
 complete -c glasscase -n '__fish_seen_subcommand_from verify' -l help -d 'Print this help message and exit'
 complete -c glasscase -n '__fish_seen_subcommand_from verify' -l model -r -d 'The model that answers calls here: fetches its receipt and compares'
 complete -c glasscase -n '__fish_seen_subcommand_from verify' -l policy -r -d 'Which log and which witnesses to believe'
