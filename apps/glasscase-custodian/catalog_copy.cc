@@ -26,12 +26,6 @@ struct CatalogCopy::Folder {
 
 namespace {
 
-// Whether `glasscase serve` holds the directory.
-bool IsServed(const std::string& directory) {
-  const Fd lock(::open((directory + "/serve.lock").c_str(), O_RDONLY | O_CLOEXEC));
-  return lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
-}
-
 Result<fs::path> MakeTemporaryFolder() {
   std::string path = (fs::temp_directory_path() / "glasscase-fsck-XXXXXX").string();
   if (::mkdtemp(path.data()) == nullptr)
@@ -40,6 +34,11 @@ Result<fs::path> MakeTemporaryFolder() {
 }
 
 }  // namespace
+
+bool IsServed(const std::string& directory) {
+  const Fd lock(::open((directory + "/serve.lock").c_str(), O_RDONLY | O_CLOEXEC));
+  return lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
+}
 
 CatalogCopy::CatalogCopy(std::unique_ptr<Folder> folder, std::unique_ptr<catalog::Catalog> catalog)
     : folder_(std::move(folder)), catalog_(std::move(catalog)) {}

@@ -11,6 +11,9 @@
 
 namespace glasscase::custodian {
 
+// Whether `glasscase serve` holds the directory.
+bool IsServed(const std::string& directory);
+
 class CatalogCopy {
  public:
   // As of one moment, also while the directory is served.

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -32,16 +35,33 @@ class Examination {
  public:
   using Problem = std::function<void(std::string_view, std::string_view)>;
 
-  Examination(std::string directory, catalog::Catalog& catalog, const Problem& problem)
-      : directory_(std::move(directory)), catalog_(catalog), tell_(problem), entries_(catalog) {}
+  Examination(std::string directory, const Problem& problem)
+      : directory_(std::move(directory)), tell_(problem) {}
 
-  Status Run() {
-    GC_TRY_VOID(CheckLog());
-    GC_TRY_VOID(CheckJournal());
+  // The log before the catalog: what is published has been in the catalog before, also while acts go on.
+  Status CheckLog() {
+    GC_TRY_VOID(CheckLogFiles());
+    ListLogFolder();
+    return Ok();
+  }
+
+  Status CheckCatalog(catalog::Catalog& catalog) {
+    GC_TRY_VOID(CheckJournal(catalog.Journal()));
+    CheckOtherFiles();
+    std::map<std::string, uint64_t> blobs;  // digest in hexadecimal, bytes
+    std::optional<Uuid> asset;
+    const auto each_version = [&](const catalog::Version& version) -> Status {
+      report_.assets += asset == version.model ? 0 : 1;
+      asset = version.model;
+      if (version.state == catalog::VersionState::kErased) return Ok();
+      GC_TRY(const auto files, catalog.FilesOf(version.id));
+      for (const catalog::VersionFile& file : files) blobs[ToHex(file.sha256)] = file.bytes;
+      return Ok();
+    };
     GC_TRY_VOID(entries_.CompareWithCatalog(
-        [this](std::string_view row, std::string_view what) { Note(row, what); }));
-    GC_TRY_VOID(CheckLitter());
-    return CheckBlobs();
+        catalog, [this](std::string_view row, std::string_view what) { Note(row, what); }, each_version));
+    for (const auto& [hex, bytes] : blobs) CheckBlob(hex, bytes);
+    return Ok();
   }
   const FsckReport& report() const { return report_; }
 
@@ -51,18 +71,12 @@ class Examination {
     tell_(where, what);
   }
 
-  Status CheckLog() {
+  Status CheckLogFiles() {
     GC_TRY(Fd folder, OpenFolder(directory_ + "/" + kLogFolder));
-    GC_TRY(const auto files, ledger::OpenLogFolder(std::move(folder)));
+    GC_TRY(files_, ledger::OpenLogFolder(std::move(folder)));
     GC_TRY(const Fd directory, OpenFolder(directory_));
     GC_TRY(const ledger::NoteSigner signer, LoadLedgerKey(directory.get()));
-    const ledger::FileCheck check{.problem =
-                                      [this](std::string_view path, std::string_view what) {
-                                        Note(std::string(kLogFolder) + "/" + std::string(path), what);
-                                      },
-                                  .entry = [this](uint64_t index, std::string_view entry,
-                                                  const ledger::Hash& leaf) { Take(index, entry, leaf); }};
-    const auto checked = ledger::CheckLogFiles(*files, signer.verifier(), check);
+    const auto checked = ledger::CheckLogFiles(*files_, signer.verifier(), file_check_);
     if (!checked) {
       Note("log/checkpoint", checked.error().message());
       return Ok();
@@ -79,8 +93,8 @@ class Examination {
   }
 
   // The journal against the files: what it keeps, and where it says the log ends.
-  Status CheckJournal() {
-    GC_TRY(const ledger::Head head, catalog_.Journal().ReadHead());
+  Status CheckJournal(const ledger::Journal& journal) {
+    GC_TRY(const ledger::Head head, journal.ReadHead());
     if (checkpoint_.size > head.size) {
       Note("catalog.db: ledger_head", "the log has published " + std::to_string(checkpoint_.size) +
                                           " entries, the catalog knows " + std::to_string(head.size) +
@@ -88,7 +102,7 @@ class Examination {
     } else if (checkpoint_.size == head.size && checkpoint_.root != head.root) {
       Note("catalog.db: ledger_head", "its root is not that of the published checkpoint");
     }
-    GC_TRY(const auto kept, catalog_.Journal().ReadKept());
+    GC_TRY(const auto kept, journal.ReadKept());
     for (const auto& part : kept) {
       const auto entries = ledger::SplitBundle(part.framed, part.count);
       if (!entries) {
@@ -97,7 +111,7 @@ class Examination {
       }
       for (size_t i = 0; i < entries->size(); ++i) CheckKept(part.first + i, (*entries)[i]);
     }
-    GC_TRY(const auto waiting, catalog_.Journal().Waiting(SIZE_MAX, SIZE_MAX));
+    GC_TRY(const auto waiting, journal.Waiting(SIZE_MAX, SIZE_MAX));
     for (const auto& entry : waiting) {
       const Status taken = entries_.TakeWaiting(entry.entry);
       if (!taken) Note("catalog.db: ledger_outbox", taken.error().message());
@@ -116,31 +130,26 @@ class Examination {
     Take(index, entry, leaf);
   }
 
-  Status CheckLitter() {
+  void ListLogFolder() {
     const fs::path folder = fs::path(directory_) / kLogFolder;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       if (entry.is_directory() && !entry.is_symlink()) continue;
       const std::string path = entry.path().lexically_relative(folder);
-      if (path != ".writing" && !ledger::BelongsToLog(path, std::max(checkpoint_.size, report_.entries)))
-        Note(std::string(kLogFolder) + "/" + path, "is no file of this log");
+      if (path != ".writing") log_paths_.push_back(path);
     }
-    return Ok();
   }
 
-  Status CheckBlobs() {
-    std::map<std::string, uint64_t> wanted;
-    GC_TRY_VOID(catalog_.EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
-      ++report_.assets;
-      GC_TRY(const auto versions, catalog_.VersionsOf(model.id));
-      for (const catalog::Version& version : versions) {
-        if (version.state == catalog::VersionState::kErased) continue;
-        GC_TRY(const auto files, catalog_.FilesOf(version.id));
-        for (const catalog::VersionFile& file : files) wanted[ToHex(file.sha256)] = file.bytes;
+  // Those that no tile of the published size is in: older partial ones, and what does not belong there.
+  void CheckOtherFiles() {
+    for (const std::string& path : log_paths_) {
+      const std::string where = std::string(kLogFolder) + "/" + path;
+      if (!ledger::BelongsToLog(path, std::max(checkpoint_.size, report_.entries))) {
+        Note(where, "is no file of this log");
+        continue;
       }
-      return Ok();
-    }));
-    for (const auto& [hex, bytes] : wanted) CheckBlob(hex, bytes);
-    return Ok();
+      const Status older = ledger::CheckOlderFile(*files_, path, checkpoint_.size, file_check_);
+      if (!older) Note(where, older.error().message());
+    }
   }
 
   void CheckBlob(const std::string& hex, uint64_t bytes) {
@@ -165,8 +174,16 @@ class Examination {
   }
 
   std::string directory_;
-  catalog::Catalog& catalog_;
   const Problem& tell_;
+  const ledger::FileCheck file_check_{
+      .problem =
+          [this](std::string_view path, std::string_view what) {
+            Note(std::string(kLogFolder) + "/" + std::string(path), what);
+          },
+      .entry = [this](uint64_t index, std::string_view entry,
+                      const ledger::Hash& leaf) { Take(index, entry, leaf); }};
+  std::unique_ptr<ledger::LogFiles> files_;
+  std::vector<std::string> log_paths_;
   FsckReport report_;
   ledger::Checkpoint checkpoint_{.origin = {}, .size = 0, .root = ledger::EmptyRoot()};
   operations::LedgerCheck entries_;
@@ -176,9 +193,15 @@ class Examination {
 
 Result<FsckReport> Fsck(const std::string& directory, const Clock& clock,
                         const std::function<void(std::string_view, std::string_view)>& problem) try {
-  GC_TRY(CatalogCopy copy, CatalogCopy::Make(directory, clock));
-  Examination examination(directory, copy.catalog(), problem);
-  GC_TRY_VOID(examination.Run());
+  if (!fs::exists(fs::path(directory) / kCatalogFile))
+    return Fail(Error::NotFound("no installation in " + directory));
+  // Copying reads all of the catalog. Where nobody changes it, that is done beside the log.
+  const std::launch when = IsServed(directory) ? std::launch::deferred : std::launch::async;
+  auto copying = std::async(when, [&] { return CatalogCopy::Make(directory, clock); });
+  Examination examination(directory, problem);
+  GC_TRY_VOID(examination.CheckLog());
+  GC_TRY(CatalogCopy copy, copying.get());
+  GC_TRY_VOID(examination.CheckCatalog(copy.catalog()));
   return examination.report();
 } catch (const fs::filesystem_error& error) {
   return Fail(Error::FromErrno(error.code().value(), error.path1().string()));

@@ -15,6 +15,7 @@
 #include "fsck.h"
 #include "initialise.h"
 #include "migrate.h"
+#include "repair.h"
 #include "serve.h"
 
 namespace {
@@ -40,6 +41,20 @@ int RunInitialise(const custodian::InitialiseOptions& options) {
   if (!said) return Report(Fail(said.error()));
   std::printf("%s\n", said->c_str());
   return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+int RunRepair(const std::string& directory) {
+  const auto print = [](const char* verb) {
+    return [verb](std::string_view where, std::string_view what) {
+      std::printf("%s %.*s: %.*s\n", verb, static_cast<int>(where.size()), where.data(),
+                  static_cast<int>(what.size()), what.data());
+    };
+  };
+  const SystemClock clock;
+  const Status repaired =
+      custodian::Repair(directory, clock, {.repaired = print("repaired"), .left = print("left")});
+  std::fflush(stdout);
+  return Report(repaired);
 }
 
 // A line for each problem, and one that counts. 1 when there is any.
@@ -95,6 +110,8 @@ int main(int argc, char** argv) {
   auto* mode_backup = app.add_option("--backup", backup, "Back DIR up, also while it is served");
   auto* mode_restore = app.add_option("--restore", restore, "Make a data directory from BACKUP");
   auto* mode_fsck = app.add_option("--fsck", fsck, "Check DIR without changing anything");
+  bool repair = false;
+  app.add_flag("--repair", repair, "Before that rebuild what can be rebuilt")->needs(mode_fsck);
   mode_fsck->excludes(mode_initialise)->excludes(mode_backup)->excludes(mode_restore);
   app.add_option("--catalog", stores.catalog, "postgresql://USER@HOST/DATABASE (default: catalog.db)");
   app.add_option("--blobs", stores.blobs, "s3://BUCKET/PREFIX?endpoint=URL (default: blobs/)");
@@ -119,6 +136,7 @@ int main(int argc, char** argv) {
   if (*mode_initialise) return RunInitialise(initialise);
   if (*mode_backup) return Report(custodian::BackUp(backup, target, clock));
   if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
+  if (repair && RunRepair(fsck) != 0) return 1;
   if (*mode_fsck) return RunFsck(fsck);
   migrate.from = stores;
   if (*mode_migrate) return RunMigrate(migrate);

@@ -2,7 +2,8 @@
 //
 //   make_log OUT sizes 1,2,255,256     one log that had these sizes, one after the other
 //   make_log OUT acts 1000 64 FILE     so many acts on 40 assets, published 64 at a time; the last one is the
-//                                      version whose file is FILE, and OUT/receipt.tlog-proof is its receipt
+//                                      version whose file is FILE; its receipt is OUT/receipt.tlog-proof, and
+//                                      in the form of the first ones OUT/receipt-form1.tlog-proof
 //
 // OUT gets log/, the checkpoint of each size in checkpoints/SIZE, policy, and the log's keys: vkey, skey.
 // Keys and entries are the same every time.
@@ -15,6 +16,7 @@
 #include <iterator>
 
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/ledger/disclosure.h>
 #include <glasscase/ledger/log.h>
 #include <glasscase/ledger/testing/memory_journal.h>
 #include <glasscase/ledger_filesystem/log_folder.h>
@@ -125,9 +127,14 @@ Status MakeActs(const fs::path& out, uint64_t acts, uint64_t batch, const std::s
   GC_TRY_VOID(log->Settle());
   KeepCheckpoint(out, *log);
   GC_TRY(Receipt receipt, log->ReceiptFor(log->size() - 2));
+  const Disclosure disclosure{.entry = entry,
+                              .fields = {{"name", {Salt{7}, "ada/digits"}}, {"sha256", {Salt{7}, digest}}}};
+  GC_TRY(receipt.extra, disclosure.ToString());
+  WriteFile(out / "receipt.tlog-proof", receipt.ToString());
+  // As the first receipts were.
   receipt.extra = R"({"disclosed":{)" + Disclosed("name", "ada/digits") + "," + Disclosed("sha256", digest) +
                   R"(},"entry":")" + Escaped(entry) + "\"}";
-  WriteFile(out / "receipt.tlog-proof", receipt.ToString());
+  WriteFile(out / "receipt-form1.tlog-proof", receipt.ToString());
   return Ok();
 }
 

@@ -8,7 +8,9 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import requests
 
 from system.installation import Installation, running, wait_until
 from system.models import Models
+from system.receipts import commitment, read_extra
 
 
 def leaf(entry: bytes) -> bytes:
@@ -94,15 +97,68 @@ def test_a_receipt_opens_the_commitments_of_its_entry(
     wait_until("the receipt is there", lambda: glasscase.cli("receipt", name, "--output", str(path), check=False).returncode == 0)
     lines = path.read_text().split("\n")
     assert lines[0] == "c2sp.org/tlog-proof@v1"
-    extra = json.loads(base64.b64decode(lines[1].removeprefix("extra ")))
-    entry = json.loads(extra["entry"])
+    extra = read_extra(path.read_text())
+    entry = json.loads(extra.entry)
     assert entry["version"] == version["id"]
-    assert extra["disclosed"]["sha256"]["value"] == hashlib.sha256(models.scale.read_bytes()).hexdigest()
-    for field, opened in extra["disclosed"].items():
-        salt = base64.b64decode(opened["salt"])
-        committed = hashlib.sha256(b"glasscase commitment v1\n" + salt + field.encode() + b"\0" + opened["value"].encode())
-        assert base64.b64encode(committed.digest()).decode() == entry["hidden"][field]
-    assert extra["entry"].encode() in Log(glasscase).raw
+    assert extra.values["sha256"] == hashlib.sha256(models.scale.read_bytes()).hexdigest()
+    for field, value in extra.values.items():
+        assert commitment(extra.salts[field], field, value) == entry["hidden"][field]
+    assert set(extra.values) == {"label", "name", "sha256"}
+    assert extra.entry.encode() in Log(glasscase).raw
+
+
+def test_a_learner_tells_which_registered_model_answers(
+    glasscase: Installation, models: Models, unique: Callable[[str], str]
+) -> None:
+    name = unique("answers")
+    first, second = (glasscase.publish(model, name)["model"]["versions"][0] for model in (models.scale, models.scale_more))
+    token = glasscase.learner(unique("eva"), f"{name}@1")
+    policy = str(glasscase.data / "ledger-policy")
+    metadata = glasscase.request("GET", f"/v2/models/{name}/versions/1", token).json()["registered"]
+    assert (metadata["version"], metadata["sha256"], metadata["label"]) == (first["id"], first["sha256"], "1")
+    assert glasscase.request("GET", metadata["receipt"], token).json()["sha256"] == first["sha256"]
+    verified = glasscase.cli("verify", "--model", f"{name}@1", "--policy", policy, "--json", token=token)
+    told = json.loads(verified.stdout)
+    assert (told["version"], told["disclosed"]["sha256"]) == (first["id"], first["sha256"])
+    assert "answers" in glasscase.cli("verify", "--model", name, "--policy", policy).stdout
+    # Nothing about versions that were not granted.
+    for path in (f"/v2/models/{name}", f"/glasscase/v1/models/{second['id']}/receipt", f"/glasscase/v1/models/{name}/receipt"):
+        assert glasscase.request("GET", path, token).status_code == 404, path
+    assert glasscase.cli("verify", "--model", name, "--policy", policy, token=token, check=False).returncode == 1
+
+
+def test_a_server_that_names_another_model_than_the_receipts_is_caught(
+    glasscase: Installation, models: Models, unique: Callable[[str], str]
+) -> None:
+    """A server in front of ours alters one member of the metadata at a time."""
+    name = unique("lied")
+    glasscase.publish(models.scale, name)
+    token, altered = glasscase.learner(unique("eva"), name), {"member": ""}
+
+    class Liar(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = requests.get(glasscase.url + self.path, headers={"Authorization": self.headers["Authorization"]}, timeout=10)
+            body = answer.json()
+            if altered["member"] and "registered" in body:
+                value = body["registered"][altered["member"]]
+                body["registered"][altered["member"]] = value[:-1] + ("1" if value[-1] != "1" else "2")
+            self.send_response(answer.status_code)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = glasscase.environment(token) | {"GLASSCASE_URL": f"http://127.0.0.1:{server.server_port}"}
+        command = [glasscase.programs / "glasscase", "verify", "--model", name, "--policy", glasscase.data / "ledger-policy"]
+        for member in ("", "name", "label", "asset", "sha256", "version"):
+            altered["member"] = member
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == (1 if member else 0), (member, done.stdout + done.stderr)
+            assert not member or member == "version" or "not the registered one" in done.stderr
+        server.shutdown()
 
 
 def test_a_history_is_proved_complete(
@@ -267,12 +323,9 @@ def test_fsck_of_a_stopped_directory_changes_nothing(programs: Path, stopped: Pa
 
 def test_fsck_finds_every_changed_byte_of_log_and_blobs(programs: Path, stopped: Path, tmp_path: Path) -> None:
     files = [p for folder in ("log", "blobs") for p in sorted((stopped / folder).rglob("*")) if p.is_file()]
-    current = max(int(p.name) for p in (stopped / "log/tile/0/000.p").iterdir())
     checked = 0
     for path in files:
         relative = path.relative_to(stopped)
-        if relative.parts[-2].endswith(".p") and int(relative.name) != current:
-            continue  # an older partial tile, which a newer one has replaced
         data = shutil.copytree(stopped, tmp_path / f"data{checked}")
         changed = bytearray(path.read_bytes())
         changed[len(changed) * checked // 7 % len(changed)] ^= 1
@@ -283,6 +336,78 @@ def test_fsck_finds_every_changed_byte_of_log_and_blobs(programs: Path, stopped:
         assert str(relative) in said or (relative.parts[0] == "log" and "log/" in said), said
         checked += 1
     assert checked >= 5
+
+
+def repair(programs: Path, data: Path) -> tuple[int, list[str], list[str]]:
+    """The exit code, what was repaired, and what was left."""
+    command = [programs / "glasscase", "fsck", "--repair", "--data", str(data), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = json.loads(done.stdout)
+    return done.returncode, said["repaired"], said["left"] + said["problems"]
+
+
+@pytest.mark.parametrize("harm", ["changed", "cut", "deleted"])
+def test_every_file_of_the_log_is_repaired_or_named(programs: Path, stopped: Path, tmp_path: Path, harm: str) -> None:
+    for number, path in enumerate(p for p in sorted((stopped / "log").rglob("*")) if p.is_file()):
+        relative = path.relative_to(stopped)
+        data = shutil.copytree(stopped, tmp_path / f"data{number}")
+        if harm == "deleted":
+            (data / relative).unlink()
+        else:
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            (data / relative).write_bytes(content[: len(content) // 2] if harm == "cut" else content)
+        keys = digests_of(data / "keys")
+        code, repaired, left = repair(programs, data)
+        if code == 0:
+            assert not left
+            assert {k: v for k, v in digests_of(stopped / "log").items() if k in digests_of(data / "log")} == digests_of(data / "log")
+        else:
+            assert relative.parts[2] == "entries", (relative, left)
+            assert not repaired
+            assert any(str(relative) in line and "put the file back" in line for line in left), left
+        again = repair(programs, data)
+        assert (again[0], again[1]) == (code, [])
+        assert digests_of(data / "keys") == keys
+        assert fsck(programs, data)[0] == code
+        shutil.rmtree(data)
+
+
+def test_a_repaired_directory_is_served_on(programs: Path, models: Models, tmp_path: Path) -> None:
+    with running(programs, tmp_path) as glasscase:
+        asset = glasscase.publish(models.scale, "scale")["model"]["id"]
+        published_log(glasscase, asset, "version")
+        served = glasscase.cli("fsck", "--repair", "--data", str(glasscase.data), check=False)
+        assert (served.returncode, "stop it first" in served.stderr) == (1, True)
+        glasscase.stop()
+        shutil.rmtree(glasscase.data / "log" / "tile" / "0")
+        (glasscase.data / "log" / "checkpoint").write_text("nothing")
+        assert repair(programs, glasscase.data)[0] == 0
+        glasscase.start()
+        assert glasscase.cli("status", json=True)["ledger_trouble"] == ""
+        published_log(glasscase, asset, "version")
+        glasscase.publish(models.scale_more, "scale")
+        wait_until("both versions are there", lambda: Log(glasscase).types(asset).count("version") == 2)
+
+
+def test_an_index_that_disagrees_with_its_rows_is_made_anew(programs: Path, stopped: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(stopped, tmp_path / "data")
+    for statement in (
+        "CREATE TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'tokens_of_subject'",
+        "DELETE FROM sqlite_schema WHERE name = 'tokens_of_subject'",
+        "UPDATE tokens SET subject = (SELECT id FROM subjects WHERE name = 'ada')",
+        "INSERT INTO sqlite_schema SELECT * FROM kept",
+        "DROP TABLE kept",
+    ):
+        with sqlite3.connect(data / "catalog.db") as database:
+            database.execute("PRAGMA writable_schema = ON")
+            database.execute(statement)
+        database.close()
+    code, said = fsck(programs, data)
+    assert (code, "fsck --repair" in said) == (1, True), said
+    code, repaired, left = repair(programs, data)
+    assert (code, left, len(repaired)) == (0, [], 1)
+    assert fsck(programs, data)[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -43,6 +44,20 @@ def test_a_receipt_and_its_file_hold(made: Path, verify: Verify) -> None:
     answer = json.loads(verify(*words, "--json").stdout)
     assert answer["valid"] and answer["type"] == "version" and not answer["protected_against_operator"]
     assert answer["disclosed"]["name"] == "ada/digits"
+
+
+def test_a_receipt_of_the_first_form_still_holds(made: Path, tmp_path: Path, verify: Verify) -> None:
+    words = ("--policy", made / "policy", "--file", made / "model.onnx")
+    told = verify(made / "receipt-form1.tlog-proof", *words)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout == verify(made / "receipt.tlog-proof", *words).stdout
+    altered = (made / "receipt-form1.tlog-proof").read_text().split("\n")
+    extra = base64.b64decode(altered[1].removeprefix("extra ")).replace(b"ada/digits", b"eve/digits")
+    altered[1] = "extra " + base64.b64encode(extra).decode()
+    (tmp_path / "r.tlog-proof").write_text("\n".join(altered))
+    told = verify(tmp_path / "r.tlog-proof", "--policy", made / "policy")
+    assert told.returncode == 1
+    assert "the field name is not what the entry in the log commits to" in told.stderr
 
 
 def test_a_folder_of_one_file_is_that_file(made: Path, tmp_path: Path, verify: Verify) -> None:

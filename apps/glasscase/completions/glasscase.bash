@@ -46,8 +46,8 @@ _glasscase() {
     "version") names=""; flags="--help --json --profile" ;;
     "backup") names=""; flags="--help --data --json --profile" ;;
     "restore") names=""; flags="--help --data --json --profile" ;;
-    "fsck") names=""; flags="--help --data --json --profile" ;;
-    "verify") names=""; flags="--help --policy --file --replay --sample --json --profile" ;;
+    "fsck") names=""; flags="--help --data --repair --json --profile" ;;
+    "verify") names=""; flags="--help --model --policy --file --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;
     "witness init") names=""; flags="--help --data --name --json --profile" ;;
     "witness serve") names=""; flags="--help --data --listen --log --json --profile" ;;

@@ -21,8 +21,14 @@ std::string_view View(boost::json::string_view s) { return {s.data(), s.size()};
 Status AppendString(std::string& out, std::string_view text) {
   if (!IsUtf8(text)) return Fail(Error::InvalidArgument("a string is not UTF-8: " + Printable(text, 40)));
   constexpr char kHex[] = "0123456789abcdef";
+  const auto is_plain = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; };
   out += '"';
-  for (const char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t plain = i;
+    while (i < text.size() && is_plain(text[i])) ++i;
+    out.append(text, plain, i - plain);
+    if (i == text.size()) break;
+    const char c = text[i];
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -32,13 +38,9 @@ Status AppendString(std::string& out, std::string_view text) {
       case '\f': out += "\\f"; break;
       case '\r': out += "\\r"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += kHex[c >> 4];
-          out += kHex[c & 15];
-        } else {
-          out += c;
-        }
+        out += "\\u00";
+        out += kHex[c >> 4];
+        out += kHex[c & 15];
     }
   }
   out += '"';

@@ -7,6 +7,8 @@
 #include <glasscase/json/canonical.h>
 #include <glasscase/ledger/tile.h>
 
+#include "compact.h"
+
 namespace glasscase::ledger {
 namespace {
 
@@ -63,31 +65,40 @@ Status CheckField(const std::string& name, const DisclosedField& field, const js
                                         " is not what the entry in the log commits to: it was altered"));
 }
 
-}  // namespace
-
-Result<Disclosure> Disclosure::Parse(std::string_view extra) {
+// Form 1: a JSON object.
+Result<Disclosure> ReadObject(std::string_view extra) {
   GC_TRY(const json::object object, ParseObject(extra, "the extra data"));
   const auto text = StringIn(object, "entry");
   const json::value* disclosed = object.if_contains("disclosed");
   if (!text || disclosed == nullptr || !disclosed->is_object() || object.size() != 2)
     return Fail(Bad("the extra data has other members than \"disclosed\" and \"entry\""));
   Disclosure disclosure{.entry = std::string(*text), .fields = {}};
-  if (disclosure.entry.size() > kEntryBytesMax) return Fail(Bad("the entry is too long"));
-  GC_TRY(const json::object entry, ParseObject(disclosure.entry, "the entry"));
   for (const auto& member : disclosed->get_object()) {
     const std::string name(member.key());
-    GC_TRY(DisclosedField field, ReadField(name, member.value()));
-    GC_TRY_VOID(CheckField(name, field, entry));
-    disclosure.fields.emplace(name, std::move(field));
+    GC_TRY(disclosure.fields[name], ReadField(name, member.value()));
   }
+  return disclosure;
+}
+
+}  // namespace
+
+Result<Disclosure> Disclosure::Parse(std::string_view extra) {
+  const bool compact = extra.starts_with(kCompactForm);
+  GC_TRY(Disclosure disclosure, compact ? ReadCompact(extra) : ReadObject(extra));
+  if (disclosure.entry.size() > kEntryBytesMax) return Fail(Bad("the entry is too long"));
+  GC_TRY(const json::object entry, ParseObject(disclosure.entry, "the entry"));
+  for (const auto& [name, field] : disclosure.fields) GC_TRY_VOID(CheckField(name, field, entry));
+  if (!compact) return disclosure;
+  const auto again = disclosure.ToString();
+  if (!again || *again != extra) return Fail(Bad("it is spelled in another way than ours"));
   return disclosure;
 }
 
 Result<std::string> Disclosure::ToString() const {
   json::object disclosed;
-  for (const auto& [name, field] : fields)
-    disclosed[name] = json::object{{"salt", ToBase64(field.salt)}, {"value", field.value}};
-  return glasscase::json::WriteCanonical(json::object{{"disclosed", disclosed}, {"entry", entry}});
+  for (const auto& [name, field] : fields) disclosed[name] = field.value;
+  GC_TRY(const std::string text, glasscase::json::WriteCanonical(disclosed));
+  return WriteCompact(text, entry, fields);
 }
 
 Result<EntryHead> ReadEntryHead(std::string_view entry) {

@@ -40,10 +40,7 @@ Result<Hash> HashFrom(const boost::json::value* value) {
   return hash;
 }
 
-}  // namespace
-
-Result<std::vector<Uuid>> AssetsOf(std::string_view entry) {
-  GC_TRY(const boost::json::object object, ParseObject(entry));
+Result<std::vector<Uuid>> AssetsIn(const boost::json::object& object) {
   std::vector<Uuid> assets;
   if (const auto* asset = object.if_contains("asset")) GC_TRY_VOID(TakeAsset(*asset, assets));
   if (const auto* also = object.if_contains("also")) {
@@ -54,13 +51,7 @@ Result<std::vector<Uuid>> AssetsOf(std::string_view entry) {
   return assets;
 }
 
-std::string MapEntry(uint64_t size, const Hash& map_root) {
-  return R"({"root":")" + ToBase64(map_root) + R"(","size":)" + std::to_string(size) +
-         R"(,"type":"map","v":1})";
-}
-
-Result<std::optional<MapRoot>> ReadMapEntry(std::string_view entry) {
-  GC_TRY(const boost::json::object object, ParseObject(entry));
+Result<std::optional<MapRoot>> MapIn(const boost::json::object& object) {
   const auto* type = object.if_contains("type");
   if (type == nullptr || !type->is_string() || std::string_view(type->get_string()) != kMapType)
     return std::nullopt;
@@ -71,6 +62,31 @@ Result<std::optional<MapRoot>> ReadMapEntry(std::string_view entry) {
     return Fail(Bad("\"size\" is no number"));
   map.size = static_cast<uint64_t>(size->get_int64());
   return map;
+}
+
+}  // namespace
+
+Result<EntryContent> ReadEntry(std::string_view entry) {
+  EntryContent content;
+  GC_TRY(content.said, ParseObject(entry));
+  GC_TRY(content.assets, AssetsIn(content.said));
+  GC_TRY(content.map, MapIn(content.said));
+  return content;
+}
+
+Result<std::vector<Uuid>> AssetsOf(std::string_view entry) {
+  GC_TRY(const boost::json::object object, ParseObject(entry));
+  return AssetsIn(object);
+}
+
+std::string MapEntry(uint64_t size, const Hash& map_root) {
+  return R"({"root":")" + ToBase64(map_root) + R"(","size":)" + std::to_string(size) +
+         R"(,"type":"map","v":1})";
+}
+
+Result<std::optional<MapRoot>> ReadMapEntry(std::string_view entry) {
+  GC_TRY(const boost::json::object object, ParseObject(entry));
+  return MapIn(object);
 }
 
 Hash Commitment(const Salt& salt, std::string_view name, std::string_view value) {

@@ -106,6 +106,21 @@ Result<Checkpoint> CheckLogFiles(const LogFiles& files, const NoteVerifier& veri
   return checkpoint;
 }
 
+Status CheckOlderFile(const LogFiles& files, std::string_view path, uint64_t size, const FileCheck& check) {
+  const auto tile = ParseTilePath(path);
+  if (!tile || tile->width >= TileWidthAt(size, tile->level, tile->index)) return Ok();
+  GC_TRY(const auto older, files.Read(path));
+  Tile newer = *tile;
+  newer.width = TileWidthAt(size, tile->level, tile->index);
+  GC_TRY(const auto whole, files.Read(TilePath(newer)));
+  if (!older || !whole) return Ok();
+  const bool has_all = tile->entries ? SplitBundle(*older, tile->width).has_value()
+                                     : older->size() == tile->width * sizeof(Hash);
+  if (!has_all || !whole->starts_with(*older))
+    check.problem(path, "is not the beginning of " + TilePath(newer));
+  return Ok();
+}
+
 bool BelongsToLog(std::string_view path, uint64_t size) {
   if (path == kCheckpointPath) return true;
   const auto tile = ParseTilePath(path);

@@ -62,6 +62,22 @@ TEST_F(FileCheckTest, EveryChangedByteIsFoundAndItsFileNamed) {
   }
 }
 
+TEST_F(FileCheckTest, AnOlderPartialTileIsTheBeginningOfTheNewOne) {
+  files_.files["tile/0/002.p/12"] = files_.files["tile/0/002.p/89"].substr(0, 12 * 32);
+  std::vector<std::string> problems;
+  const FileCheck check{
+      .problem = [&](std::string_view path, std::string_view) { problems.emplace_back(path); }, .entry = {}};
+  EXPECT_TRUE(CheckOlderFile(files_, "tile/0/002.p/12", 601, check));
+  EXPECT_TRUE(CheckOlderFile(files_, "tile/0/002.p/89", 601, check));
+  EXPECT_TRUE(CheckOlderFile(files_, "checkpoint", 601, check));
+  EXPECT_TRUE(problems.empty());
+  files_.files["tile/0/002.p/12"][7] ^= 1;
+  files_.files["tile/entries/002.p/3"] = files_.files["tile/entries/002.p/89"].substr(0, 9);
+  EXPECT_TRUE(CheckOlderFile(files_, "tile/0/002.p/12", 601, check));
+  EXPECT_TRUE(CheckOlderFile(files_, "tile/entries/002.p/3", 601, check));
+  EXPECT_EQ(problems, (std::vector<std::string>{"tile/0/002.p/12", "tile/entries/002.p/3"}));
+}
+
 TEST_F(FileCheckTest, OtherFilesDoNotBelong) {
   for (const char* path : {"checkpoint", "tile/0/000", "tile/0/002.p/89", "tile/0/002.p/12",
                            "tile/entries/001", "tile/1/000.p/2"})

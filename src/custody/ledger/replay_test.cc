@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <glasscase/crypto/testing/seeded_random.h>
-#include <glasscase/ledger/disclosure.h>
 #include <glasscase/ledger/log.h>
 #include <glasscase/ledger/testing/memory_files.h>
 #include <glasscase/ledger/testing/memory_journal.h>
@@ -148,49 +147,6 @@ TEST(AssetMap, ARootAtOnceIsTheRootOfTheMap) {
     chain = ExtendChain(chain, i, leaf);
     ASSERT_EQ(MapRootOf(chains), map.Root());
   }
-}
-
-// ---- what a receipt discloses ----
-
-class DisclosureTest : public ::testing::Test {
- protected:
-  std::string Entry() {
-    return R"({"asset":"00000000-0000-0000-0000-000000000001","at":1790000000000000,"hidden":{"name":")" +
-           ToBase64(Commitment(Salt{1}, "name", "ada/digits")) + R"(","sha256":")" +
-           ToBase64(Commitment(Salt{2}, "sha256", "ab12")) + R"("},"type":"version","v":1})";
-  }
-};
-
-TEST_F(DisclosureTest, FieldsAreThoseThatTheEntryCommitsTo) {
-  const Disclosure made{.entry = Entry(),
-                        .fields = {{"name", {Salt{1}, "ada/digits"}}, {"sha256", {Salt{2}, "ab12"}}}};
-  const Disclosure read = Disclosure::Parse(made.ToString().value()).value();
-  EXPECT_EQ(read.entry, Entry());
-  EXPECT_EQ(read.fields.at("name").value, "ada/digits");
-  EXPECT_EQ(ReadEntryHead(read.entry)->type, "version");
-  EXPECT_EQ(ReadEntryHead(read.entry)->at_micros, 1'790'000'000'000'000);
-}
-
-TEST_F(DisclosureTest, AnAlteredFieldIsNamed) {
-  for (const auto& [name, field] : std::map<std::string, DisclosedField>{
-           {"name", {Salt{1}, "eve/digits"}}, {"sha256", {Salt{1}, "ab12"}}, {"licence", {Salt{1}, "x"}}}) {
-    const auto parsed =
-        Disclosure::Parse(Disclosure{.entry = Entry(), .fields = {{name, field}}}.ToString().value());
-    ASSERT_FALSE(parsed);
-    EXPECT_EQ(parsed.error().code(), Code::kFailedPrecondition);
-    EXPECT_NE(parsed.error().message().find(name), std::string::npos);
-  }
-}
-
-TEST_F(DisclosureTest, WhatIsNoDisclosureIsRefused) {
-  for (const char* bad :
-       {"", "{}", "[]", R"({"disclosed":{},"entry":"x"})", R"({"disclosed":{},"entry":"{}","x":1})",
-        R"({"disclosed":{"a":1},"entry":"{}"})", R"({"disclosed":[],"entry":"{}"})",
-        R"({"disclosed":{"a":{"salt":"AA==","value":"x"}},"entry":"{}"})",
-        R"({"entry":"{}", "disclosed":{}})"}) {
-    EXPECT_EQ(Disclosure::Parse(bad).error().code(), Code::kInvalidArgument) << bad;
-  }
-  EXPECT_FALSE(ReadEntryHead("{}"));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace json = boost::json;
 struct KeepingOptions {
   std::string backup;
   std::string data;
+  bool repair = false;
 };
 
 // Both are done by the custodian's program, which alone knows the data directory's format.
@@ -50,15 +51,25 @@ Result<Outcome> Restore(Context& context, const KeepingOptions& options) {
 Result<Outcome> Check(Context& context, const KeepingOptions& options) {
   GC_TRY(const fs::path data, context.DataDirectory(options.data));
   GC_TRY(const std::string program, FindProgram(context.program_directory(), "glasscase-custodian"));
-  GC_TRY(const ProgramResult result, RunProgram(program, {"--fsck", data.string()}));
+  std::vector<std::string> words = {"--fsck", data.string()};
+  if (options.repair) words.emplace_back("--repair");
+  GC_TRY(const ProgramResult result, RunProgram(program, words));
   if (context.console.json) {
-    json::array lines;
+    json::array repaired, left, problems;
     std::istringstream output(result.output);
-    for (std::string line; std::getline(output, line);) lines.emplace_back(line);
-    const json::value summary = lines.empty() ? json::value() : lines.back();
-    if (!lines.empty()) lines.pop_back();
-    context.console.PrintJson(
-        {{"data", data.string()}, {"problems", std::move(lines)}, {"summary", summary}});
+    for (std::string line; std::getline(output, line);)
+      (line.starts_with("repaired ") ? repaired
+       : line.starts_with("left ")   ? left
+                                     : problems)
+          .emplace_back(line);
+    const json::value summary = problems.empty() ? json::value() : problems.back();
+    if (!problems.empty()) problems.pop_back();
+    json::object said{{"data", data.string()}, {"problems", std::move(problems)}, {"summary", summary}};
+    if (options.repair) {
+      said["repaired"] = std::move(repaired);
+      said["left"] = std::move(left);
+    }
+    context.console.PrintJson(said);
   } else {
     context.console.Print(Visible(result.output, true));
   }
@@ -93,10 +104,13 @@ void AddKeepingCommands(CommandTree& tree) {
       Restore);
   tree.Add<KeepingOptions>(
       tree.root(), "fsck", "Check a data directory, also a stopped one: ledger, catalog and bytes agree",
-      "glasscase fsck\nglasscase fsck --data /srv/glasscase --json",
+      "glasscase fsck\nglasscase fsck --data /srv/glasscase --json\nglasscase fsck --repair",
       [](CLI::App& command, KeepingOptions& options) {
         command.add_option("--data", options.data, "Data directory (default: as for serve)")
             ->type_name("DIR");
+        command.add_flag("--repair", options.repair,
+                         "First rebuild what the rest proves: the log's tiles, bundles that are still in the "
+                         "catalog, indexes. Stop serving before");
       },
       Check);
 }

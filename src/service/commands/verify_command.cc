@@ -1,8 +1,10 @@
-// verify: a receipt, or a copy of a whole log, without a server and without trust in one.
+// verify: a receipt, or a copy of a whole log, without a server and without trust in one; a hosted model,
+// against what is registered of it.
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include <glasscase/core/clock.h>
 #include <glasscase/crypto/random.h>
@@ -13,6 +15,8 @@
 #include <glasscase/ledger/tile.h>
 
 #include "command.h"
+#include "json_members.h"
+#include "model_name.h"
 #include "registered_files.h"
 #include "text.h"
 
@@ -27,6 +31,7 @@ constexpr char kSha256[] = "sha256";
 
 struct VerifyOptions {
   std::string what;
+  std::string model;
   std::string policy;
   std::string file;
   bool replay = false;
@@ -129,6 +134,7 @@ json::object ReceiptJson(const VerifiedReceipt& verified, const VerifyOptions& o
   for (const auto& [name, field] : verified.disclosure.fields) disclosed[name] = field.value;
   object["disclosed"] = std::move(disclosed);
   if (!options.file.empty()) object["file"] = options.file;
+  if (!options.model.empty()) object["model"] = options.model;
   return object;
 }
 
@@ -148,7 +154,18 @@ void PrintReceipt(const Context& context, const VerifiedReceipt& verified, const
   if (verified.head.version) line("version", verified.head.version->ToString());
   for (const auto& [name, field] : verified.disclosure.fields) line(Visible(name), Visible(field.value));
   if (!options.file.empty()) line("file", Visible(options.file) + " is what was registered, byte for byte");
+  if (!options.model.empty()) line("answers", Visible(options.model) + ", as the server says");
   context.console.PrintLine(Protection(verified.checked, policy));
+}
+
+Result<Outcome> Show(const Context& context, const VerifiedReceipt& verified, const VerifyOptions& options,
+                     const ledger::Policy& policy) {
+  if (context.console.json) {
+    context.console.PrintJson(ReceiptJson(verified, options, policy));
+  } else {
+    PrintReceipt(context, verified, options, policy);
+  }
+  return Done();
 }
 
 Result<Outcome> VerifyReceiptFile(Context& context, const VerifyOptions& options,
@@ -160,12 +177,47 @@ Result<Outcome> VerifyReceiptFile(Context& context, const VerifyOptions& options
     const Status same = CheckFile(options.file, verified->disclosure);
     if (!same) return Fail(Refused(same.error()));
   }
-  if (context.console.json) {
-    context.console.PrintJson(ReceiptJson(*verified, options, policy));
-  } else {
-    PrintReceipt(context, *verified, options, policy);
+  return Show(context, *verified, options, policy);
+}
+
+// ---- a model that answers ----
+
+Error OtherThan(const std::string& what, const std::string& served, const std::string& registered) {
+  return Error::FailedPrecondition(
+      "the model that answers is not the registered one: the server says that its " + what + " is " +
+      Visible(served) + ", the receipt says " + Visible(registered));
+}
+
+// That the receipt is of the version which the server says answers.
+Status CheckAnswering(const json::value& registered, const VerifiedReceipt& verified) {
+  const auto text = [](const std::optional<Uuid>& id) { return id ? id->ToString() : std::string(); };
+  std::map<std::string, std::string> said = {{"act", verified.head.type},
+                                             {"asset", text(verified.head.asset)},
+                                             {"version", text(verified.head.version)}};
+  for (const char* name : {"name", "label", kSha256}) {
+    const auto field = verified.disclosure.fields.find(name);
+    said[name] = field == verified.disclosure.fields.end() ? "" : field->second.value;
   }
-  return Done();
+  if (said["act"] != "version") return Fail(OtherThan("entry", "that of a version", said["act"]));
+  for (const char* name : {"asset", "version", "name", "label", kSha256})
+    if (TextOf(registered, name) != said[name])
+      return Fail(OtherThan(name, TextOf(registered, name), said[name]));
+  return Ok();
+}
+
+Result<Outcome> VerifyModel(Context& context, const VerifyOptions& options, const ledger::Policy& policy) {
+  GC_TRY(const ModelName name, ModelName::Parse(options.model));
+  GC_TRY(Api * api, context.Public());
+  GC_TRY(const json::value metadata, api->Get(name.InferPath()));
+  const json::value& registered = ValueOf(metadata, "registered");
+  GC_TRY(const Uuid version, Uuid::Parse(TextOf(registered, "version")));
+  GC_TRY(const json::value answer, api->Get("/glasscase/v1/models/" + version.ToString() + "/receipt"));
+  const auto verified = VerifyReceipt(TextOf(answer, "receipt"), policy);
+  if (!verified)
+    return Fail(
+        Refused(verified.error()).WithContext("the receipt of " + Visible(options.model) + " is not valid"));
+  GC_TRY_VOID(CheckAnswering(registered, *verified));
+  return Show(context, *verified, options, policy);
 }
 
 // ---- a copy of a log ----
@@ -221,6 +273,11 @@ Result<Outcome> VerifyLog(Context& context, const VerifyOptions& options, const 
 
 Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
   const bool whole_log = options.replay || options.sample;
+  if (options.what.empty() == options.model.empty())
+    return Fail(
+        Error::InvalidArgument("say what to verify: a receipt, the folder of a log, or --model NAME"));
+  if (!options.model.empty() && (whole_log || !options.file.empty()))
+    return Fail(Error::InvalidArgument("--model stands alone: no --file, --replay or --sample"));
   if (whole_log && !options.file.empty())
     return Fail(Error::InvalidArgument("--file goes with a receipt, not with --replay or --sample"));
   std::error_code error;
@@ -229,6 +286,7 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
                                        " is a folder: --replay verifies a copy of a whole log"));
   }
   GC_TRY(const ledger::Policy policy, ReadPolicy(options.policy));
+  if (!options.model.empty()) return VerifyModel(context, options, policy);
   return whole_log ? VerifyLog(context, options, policy) : VerifyReceiptFile(context, options, policy);
 }
 
@@ -236,15 +294,20 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
 
 void AddVerifyCommand(CommandTree& tree) {
   tree.Add<VerifyOptions>(
-      tree.root(), "verify", "Check a receipt, or a copy of a whole log, without asking anybody",
+      tree.root(), "verify",
+      "Check a receipt or a copy of a log without asking anybody, or the model that answers",
       "glasscase verify digits.tlog-proof --policy policy\n"
       "glasscase verify digits.tlog-proof --policy policy --file model.onnx\n"
+      "glasscase verify --model digits --policy policy\n"
       "glasscase verify copy-of-log --policy policy --replay\n"
       "glasscase verify copy-of-log --policy policy --sample 20",
       [](CLI::App& command, VerifyOptions& options) {
         command.add_option("what", options.what, "A receipt, or with --replay the folder of a log's files")
-            ->required()
             ->type_name("FILE|DIR");
+        command
+            .add_option("--model", options.model,
+                        "The model that answers calls here: fetches its receipt and compares")
+            ->type_name("MODEL[@V]");
         command.add_option("--policy", options.policy, "Which log and which witnesses to believe")
             ->required()
             ->type_name("FILE");

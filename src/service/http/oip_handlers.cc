@@ -29,6 +29,15 @@ std::string Quoted(std::string_view text) {
   return json + "\"";
 }
 
+// Which registered version answers, and where its receipt is: for checking against the ledger.
+std::string Registered(const access::ModelRow& model, const access::VersionRow& version) {
+  const std::string id = version.id.ToString();
+  return R"({"name":)" + Quoted(model.owner_name + "/" + model.name) + R"(,"label":)" +
+         Quoted(version.label) + R"(,"asset":")" + model.id.ToString() + R"(","version":")" + id +
+         R"(","sha256":")" + ToHex(version.sha256) + R"(","manifest_sha256":")" +
+         ToHex(version.manifest_digest) + R"(","receipt":"/glasscase/v1/models/)" + id + R"(/receipt"})";
+}
+
 // The versions that this caller may call by name.
 std::string CallableVersions(const Connection& connection, Gateway& gateway, const access::ModelRow& model) {
   std::string json = "[";
@@ -122,6 +131,7 @@ void ServeModelMetadata(Connection& connection) {
                      R"(,"platform":"onnxruntime_onnx")";
   AppendTensors(json, "inputs", verdict->version->inputs);
   AppendTensors(json, "outputs", verdict->version->outputs);
+  json += R"(,"registered":)" + Registered(*verdict->model, *verdict->version);
   connection.Reply(200, "application/json", json + "}\n");
 }
 

@@ -134,6 +134,10 @@ Result<NamedModel> FindModel(Desk& desk, Act& act, std::string_view text);
 // The same, for acts that only the model's owner may do.
 Result<NamedModel> FindOwnModel(Desk& desk, Act& act, std::string_view text);
 bool MaySee(Desk& desk, const Act& act, const catalog::Model& model);
+// What the caller sees of a model's versions: its owner and operators all, others those that a grant of
+// theirs covers.
+Result<std::vector<catalog::Version>> VisibleVersions(Desk& desk, const Act& act, const catalog::Model& model,
+                                                      const std::vector<catalog::Version>& versions);
 Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model,
                                                       std::string_view label_or_uuid);
 

@@ -12,14 +12,22 @@ namespace {
 
 // The version that a receipt is for, if the caller may see it.
 Result<catalog::Version> VersionFor(Desk& desk, Act& act, const NamedModel& named) {
-  if (named.version) return *named.version;
   GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
   const catalog::Version* by_default = DefaultVersion(named.model, versions);
-  if (by_default == nullptr)
-    return act.Refuse(
-        access::Reason::kNoSuchVersion,
-        Error::NotFound(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
-  return *by_default;
+  const Uuid wanted = named.version ? named.version->id : by_default != nullptr ? by_default->id : Uuid{};
+  GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
+  const auto found = std::find_if(visible.begin(), visible.end(),
+                                  [&](const catalog::Version& version) { return version.id == wanted; });
+  if (found != visible.end()) return *found;
+  if (named.version)
+    return act.Refuse(access::Reason::kVersionNotGranted,
+                      Error::NotFound(named.FullName() +
+                                      " has no such version that you may see; "
+                                      "`glasscase show " +
+                                      named.FullName() + "` lists those"));
+  return act.Refuse(access::Reason::kNoSuchVersion,
+                    Error::NotFound(named.FullName() +
+                                    " has no version in use that you may see; name one, as in NAME@VERSION"));
 }
 
 }  // namespace

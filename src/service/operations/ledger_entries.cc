@@ -20,12 +20,6 @@ void SetText(boost::json::object& object, std::string_view name, std::string_vie
       boost::json::string_view(value.data(), value.size());
 }
 
-// Salts depend on everything that is said, so no two fields of an asset's entries share one.
-Result<std::string> SaltContext(boost::json::object said) {
-  said.erase("hidden");
-  return json::WriteCanonical(said);
-}
-
 struct RelationWord {
   catalog::Relation relation;
   std::string_view word;
@@ -37,6 +31,11 @@ constexpr RelationWord kRelations[] = {{catalog::Relation::kDerivedFrom, "derive
                                        {catalog::Relation::kReleasedAs, "released_as"}};
 
 }  // namespace
+
+Result<std::string> SaltContext(boost::json::object said) {
+  said.erase("hidden");
+  return json::WriteCanonical(said);
+}
 
 std::string_view RelationName(catalog::Relation relation) {
   for (const RelationWord& row : kRelations)

@@ -38,6 +38,10 @@ class EntryDraft {
 EntryDraft RegisteredEntry(const catalog::Model& asset, std::string_view full_name, int64_t now_micros);
 EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
                         const catalog::Version& version, int64_t now_micros);
+// What the salts of an entry depend on: everything that it says in the clear, so no two fields of an asset's
+// entries share one.
+Result<std::string> SaltContext(boost::json::object said);
+
 // "predict 100/min until 2027-01-01T00:00:00Z"
 std::string TermsOf(const catalog::Grant& grant);
 EntryDraft GrantEntry(const catalog::Model& asset, const catalog::Grant& grant, std::string_view subject,

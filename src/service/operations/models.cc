@@ -11,31 +11,6 @@ namespace {
 
 using catalog::VersionState;
 
-// What the caller sees of a model's versions: its owner and operators all, others those that a grant of
-// theirs covers.
-Result<std::vector<catalog::Version>> VisibleVersions(Desk& desk, const Act& act, const catalog::Model& model,
-                                                      const std::vector<catalog::Version>& versions) {
-  if (act.Is(access::kOperator) || model.owner == act.caller->id) return versions;
-  std::vector<Uuid> granted;
-  const catalog::Version* by_default = DefaultVersion(model, versions);
-  GC_TRY_VOID(desk.catalog.EachGrant({.subject = act.caller->id, .model = model.id, .with_revoked = false},
-                                     [&](const catalog::Grant& grant) {
-                                       if (grant.expires_micros != 0 && grant.expires_micros <= desk.now())
-                                         return Ok();
-                                       if (!grant.version.IsNil()) granted.push_back(grant.version);
-                                       if (grant.version.IsNil() && by_default != nullptr)
-                                         granted.push_back(by_default->id);
-                                       return Ok();
-                                     }));
-  std::vector<catalog::Version> visible;
-  std::copy_if(versions.begin(), versions.end(), std::back_inserter(visible),
-               [&](const catalog::Version& version) {
-                 return version.state != VersionState::kErased &&
-                        std::find(granted.begin(), granted.end(), version.id) != granted.end();
-               });
-  return visible;
-}
-
 Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& named, bool with_card) {
   GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
   GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));

@@ -281,6 +281,7 @@ access::ModelRow ToRow(const catalog::Model& model, const catalog::Subject& owne
     row.versions.push_back({.id = version.id,
                             .label = version.label,
                             .manifest_digest = version.manifest_digest,
+                            .sha256 = version.sha256,
                             .inputs = version.inputs,
                             .outputs = version.outputs,
                             .rows_independent = version.rows_independent,
@@ -294,7 +295,7 @@ access::ModelRow ToRow(const catalog::Model& model, const catalog::Subject& owne
 size_t RowBytes(const access::ModelRow& row) {
   size_t bytes = 100 + row.name.size() + row.owner_name.size();
   for (const access::VersionRow& version : row.versions)
-    bytes += 100 + version.label.size() + version.disabled_reason.size() + SpecBytes(version.inputs) +
+    bytes += 140 + version.label.size() + version.disabled_reason.size() + SpecBytes(version.inputs) +
              SpecBytes(version.outputs);
   return bytes;
 }

@@ -90,6 +90,7 @@ void Write(const access::VersionRow& row, VersionRow* message) {
   message->set_id(BytesOf(row.id));
   message->set_label(row.label);
   message->set_manifest_digest(BytesOf(row.manifest_digest));
+  message->set_sha256(BytesOf(row.sha256));
   for (const TensorSpec& spec : row.inputs) *message->add_inputs() = ToMessage(spec);
   for (const TensorSpec& spec : row.outputs) *message->add_outputs() = ToMessage(spec);
   message->set_rows_independent(row.rows_independent);
@@ -102,6 +103,7 @@ Result<access::VersionRow> Read(const VersionRow& message) {
   access::VersionRow row;
   GC_TRY(row.id, Uuid::FromBytes(message.id()));
   GC_TRY(row.manifest_digest, DigestFromBytes(message.manifest_digest()));
+  GC_TRY(row.sha256, DigestFromBytes(message.sha256()));
   const auto read_spec = [](const TensorRow& spec) { return FromMessage(spec); };
   GC_TRY_VOID(ReadRows(message.inputs(), row.inputs, read_spec));
   GC_TRY_VOID(ReadRows(message.outputs(), row.outputs, read_spec));

@@ -21,6 +21,7 @@ access::TableUpdate SampleUpdate() {
   version.id = Uuid::Random();
   version.label = "1";
   version.manifest_digest = Digest{9};
+  version.sha256 = Digest{8};
   version.inputs = {{.name = "x", .datatype = DataType::kBf16, .shape = {-1, 64}}};
   version.outputs = {{.name = "y", .datatype = DataType::kBytes, .shape = {}}};
   version.rows_independent = true;
@@ -73,6 +74,7 @@ TEST(ConvertTest, AnUpdateComesBackAsItWas) {
   const access::VersionRow& version = model.versions[0];
   EXPECT_EQ(version.label, "1");
   EXPECT_EQ(version.manifest_digest, Digest{9});
+  EXPECT_EQ(version.sha256, Digest{8});
   EXPECT_EQ(version.inputs, update.models[0].versions[0].inputs);
   EXPECT_EQ(version.outputs, update.models[0].versions[0].outputs);
   EXPECT_TRUE(version.rows_independent);
@@ -104,6 +106,7 @@ TEST(ConvertTest, WhatIsOutOfRangeIsRefused) {
   ExpectRefused([](TableUpdate& m) { m.mutable_tokens(0)->set_subject(std::string(17, 'x')); });
   ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->set_default_version("x"); });
   ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->set_manifest_digest(""); });
+  ExpectRefused([](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->set_sha256("short"); });
   ExpectRefused(
       [](TableUpdate& m) { m.mutable_models(0)->mutable_versions(0)->mutable_inputs(0)->set_datatype(15); });
   ExpectRefused(

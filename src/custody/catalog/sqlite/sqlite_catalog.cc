@@ -247,7 +247,7 @@ class SqliteCatalog final : public Catalog {
     if (!row || (!fine.empty() && ask.Text(0) == fine)) return Ok();
     return Fail(Error::DataLoss("the catalog is damaged: " + std::string(check) + " says " +
                                 Printable(ask.Text(0)) +
-                                "; restore a backup (glasscase-custodian --restore)"));
+                                "; `glasscase fsck --repair` makes indexes anew, else restore a backup"));
   }
 
   mutable Connection connection_;  // search keeps its texts there
@@ -318,6 +318,27 @@ Status BackUpSqliteCatalog(const std::string& from, const std::string& to) {
   if (code != SQLITE_DONE) return Fail(SqliteError(target.get(), "cannot back the catalog up"));
   // A single file, without a journal beside it.
   return Execute(target.get(), "PRAGMA journal_mode=DELETE");
+}
+
+namespace {
+
+Result<bool> IsWhole(Connection& connection) {
+  GC_TRY(Statement check, connection.statements.Prepare("PRAGMA integrity_check"));
+  GC_TRY(const bool row, check.Step());
+  return row && check.Text(0) == "ok";
+}
+
+}  // namespace
+
+Result<bool> RepairSqliteIndexes(const std::string& path) {
+  GC_TRY(Database database, OpenDatabase(path, SQLITE_OPEN_READWRITE));
+  Connection connection(std::move(database));
+  GC_TRY(const bool whole, IsWhole(connection));
+  if (whole) return false;
+  GC_TRY_VOID(Execute(connection.database.get(), "REINDEX"));
+  GC_TRY(const bool repaired, IsWhole(connection));
+  if (repaired) return true;
+  return Fail(Error::DataLoss("the catalog is damaged beyond its indexes; restore a backup"));
 }
 
 uint32_t SqliteSchemaVersion() { return LatestSchemaVersion(); }

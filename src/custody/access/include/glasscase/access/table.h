@@ -43,6 +43,7 @@ struct VersionRow {
   Uuid id;
   std::string label;         // "1", "2024-spring"
   Digest manifest_digest{};  // names the bytes: SHA-256 of the manifest (see custody/blobs)
+  Digest sha256{};           // as registered: of the file, or of the manifest when there are several
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   bool rows_independent = false;

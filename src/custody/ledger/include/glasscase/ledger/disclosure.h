@@ -22,10 +22,12 @@ struct Disclosure {
   std::string entry;  // its canonical text, which is what the log holds
   std::map<std::string, DisclosedField> fields;
 
-  // InvalidArgument for any other spelling; FailedPrecondition, with the field's name, when a field is not
-  // what the entry commits to.
+  // Reads both forms. InvalidArgument for any other spelling; FailedPrecondition, with the field's name, when
+  // a field is not what the entry commits to. The short form has the salts and values in place of their
+  // commitments: an altered one makes another entry, which no proof fits.
   static Result<Disclosure> Parse(std::string_view extra);
-  // InvalidArgument when a value is not UTF-8.
+  // The short form. InvalidArgument when a value is not UTF-8, FailedPrecondition when a field is not what
+  // the entry commits to.
   Result<std::string> ToString() const;
 };
 

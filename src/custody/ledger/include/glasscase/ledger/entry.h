@@ -8,21 +8,34 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include <glasscase/core/ids.h>
 #include <glasscase/ledger/asset_map.h>
 
 namespace glasscase::ledger {
 
-// The assets whose entry it is: its member "asset" and those in "also". InvalidArgument for what is no entry.
+// What a map entry says.
+struct MapRoot {
+  uint64_t size = 0;
+  Hash root{};
+};
+
+// An entry, read once.
+struct EntryContent {
+  boost::json::object said;
+  std::vector<Uuid> assets{};    // whose entry it is: its member "asset" and those in "also"
+  std::optional<MapRoot> map{};  // when it is a map entry
+};
+// InvalidArgument for what is no entry.
+Result<EntryContent> ReadEntry(std::string_view entry);
+
+// `assets` alone.
 Result<std::vector<Uuid>> AssetsOf(std::string_view entry);
 
 // The last entry of every checkpoint: the root of the map over all entries before it.
 std::string MapEntry(uint64_t size, const Hash& map_root);
 // nullopt when the entry is of another type.
-struct MapRoot {
-  uint64_t size = 0;
-  Hash root{};
-};
 Result<std::optional<MapRoot>> ReadMapEntry(std::string_view entry);
 
 // A commitment to one field of an entry, opened by giving salt and value:

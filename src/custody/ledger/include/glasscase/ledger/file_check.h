@@ -22,6 +22,10 @@ struct FileCheck {
 // also when there were problems; an error only when there is no checkpoint to compare with.
 Result<Checkpoint> CheckLogFiles(const LogFiles& files, const NoteVerifier& verifier, const FileCheck& check);
 
+// A tile or bundle that a wider one has replaced: readers of an older checkpoint may still ask for it. Tells
+// `problem` when it is not the beginning of the one that replaced it. `path` belongs to a log of that size.
+Status CheckOlderFile(const LogFiles& files, std::string_view path, uint64_t size, const FileCheck& check);
+
 // Whether a file that is there belongs to a log of that size: one of its tiles, or the beginning of one.
 bool BelongsToLog(std::string_view path, uint64_t size);
 

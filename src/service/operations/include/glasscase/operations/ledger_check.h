@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -15,12 +15,10 @@
 
 namespace glasscase::operations {
 
-// Entries first, in order, then the comparison. One thread.
+// Entries first, in order, then the comparison. One thread. Needs about 500 bytes of memory per entry.
 class LedgerCheck {
  public:
   using Problem = std::function<void(std::string_view row, std::string_view what)>;
-
-  explicit LedgerCheck(const catalog::Catalog& catalog) : catalog_(catalog) {}
 
   // FailedPrecondition when it is a map entry whose root is not that of the entries before it;
   // InvalidArgument when it is no entry at all.
@@ -30,27 +28,35 @@ class LedgerCheck {
   const ledger::Hash& LeafAt(uint64_t index) const { return leaves_[index]; }
 
   // Every asset, version, lineage and grant has its entry that says the same, and none has entries without
-  // rows.
-  Status CompareWithCatalog(const Problem& problem) const;
+  // rows. `each_version` is shown every version on the way.
+  Status CompareWithCatalog(const catalog::Catalog& catalog, const Problem& problem,
+                            const catalog::Visitor<catalog::Version>& each_version);
 
  private:
+  // Of an entry, what is compared: there are a million of them.
   struct Act {
     std::string type;
-    std::string text;
-    boost::json::object said;
+    Uuid about{};                                 // the version or the grant; nil: the asset
+    std::string kind{};                           // of an asset that is registered
+    size_t parents = 0;                           // in the lineage of a version
+    std::string context{};                        // of the salts
+    std::map<std::string, std::string> hidden{};  // commitments by field
   };
-  Status Note(std::string_view entry);
-  void CompareAsset(const catalog::Model& model, const Problem& problem) const;
+  Status Note(boost::json::object said);
+  void CompareAsset(const catalog::Model& model, const Problem& problem);
   void CompareVersion(const catalog::Model& model, const std::string& name, const catalog::Version& version,
-                      const Problem& problem) const;
-  void CompareGrant(const catalog::Model& model, const catalog::Grant& grant, const Problem& problem) const;
-  const Act* Last(const Uuid& asset, std::string_view type, std::string_view member,
-                  std::string_view value) const;
+                      const Problem& problem);
+  void CompareGrant(const catalog::Model& model, const catalog::Grant& grant, const Problem& problem);
+  void Compare(const std::string& row, const Act& act, const catalog::Model& model,
+               const std::map<std::string, std::string>& values, const Problem& problem) const;
+  const std::string& SubjectName(const Uuid& id);
+  const Act* Last(const Uuid& asset, std::string_view type, const Uuid& about) const;
 
-  const catalog::Catalog& catalog_;
+  const catalog::Catalog* catalog_ = nullptr;  // while it is compared
   ledger::AssetMap map_;
   std::vector<ledger::Hash> leaves_;
-  std::map<Uuid, std::vector<Act>> acts_;  // by asset
+  std::unordered_map<Uuid, std::vector<Act>, UuidHash> acts_;      // by asset
+  std::unordered_map<Uuid, std::string, UuidHash> subject_names_;  // those that were asked for
 };
 
 }  // namespace glasscase::operations

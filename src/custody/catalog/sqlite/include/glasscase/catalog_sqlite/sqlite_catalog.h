@@ -23,6 +23,10 @@ Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const std::string& path, cons
 // Copies a catalog that may be in use into a new file, as of one moment.
 Status BackUpSqliteCatalog(const std::string& from, const std::string& to);
 
+// Makes the indexes anew out of the rows when they disagree; gives whether that was needed. Nobody else may
+// have the file open. DataLoss when more than the indexes is damaged.
+Result<bool> RepairSqliteIndexes(const std::string& path);
+
 // The schema that this program writes.
 uint32_t SqliteSchemaVersion();
 
