@@ -55,14 +55,14 @@ int RunFsck(const std::string& directory) {
   return report->problems == 0 ? 0 : 1;
 }
 
-int RunServe() {
+int RunServe(const custodian::ServeOptions& options) {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
   // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends
   // the custodian last.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
-  const Status served = custodian::Serve();
+  const Status served = custodian::Serve(options);
   if (!served) LogError(served.error().message());
   return served ? 0 : 1;
 }
@@ -84,6 +84,10 @@ int main(int argc, char** argv) {
   auto* mode_fsck = app.add_option("--fsck", fsck, "Check DIR without changing anything");
   mode_fsck->excludes(mode_initialise)->excludes(mode_backup)->excludes(mode_restore);
   app.add_option("target,--to", target, "Where to");
+  custodian::ServeOptions serve;
+  app.add_option("--uploads-expire-s", serve.uploads_expire_s,
+                 "Drop an upload to which nothing came for so many seconds")
+      ->check(CLI::Range(int64_t{1}, int64_t{365} * 86'400));
   mode_initialise->excludes(mode_backup)->excludes(mode_restore);
   mode_backup->excludes(mode_restore);
   try {
@@ -97,5 +101,5 @@ int main(int argc, char** argv) {
   if (*mode_backup) return Report(custodian::BackUp(backup, target, clock));
   if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
   if (*mode_fsck) return RunFsck(fsck);
-  return RunServe();
+  return RunServe(serve);
 }

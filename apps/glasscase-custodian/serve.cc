@@ -122,13 +122,15 @@ Result<ledger::NoteSigner> LedgerKey(Works& works, const Fd& directory) {
   return LoadOrMakeLedgerKey(directory.get(), id, works.random);
 }
 
-Status Start(Works& works, const Fd& directory, process::Confinement confinement) {
+Status Start(Works& works, const Fd& directory, process::Confinement confinement,
+             const ServeOptions& options) {
   GC_TRY_VOID(OpenStores(works, directory));
   GC_TRY(ledger::NoteSigner signer, LedgerKey(works, directory));
   operations::Settings settings;
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   settings.version = GLASSCASE_VERSION;
   settings.confinement = std::move(confinement);
+  settings.uploads_idle_ms = options.uploads_expire_s * 1000;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
   GC_TRY(works.operations, operations::Operations::Start({.loop = works.loop,
@@ -171,12 +173,12 @@ void OnLifeline(Works& works) {
 
 }  // namespace
 
-Status Serve() {
+Status Serve(const ServeOptions& options) {
   GC_TRY(const Fd directory, ReceiveDataDirectory());
   GC_TRY(process::Confinement confinement, ConfineToDirectory(directory.get()));
   for (const std::string& missing : confinement.missing) LogWarning("not confined by " + missing);
   Works works;
-  GC_TRY_VOID(Start(works, directory, std::move(confinement)));
+  GC_TRY_VOID(Start(works, directory, std::move(confinement), options));
 
   const int flags = ::fcntl(kLifelineFd, F_GETFL);
   if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)

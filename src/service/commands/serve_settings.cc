@@ -1,6 +1,7 @@
 #include "serve_settings.h"
 
 #include <fstream>
+#include <map>
 
 #include <CLI/Config.hpp>
 
@@ -67,6 +68,14 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
   command.add_flag("--behind-proxy", settings.behind_proxy,
                    "A proxy in front ends TLS, so other than loopback addresses may be plain");
   command
+      .add_option("--uploads-expire", settings.uploads_expire_s,
+                  "Drop uploads that nobody goes on with or publishes (default: 24h)")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
+          CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->check(CLI::Range(uint64_t{1}, uint64_t{365} * 86'400))
+      ->type_name("TIME");
+  command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
       ->type_name("FILE");
@@ -120,6 +129,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.insert(arguments.end(), {"--tls-cert", settings.tls_cert, "--tls-key", settings.tls_key});
   }
   if (settings.behind_proxy) arguments.emplace_back("--behind-proxy");
+  if (settings.uploads_expire_s != 0)
+    arguments.push_back("--custodian-arg=--uploads-expire-s=" + std::to_string(settings.uploads_expire_s));
   return arguments;
 }
 
