@@ -279,7 +279,13 @@ Status BackUpInto(const fs::path& from, const fs::path& to, const Clock& clock) 
 
 }  // namespace
 
-Status BackUp(const std::string& directory, const std::string& out, const Clock& clock) try {
+Status BackUp(const std::string& directory, const std::string& out, const StoreSettings& stores,
+              const Clock& clock) try {
+  if (!stores.IsCatalogLocal() || !stores.AreBlobsLocal())
+    return Fail(
+        Error::FailedPrecondition("catalog or blobs are in servers: back up the database (pg_dump) and the "
+                                  "bucket with their own tools, "
+                                  "and the folders keys/ and log/ by copying them, in this order"));
   const fs::path target = fs::absolute(out).lexically_normal();
   if (fs::exists(target))
     return Fail(Error::AlreadyExists("there is already something at " + target.string()));

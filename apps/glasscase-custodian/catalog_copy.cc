@@ -13,43 +13,37 @@ namespace glasscase::custodian {
 
 namespace fs = std::filesystem;
 
-struct CatalogCopy::Folder {
-  explicit Folder(fs::path where) : path(std::move(where)) {}
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  fs::path path;
-};
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path, ignored);
+}
 
-namespace {
-
-Result<fs::path> MakeTemporaryFolder() {
+Result<std::unique_ptr<TemporaryFolder>> TemporaryFolder::Make() {
   std::string path = (fs::temp_directory_path() / "glasscase-fsck-XXXXXX").string();
   if (::mkdtemp(path.data()) == nullptr)
     return Fail(Error::FromErrno(errno, "cannot make a folder for a copy"));
-  return fs::path(path);
+  return std::make_unique<TemporaryFolder>(path);
 }
-
-}  // namespace
 
 bool IsServed(const std::string& directory) {
   const Fd lock(::open((directory + "/serve.lock").c_str(), O_RDONLY | O_CLOEXEC));
   return lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
 }
 
-CatalogCopy::CatalogCopy(std::unique_ptr<Folder> folder, std::unique_ptr<catalog::Catalog> catalog)
+CatalogCopy::CatalogCopy(std::unique_ptr<TemporaryFolder> folder, std::unique_ptr<catalog::Catalog> catalog)
     : folder_(std::move(folder)), catalog_(std::move(catalog)) {}
 CatalogCopy::CatalogCopy(CatalogCopy&&) noexcept = default;
 CatalogCopy::~CatalogCopy() = default;
 
-Result<CatalogCopy> CatalogCopy::Make(const std::string& directory, const Clock& clock) try {
+Result<CatalogCopy> CatalogCopy::Make(const std::string& directory, const Stores& stores,
+                                      const Clock& clock) try {
+  if (!stores.settings().IsCatalogLocal()) {
+    GC_TRY(auto original, stores.OpenCatalog({}));
+    return CatalogCopy(nullptr, std::move(original));
+  }
   const fs::path original = fs::path(directory) / kCatalogFile;
   if (!fs::exists(original)) return Fail(Error::NotFound("no installation in " + directory));
-  GC_TRY(fs::path where, MakeTemporaryFolder());
-  auto folder = std::make_unique<Folder>(std::move(where));
+  GC_TRY(auto folder, TemporaryFolder::Make());
   const fs::path copy = folder->path / kCatalogFile;
   if (IsServed(directory)) {
     GC_TRY_VOID(catalog::BackUpSqliteCatalog(original, copy));

@@ -134,7 +134,7 @@ TEST_F(CustodianTest, ARestoredBackupEqualsTheOriginal) {
   PutModel("mnist", "digits");
   std::ofstream(fs::path(data) / "glasscase.conf") << "tls-cert = tls/cert.pem\n";
   const auto catalog = OpenCatalog(data);  // as while it is served
-  ASSERT_TRUE(BackUp(data, out, clock));
+  ASSERT_TRUE(BackUp(data, out, {}, clock));
   const Status done = Restore(out, restored, clock);
   ASSERT_TRUE(done) << done.error().message();
   EXPECT_EQ(Contents(restored), Contents(data));
@@ -153,8 +153,8 @@ TEST_F(CustodianTest, ARestoredBackupEqualsTheOriginal) {
 
 TEST_F(CustodianTest, NothingIsOverwritten) {
   ASSERT_TRUE(Init({}));
-  ASSERT_TRUE(BackUp(data, out, clock));
-  EXPECT_EQ(BackUp(data, out, clock).error().code(), Code::kAlreadyExists);
+  ASSERT_TRUE(BackUp(data, out, {}, clock));
+  EXPECT_EQ(BackUp(data, out, {}, clock).error().code(), Code::kAlreadyExists);
   EXPECT_EQ(Restore(out, data, clock).error().code(), Code::kAlreadyExists);
   EXPECT_FALSE(fs::exists(out + ".unfinished"));
 }
@@ -166,7 +166,7 @@ TEST_F(CustodianTest, DamagedBlobsStopTheBackup) {
   const fs::path blob = fs::path(data) / "blobs" / "sha256" / hex.substr(0, 2) / hex;
   fs::permissions(blob, fs::perms::owner_all);
   std::ofstream(blob) << "weightz";
-  EXPECT_EQ(BackUp(data, out, clock).error().code(), Code::kDataLoss);
+  EXPECT_EQ(BackUp(data, out, {}, clock).error().code(), Code::kDataLoss);
   EXPECT_FALSE(fs::exists(out));
   EXPECT_FALSE(fs::exists(out + ".unfinished"));
 }
@@ -174,7 +174,7 @@ TEST_F(CustodianTest, DamagedBlobsStopTheBackup) {
 TEST_F(CustodianTest, DamagedOrForgedBackupsAreRefusedBeforeAnythingIsWritten) {
   ASSERT_TRUE(Init({}));
   PutModel("iris", "weights");
-  ASSERT_TRUE(BackUp(data, out, clock));
+  ASSERT_TRUE(BackUp(data, out, {}, clock));
   std::ifstream index_file(fs::path(out) / "backup.json");
   std::stringstream text;
   text << index_file.rdbuf();

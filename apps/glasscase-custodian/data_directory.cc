@@ -2,14 +2,17 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <system_error>
 
+#include <glasscase/core/secret.h>
 #include <glasscase/process/confine.h>
 
 namespace glasscase::custodian {
@@ -21,9 +24,9 @@ constexpr uint32_t kCustodianUser = process::kUserBase + 1;
 
 // Not tls/, glasscase.conf and serve.lock: those are the supervisor's, and the custodian has no business with
 // them.
-constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm",
-                                          "blobs",      "staging",        kAuditFolder,
-                                          kLogFolder,   "keys",           "ledger-policy"};
+constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm", "blobs",
+                                          "staging",    "uploads",        kAuditFolder,     kLogFolder,
+                                          "keys",       "ledger-policy"};
 
 struct Owner {
   uid_t user;
@@ -64,6 +67,32 @@ Result<Fd> OpenFolderAt(int directory, const std::string& name) {
 Status MakeFolderAt(int directory, const std::string& name) {
   if (::mkdirat(directory, name.c_str(), 0700) == 0 || errno == EEXIST) return Ok();
   return Fail(Error::FromErrno(errno, "cannot make the folder " + name));
+}
+
+Result<std::string> ReadFileAt(int directory, const char* name, size_t bytes_max) {
+  const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
+  if (!file.valid() && errno == ENOENT) return std::string();
+  if (!file.valid()) return Fail(Error::FromErrno(errno, std::string("cannot open ") + name));
+  std::string text;
+  std::array<char, 65536> piece{};
+  while (true) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0) return Fail(Error::FromErrno(errno, std::string("cannot read ") + name));
+    if (got == 0) break;
+    text.append(piece.data(), static_cast<size_t>(got));
+    if (text.size() > bytes_max) return Fail(Error::InvalidArgument(std::string(name) + " is too long"));
+  }
+  WipeMemory(piece.data(), piece.size());
+  return text;
+}
+
+Result<Fd> LockOut(int directory) {
+  Fd lock(::openat(directory, "serve.lock", O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock.valid()) return Fail(Error::FromErrno(errno, "cannot open serve.lock"));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  return Fail(Error::FailedPrecondition(
+      "the directory is being served; stop it first (`glasscase stop`): this is done only while nobody "
+      "writes"));
 }
 
 Result<bool> MakeDirectory(const std::string& path) {

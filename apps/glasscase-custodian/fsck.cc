@@ -14,6 +14,7 @@
 
 #include <boost/json.hpp>
 
+#include <glasscase/crypto/random.h>
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/strict.h>
 #include <glasscase/ledger/asset_map.h>
@@ -35,8 +36,9 @@ class Examination {
  public:
   using Problem = std::function<void(std::string_view, std::string_view)>;
 
-  Examination(std::string directory, const Problem& problem)
-      : directory_(std::move(directory)), tell_(problem) {}
+  // `bucket`: where blobs are, when not in the directory.
+  Examination(std::string directory, const Problem& problem, const blobs::BlobStore* bucket)
+      : directory_(std::move(directory)), tell_(problem), bucket_(bucket) {}
 
   // The log before the catalog: what is published has been in the catalog before, also while acts go on.
   Status CheckLog() {
@@ -152,11 +154,23 @@ class Examination {
     }
   }
 
+  Result<Fd> OpenBlob(const std::string& path, const std::string& hex) const {
+    if (bucket_) {
+      GC_TRY(const Digest sha256, DigestFromHex(hex));
+      return bucket_->Open(sha256);
+    }
+    Fd file(::open((directory_ + "/" + path).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open it"));
+    return file;
+  }
+
   void CheckBlob(const std::string& hex, uint64_t bytes) {
     ++report_.blobs;
     const std::string path = "blobs/sha256/" + hex.substr(0, 2) + "/" + hex;
-    const Fd file(::open((directory_ + "/" + path).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!file.valid()) return Note(path, "is missing");
+    const auto opened = OpenBlob(path, hex);
+    if (!opened)
+      return Note(path, opened.error().code() == Code::kNotFound ? "is missing" : opened.error().message());
+    const Fd& file = *opened;
     Sha256Stream hash;
     std::vector<uint8_t> buffer(size_t{1} << 20);
     uint64_t read = 0;
@@ -175,6 +189,7 @@ class Examination {
 
   std::string directory_;
   const Problem& tell_;
+  const blobs::BlobStore* bucket_;
   const ledger::FileCheck file_check_{
       .problem =
           [this](std::string_view path, std::string_view what) {
@@ -189,16 +204,34 @@ class Examination {
   operations::LedgerCheck entries_;
 };
 
+// A bucket is read itself, not through the cache in the data directory: into a folder that goes again.
+struct Bucket {
+  std::unique_ptr<TemporaryFolder> folder;
+  std::unique_ptr<blobs::BlobStore> store;  // null: blobs are in the data directory
+};
+
+Result<Bucket> OpenBucket(const Stores& stores) {
+  Bucket bucket;
+  if (stores.settings().AreBlobsLocal()) return bucket;
+  GC_TRY(bucket.folder, TemporaryFolder::Make());
+  GC_TRY(bucket.store, stores.OpenBlobs({.local_folder = bucket.folder->path.string(), .cache_bytes = 0}));
+  return bucket;
+}
+
 }  // namespace
 
-Result<FsckReport> Fsck(const std::string& directory, const Clock& clock,
+Result<FsckReport> Fsck(const std::string& directory, const StoreSettings& settings, const Clock& clock,
                         const std::function<void(std::string_view, std::string_view)>& problem) try {
-  if (!fs::exists(fs::path(directory) / kCatalogFile))
+  if (settings.IsCatalogLocal() && !fs::exists(fs::path(directory) / kCatalogFile))
     return Fail(Error::NotFound("no installation in " + directory));
+  GC_TRY(const Fd directory_fd, OpenFolder(directory));
+  SystemRandom random;
+  GC_TRY(const Stores stores, Stores::Prepare(settings, directory_fd.get(), clock, random));
+  GC_TRY(const auto bucket, OpenBucket(stores));
   // Copying reads all of the catalog. Where nobody changes it, that is done beside the log.
   const std::launch when = IsServed(directory) ? std::launch::deferred : std::launch::async;
-  auto copying = std::async(when, [&] { return CatalogCopy::Make(directory, clock); });
-  Examination examination(directory, problem);
+  auto copying = std::async(when, [&] { return CatalogCopy::Make(directory, stores, clock); });
+  Examination examination(directory, problem, bucket.store.get());
   GC_TRY_VOID(examination.CheckLog());
   GC_TRY(CatalogCopy copy, copying.get());
   GC_TRY_VOID(examination.CheckCatalog(copy.catalog()));

@@ -8,6 +8,8 @@
 #include <glasscase/core/clock.h>
 #include <glasscase/core/error.h>
 
+#include "stores.h"
+
 namespace glasscase::custodian {
 
 struct FsckReport {
@@ -19,7 +21,7 @@ struct FsckReport {
 
 // `problem` is told what is wrong with what: a path in the directory, or a row of the catalog. An error only
 // when nothing could be checked.
-Result<FsckReport> Fsck(const std::string& directory, const Clock& clock,
+Result<FsckReport> Fsck(const std::string& directory, const StoreSettings& settings, const Clock& clock,
                         const std::function<void(std::string_view where, std::string_view what)>& problem);
 
 }  // namespace glasscase::custodian

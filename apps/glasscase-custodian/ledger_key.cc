@@ -12,7 +12,6 @@ namespace glasscase::custodian {
 namespace {
 
 constexpr char kKeyFile[] = "keys/ledger.key";
-constexpr char kPolicyFile[] = "ledger-policy";
 
 // Durable, never half of it, and never over what is there.
 Status WriteNewFile(int directory, const std::string& name, std::string_view text, mode_t mode) {

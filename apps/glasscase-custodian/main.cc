@@ -43,7 +43,7 @@ int RunInitialise(const custodian::InitialiseOptions& options) {
   return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
-int RunRepair(const std::string& directory) {
+int RunRepair(const std::string& directory, const custodian::StoreSettings& stores) {
   const auto print = [](const char* verb) {
     return [verb](std::string_view where, std::string_view what) {
       std::printf("%s %.*s: %.*s\n", verb, static_cast<int>(where.size()), where.data(),
@@ -52,18 +52,19 @@ int RunRepair(const std::string& directory) {
   };
   const SystemClock clock;
   const Status repaired =
-      custodian::Repair(directory, clock, {.repaired = print("repaired"), .left = print("left")});
+      custodian::Repair(directory, stores, clock, {.repaired = print("repaired"), .left = print("left")});
   std::fflush(stdout);
   return Report(repaired);
 }
 
 // A line for each problem, and one that counts. 1 when there is any.
-int RunFsck(const std::string& directory) {
+int RunFsck(const std::string& directory, const custodian::StoreSettings& stores) {
   const SystemClock clock;
-  const auto report = custodian::Fsck(directory, clock, [](std::string_view where, std::string_view what) {
-    std::printf("%.*s: %.*s\n", static_cast<int>(where.size()), where.data(), static_cast<int>(what.size()),
-                what.data());
-  });
+  const auto report =
+      custodian::Fsck(directory, stores, clock, [](std::string_view where, std::string_view what) {
+        std::printf("%.*s: %.*s\n", static_cast<int>(where.size()), where.data(),
+                    static_cast<int>(what.size()), what.data());
+      });
   if (!report) return Report(Fail(report.error()));
   std::printf("checked %llu entries, %llu assets, %llu blobs: %llu problems\n",
               static_cast<unsigned long long>(report->entries),
@@ -81,16 +82,73 @@ int RunMigrate(const custodian::MigrateOptions& options) {
   }));
 }
 
-int RunServe(const custodian::StoreSettings& stores, const std::vector<std::string>& servers) {
+int RunServe(custodian::ServeOptions options) {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
   // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends
   // the custodian last.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
-  const Status served = custodian::Serve(stores, servers);
+  const Status served = custodian::Serve(std::move(options));
   if (!served) LogError(served.error().message());
   return served ? 0 : 1;
+}
+
+struct Arguments {
+  custodian::InitialiseOptions initialise;
+  std::string backup;
+  std::string restore;
+  std::string target;  // of both
+  std::string fsck;
+  bool repair = false;
+  custodian::MigrateOptions migrate;
+  custodian::ServeOptions serve;
+};
+
+void DeclareModes(CLI::App& app, Arguments& arguments) {
+  auto* initialise =
+      app.add_option("--initialise", arguments.initialise.directory, "Make an installation in DIR");
+  app.add_option("--owner", arguments.initialise.owner, "Name of the first subject")->needs(initialise);
+  app.add_flag("--new-token", arguments.initialise.new_token, "A further token for the first subject")
+      ->needs(initialise);
+  auto* backup = app.add_option("--backup", arguments.backup, "Back DIR up, also while it is served");
+  auto* restore = app.add_option("--restore", arguments.restore, "Make a data directory from BACKUP");
+  app.add_option("target,--to", arguments.target, "Where to");
+  auto* fsck = app.add_option("--fsck", arguments.fsck, "Check DIR without changing anything");
+  app.add_flag("--repair", arguments.repair, "Before that rebuild what can be rebuilt")->needs(fsck);
+  auto* migrate = app.add_option("--migrate", arguments.migrate.directory, "Move catalog and blobs of DIR");
+  app.add_option("--to-catalog", arguments.migrate.to.catalog, "where to: as --catalog")->needs(migrate);
+  app.add_option("--to-blobs", arguments.migrate.to.blobs, "where to: as --blobs")->needs(migrate);
+  const std::vector<CLI::Option*> modes = {initialise, backup, restore, fsck, migrate};
+  for (size_t i = 0; i < modes.size(); ++i)
+    for (size_t j = i + 1; j < modes.size(); ++j) modes[i]->excludes(modes[j]);
+}
+
+void DeclareSettings(CLI::App& app, custodian::ServeOptions& serve) {
+  app.add_option("--catalog", serve.stores.catalog, "postgresql://USER@HOST/DATABASE (default: catalog.db)");
+  app.add_option("--blobs", serve.stores.blobs, "s3://BUCKET/PREFIX?endpoint=URL (default: blobs/)");
+  app.add_option("--blob-cache", serve.stores.blob_cache_bytes, "Bytes of a bucket that are kept in blobs/")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--server", serve.servers, "HOST:PORT that the relay carries connections to (repeat)")
+      ->allow_extra_args(false);
+  app.add_option("--uploads-expire-s", serve.uploads_expire_s,
+                 "Drop an upload to which nothing came for so many seconds")
+      ->check(CLI::Range(int64_t{1}, int64_t{365} * 86'400));
+}
+
+int Run(Arguments& arguments) {
+  const SystemClock clock;
+  const custodian::StoreSettings& stores = arguments.serve.stores;
+  if (!arguments.initialise.directory.empty()) return RunInitialise(arguments.initialise);
+  if (!arguments.backup.empty())
+    return Report(custodian::BackUp(arguments.backup, arguments.target, stores, clock));
+  if (!arguments.restore.empty())
+    return Report(custodian::Restore(arguments.restore, arguments.target, clock));
+  if (arguments.repair && RunRepair(arguments.fsck, stores) != 0) return 1;
+  if (!arguments.fsck.empty()) return RunFsck(arguments.fsck, stores);
+  arguments.migrate.from = stores;
+  if (!arguments.migrate.directory.empty()) return RunMigrate(arguments.migrate);
+  return RunServe(std::move(arguments.serve));
 }
 
 }  // namespace
@@ -99,46 +157,15 @@ int main(int argc, char** argv) {
   CLI::App app("Keeps the data of a Glasscase installation. Started by glasscased; by hand:",
                "glasscase-custodian");
   app.set_version_flag("--version", GLASSCASE_VERSION);
-  custodian::InitialiseOptions initialise;
-  std::string backup, restore, target, fsck;
-  custodian::StoreSettings stores;
-  std::vector<std::string> servers;
-  auto* mode_initialise = app.add_option("--initialise", initialise.directory, "Make an installation in DIR");
-  app.add_option("--owner", initialise.owner, "Name of the first subject")->needs(mode_initialise);
-  app.add_flag("--new-token", initialise.new_token, "A further token for the first subject")
-      ->needs(mode_initialise);
-  auto* mode_backup = app.add_option("--backup", backup, "Back DIR up, also while it is served");
-  auto* mode_restore = app.add_option("--restore", restore, "Make a data directory from BACKUP");
-  auto* mode_fsck = app.add_option("--fsck", fsck, "Check DIR without changing anything");
-  bool repair = false;
-  app.add_flag("--repair", repair, "Before that rebuild what can be rebuilt")->needs(mode_fsck);
-  mode_fsck->excludes(mode_initialise)->excludes(mode_backup)->excludes(mode_restore);
-  app.add_option("--catalog", stores.catalog, "postgresql://USER@HOST/DATABASE (default: catalog.db)");
-  app.add_option("--blobs", stores.blobs, "s3://BUCKET/PREFIX?endpoint=URL (default: blobs/)");
-  app.add_option("--blob-cache", stores.blob_cache_bytes, "bytes of an s3 store that are kept in blobs/")
-      ->transform(CLI::AsSizeValue(false));
-  custodian::MigrateOptions migrate;
-  auto* mode_migrate = app.add_option("--migrate", migrate.directory, "Move catalog and blobs of DIR");
-  app.add_option("--to-catalog", migrate.to.catalog, "where to: as --catalog")->needs(mode_migrate);
-  app.add_option("--to-blobs", migrate.to.blobs, "where to: as --blobs")->needs(mode_migrate);
-  app.add_option("--server", servers, "HOST:PORT that the relay carries connections to (repeat)")
-      ->allow_extra_args(false);
-  app.add_option("target,--to", target, "Where to");
-  mode_initialise->excludes(mode_backup)->excludes(mode_restore);
-  mode_backup->excludes(mode_restore);
+  Arguments arguments;
+  DeclareModes(app, arguments);
+  DeclareSettings(app, arguments.serve);
   try {
     app.parse(argc, argv);
-    if ((*mode_backup || *mode_restore) && target.empty()) throw CLI::RequiredError("--to");
+    const bool needs_target = !arguments.backup.empty() || !arguments.restore.empty();
+    if (needs_target && arguments.target.empty()) throw CLI::RequiredError("--to");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const SystemClock clock;
-  if (*mode_initialise) return RunInitialise(initialise);
-  if (*mode_backup) return Report(custodian::BackUp(backup, target, clock));
-  if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
-  if (repair && RunRepair(fsck) != 0) return 1;
-  if (*mode_fsck) return RunFsck(fsck);
-  migrate.from = stores;
-  if (*mode_migrate) return RunMigrate(migrate);
-  return RunServe(stores, servers);
+  return Run(arguments);
 }

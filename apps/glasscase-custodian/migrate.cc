@@ -1,7 +1,5 @@
 #include "migrate.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,7 +32,7 @@ class Move {
     if (!moves_catalog() && !moves_blobs())
       return Fail(Error::FailedPrecondition("catalog and blobs are there already: nothing is to be moved"));
     GC_TRY(directory_, OpenFolder(options_.directory));
-    GC_TRY_VOID(TakeLock());
+    GC_TRY(lock_, LockOut(directory_.get()));
     GC_TRY_VOID(OpenBoth());
     GC_TRY_VOID(SettleLog());
     if (moves_blobs()) GC_TRY_VOID(MoveBlobs());
@@ -46,13 +44,6 @@ class Move {
   bool moves_catalog() const { return options_.from.catalog != options_.to.catalog; }
   bool moves_blobs() const { return options_.from.blobs != options_.to.blobs; }
   std::string CatalogPath() const { return options_.directory + "/" + kCatalogFile; }
-
-  Status TakeLock() {
-    lock_ = Fd(::openat(directory_.get(), "serve.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock_.valid()) return Fail(Error::FromErrno(errno, "open serve.lock in the data directory"));
-    if (::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return Ok();
-    return Fail(Error::FailedPrecondition("the data directory is served: stop it first (glasscase stop)"));
-  }
 
   Status OpenBoth() {
     GC_TRY(from_, Stores::Prepare(options_.from, directory_.get(), clock_, random_));

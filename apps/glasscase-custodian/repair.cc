@@ -1,12 +1,9 @@
 #include "repair.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
 #include <filesystem>
 
 #include <glasscase/catalog_sqlite/sqlite_catalog.h>
+#include <glasscase/crypto/random.h>
 #include <glasscase/ledger/repair.h>
 #include <glasscase/ledger_filesystem/log_folder.h>
 
@@ -19,16 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The lock of `glasscase serve`, so that nothing begins to serve while files are rebuilt.
-Result<Fd> LockOut(int directory) {
-  Fd lock(::openat(directory, "serve.lock", O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.valid()) return Fail(Error::FromErrno(errno, "cannot open serve.lock"));
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
-  return Fail(
-      Error::FailedPrecondition("the directory is being served; stop it first (`glasscase stop`): files are "
-                                "rebuilt only while nobody writes"));
-}
-
 std::vector<std::string> FilesBelow(const fs::path& folder) {
   std::vector<std::string> paths;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
@@ -36,9 +23,11 @@ std::vector<std::string> FilesBelow(const fs::path& folder) {
   return paths;
 }
 
-Status RepairLog(const std::string& directory, int directory_fd, const Clock& clock,
-                 const RepairWords& words) {
-  GC_TRY(CatalogCopy copy, CatalogCopy::Make(directory, clock));
+Status RepairLog(const std::string& directory, int directory_fd, const StoreSettings& settings,
+                 const Clock& clock, const RepairWords& words) {
+  SystemRandom random;
+  GC_TRY(const Stores stores, Stores::Prepare(settings, directory_fd, clock, random));
+  GC_TRY(CatalogCopy copy, CatalogCopy::Make(directory, stores, clock));
   GC_TRY_VOID(MakeFolderAt(directory_fd, kLogFolder));
   GC_TRY(Fd folder, OpenFolderAt(directory_fd, kLogFolder));
   GC_TRY(const auto files, ledger::OpenLogFolder(std::move(folder)));
@@ -56,14 +45,19 @@ Status RepairLog(const std::string& directory, int directory_fd, const Clock& cl
 
 }  // namespace
 
-Status Repair(const std::string& directory, const Clock& clock, const RepairWords& words) try {
+Status Repair(const std::string& directory, const StoreSettings& stores, const Clock& clock,
+              const RepairWords& words) try {
   const std::string catalog_file = directory + "/" + kCatalogFile;
-  if (!fs::exists(catalog_file)) return Fail(Error::NotFound("no installation in " + directory));
+  if (stores.IsCatalogLocal() && !fs::exists(catalog_file))
+    return Fail(Error::NotFound("no installation in " + directory));
   GC_TRY(const Fd folder, OpenFolder(directory));
   GC_TRY(const Fd lock, LockOut(folder.get()));
-  GC_TRY(const bool reindexed, catalog::RepairSqliteIndexes(catalog_file));
+  bool reindexed = false;
+  if (stores.IsCatalogLocal()) {
+    GC_TRY(reindexed, catalog::RepairSqliteIndexes(catalog_file));
+  }
   if (reindexed) words.repaired(kCatalogFile, "its indexes disagreed with its rows, and were made anew");
-  GC_TRY_VOID(RepairLog(directory, folder.get(), clock, words));
+  GC_TRY_VOID(RepairLog(directory, folder.get(), stores, clock, words));
   return GiveToCustodian(directory);
 } catch (const fs::filesystem_error& error) {
   return Fail(Error::FromErrno(error.code().value(), error.path1().string()));

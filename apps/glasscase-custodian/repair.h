@@ -8,6 +8,8 @@
 #include <glasscase/core/clock.h>
 #include <glasscase/core/error.h>
 
+#include "stores.h"
+
 namespace glasscase::custodian {
 
 struct RepairWords {
@@ -17,6 +19,7 @@ struct RepairWords {
 
 // Indexes of the catalog, then the files of the log. Changes no entry, no key, no row, no signed checkpoint.
 // FailedPrecondition while the directory is served.
-Status Repair(const std::string& directory, const Clock& clock, const RepairWords& words);
+Status Repair(const std::string& directory, const StoreSettings& stores, const Clock& clock,
+              const RepairWords& words);
 
 }  // namespace glasscase::custodian

@@ -219,13 +219,43 @@ Result<ledger::NoteSigner> LedgerKey(Works& works, const Fd& directory) {
   return LoadOrMakeLedgerKey(directory.get(), id, works.random);
 }
 
-Status Start(Works& works, const Fd& directory, process::Confinement confinement) {
+// Whom the policy names as witnesses; none when there is no such file.
+Result<std::optional<ledger::Policy>> ReadWitnesses(const Fd& directory) {
+  GC_TRY(const std::string text, ReadFileAt(directory.get(), kPolicyFile, ledger::Policy::kBytesMax));
+  if (text.empty()) return std::nullopt;
+  auto policy = ledger::Policy::Parse(text);
+  if (!policy) return Fail(policy.error().WithContext(kPolicyFile));
+  return std::optional<ledger::Policy>(*std::move(policy));
+}
+
+operations::AskWitness MakeAskWitness(const Stores& stores) {
+  return [options =
+              fetch::FetcherOptions{
+                  .connect_timeout_ms = 5'000, .ca_pem = stores.ca_pem(), .resolved = stores.Resolved()}](
+             const ledger::WitnessRequest& request) -> Result<ledger::WitnessReply> {
+    GC_TRY(const auto fetcher, fetch::Fetcher::Create(options));
+    GC_TRY(const fetch::Answer answer, fetcher->Fetch({.method = "POST",
+                                                       .url = request.url,
+                                                       .headers = {{"Content-Type", "text/plain"}},
+                                                       .body = AsBytes(request.body),
+                                                       .answer_bytes_max = 65'536,
+                                                       .total_timeout_ms = 10'000}));
+    return ledger::WitnessReply{.status = answer.status,
+                                .content_type = std::string(answer.HeaderOf("content-type")),
+                                .body = answer.body};
+  };
+}
+
+Status Start(Works& works, const Fd& directory, process::Confinement confinement,
+             const ServeOptions& options) {
   GC_TRY_VOID(OpenStores(works, directory));
   GC_TRY(ledger::NoteSigner signer, LedgerKey(works, directory));
   operations::Settings settings;
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   settings.version = GLASSCASE_VERSION;
+  GC_TRY(settings.witnesses, ReadWitnesses(directory));
   settings.confinement = std::move(confinement);
+  settings.uploads_idle_ms = options.uploads_expire_s * 1000;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
   GC_TRY(works.operations, operations::Operations::Start({.loop = works.loop,
@@ -235,7 +265,8 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
                                                           .blobs = *works.blobs,
                                                           .supervisor = works.supervisor,
                                                           .log_files = *works.log_files,
-                                                          .log_signer = std::move(signer)},
+                                                          .log_signer = std::move(signer),
+                                                          .ask_witness = MakeAskWitness(*works.stores)},
                                                          std::move(settings)));
   return Ok();
 }
@@ -268,17 +299,18 @@ void OnLifeline(Works& works) {
 
 }  // namespace
 
-Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
+Status Serve(ServeOptions options) {
   Inbox inbox;
   GC_TRY(const Fd directory, ReceiveDataDirectory(inbox));
   Works works;
-  GC_TRY(works.stores, Stores::Prepare(std::move(stores), directory.get(), works.clock, works.random));
-  GC_TRY(Confined confined, ConfineToDirectory(directory.get(), servers));
+  GC_TRY(works.stores,
+         Stores::Prepare(std::move(options.stores), directory.get(), works.clock, works.random));
+  GC_TRY(Confined confined, ConfineToDirectory(directory.get(), options.servers));
   for (const std::string& missing : confined.confinement.missing) LogWarning("not confined by " + missing);
   works.outlets = std::move(confined.outlets);
   if (!works.outlets.empty()) works.stores->Use(works.outlets);
   GC_TRY_VOID(AwaitSeat(works, inbox));
-  GC_TRY_VOID(Start(works, directory, std::move(confined.confinement)));
+  GC_TRY_VOID(Start(works, directory, std::move(confined.confinement), options));
 
   const int flags = ::fcntl(kLifelineFd, F_GETFL);
   if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)

@@ -1,10 +1,6 @@
 #include "stores.h"
 
 #include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 
 #include <glasscase/blobs_filesystem/filesystem_blob_store.h>
 #include <glasscase/blobs_s3/s3_blob_store.h>
@@ -20,24 +16,6 @@ using outlet::UrlParameter;
 
 constexpr char kSystemCaFile[] = "/etc/ssl/certs/ca-certificates.crt";
 constexpr size_t kCaBytesMax = size_t{4} << 20;
-
-// Empty when there is none.
-Result<std::string> ReadFileAt(int directory, const char* name, size_t bytes_max) {
-  const Fd file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
-  if (!file.valid() && errno == ENOENT) return std::string();
-  if (!file.valid()) return Fail(Error::FromErrno(errno, std::string("cannot open ") + name));
-  std::string text;
-  std::array<char, 65536> piece{};
-  while (true) {
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
-    if (got < 0) return Fail(Error::FromErrno(errno, std::string("cannot read ") + name));
-    if (got == 0) break;
-    text.append(piece.data(), static_cast<size_t>(got));
-    if (text.size() > bytes_max) return Fail(Error::InvalidArgument(std::string(name) + " is too long"));
-  }
-  WipeMemory(piece.data(), piece.size());
-  return text;
-}
 
 std::string Line(std::string_view text, size_t number) {
   for (; number > 0; --number) {

@@ -125,11 +125,12 @@ class Changes:
             self.publish(f"m{n}")
 
     def publish(self, name: str) -> None:
-        upload = self.ask("POST", "/glasscase/v1/uploads", json={"files": [{"path": "m.onnx", "bytes": len(self.scale)}]})
+        fields = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(self.scale)), "Content-Type": "application/offset+octet-stream"}
+        upload = self.ask("POST", "/glasscase/v1/uploads", headers=fields, data=self.scale)
         if upload is None:
             return
-        sent = self.ask("PUT", f"/glasscase/v1/uploads/{upload['id']}/files/0", data=self.scale, headers={"Content-Type": "application/octet-stream"})
-        if sent is not None and self.ask("POST", "/glasscase/v1/models", json={"upload": upload["id"], "name": name}) is not None:
+        files = [{"path": "m.onnx", "upload": upload["id"]}]
+        if self.ask("POST", "/glasscase/v1/models", json={"files": files, "name": name}) is not None:
             self.published.add(name)
 
     def run(self) -> None:

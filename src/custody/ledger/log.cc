@@ -312,15 +312,36 @@ Result<std::string> Log::EntryAt(uint64_t index) const {
 }
 
 Result<Receipt> Log::ReceiptFor(uint64_t index) const {
-  TileReader reader(published_.size, [this](const Tile& tile) { return ReadTile(tile); });
-  Receipt receipt{.extra = {}, .index = index, .proof = {}, .checkpoint = signed_checkpoint_};
-  GC_TRY(receipt.proof, ProveInclusion(index, published_.size, reader));
+  if (index < cosigned_.size) return ReceiptAt(index, cosigned_.size, cosigned_checkpoint_);
+  return ReceiptAt(index, published_.size, signed_checkpoint_);
+}
+
+Result<Receipt> Log::ReceiptAt(uint64_t index, uint64_t size, const std::string& checkpoint) const {
+  TileReader reader(size, [this](const Tile& tile) { return ReadTile(tile); });
+  Receipt receipt{.extra = {}, .index = index, .proof = {}, .checkpoint = checkpoint};
+  GC_TRY(receipt.proof, ProveInclusion(index, size, reader));
   return receipt;
 }
 
-Result<Proof> Log::ConsistencyFrom(uint64_t old_size) const {
-  TileReader reader(published_.size, [this](const Tile& tile) { return ReadTile(tile); });
-  return ProveConsistency(old_size, published_.size, reader);
+Result<Proof> Log::ConsistencyFrom(uint64_t old_size, std::optional<uint64_t> size) const {
+  const uint64_t to = size.value_or(published_.size);
+  TileReader reader(to, [this](const Tile& tile) { return ReadTile(tile); });
+  return ProveConsistency(old_size, to, reader);
+}
+
+Status Log::KeepCosigned(std::string signed_checkpoint) {
+  GC_TRY(const Note note, Note::Parse(signed_checkpoint));
+  GC_TRY(const Checkpoint checkpoint, Checkpoint::Parse(note.text));
+  const auto is_signed = note.IsSignedBy(verifier());
+  if (!is_signed || !*is_signed || checkpoint.size > published_.size)
+    return Fail(Error::InvalidArgument("not a checkpoint that this log has signed"));
+  if (checkpoint == published_) {
+    GC_TRY_VOID(parts_.files.Write(kCheckpointPath, signed_checkpoint));
+    signed_checkpoint_ = signed_checkpoint;
+  }
+  cosigned_ = checkpoint;
+  cosigned_checkpoint_ = std::move(signed_checkpoint);
+  return Ok();
 }
 
 Result<Log::History> Log::HistoryOf(const Uuid& asset) const {
@@ -331,7 +352,7 @@ Result<Log::History> Log::HistoryOf(const Uuid& asset) const {
   if (const auto found = tail_->indices.find(asset); found != tail_->indices.end())
     history.indices = found->second;
   history.proof = tail_->map.Prove(asset);
-  GC_TRY(history.map_receipt, ReceiptFor(published_.size - 1));
+  GC_TRY(history.map_receipt, ReceiptAt(published_.size - 1, published_.size, signed_checkpoint_));
   GC_TRY(history.map_receipt.extra, EntryAt(published_.size - 1));
   return history;
 }

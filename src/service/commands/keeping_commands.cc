@@ -4,6 +4,7 @@
 #include "child_process.h"
 #include "command.h"
 #include "json_members.h"
+#include "serve_settings.h"
 #include "text.h"
 
 namespace glasscase::commands {
@@ -32,10 +33,19 @@ Result<Outcome> RunCustodian(const Context& context, const std::vector<std::stri
   return Done();
 }
 
+// Where catalog and blobs are, as the settings of the data directory say.
+Status AddStores(std::vector<std::string>& words, const fs::path& data) {
+  GC_TRY(const ServeSettings settings, LoadServeSettings(data));
+  for (const std::string& argument : StoreArguments(settings)) words.push_back(argument);
+  return Ok();
+}
+
 Result<Outcome> Backup(Context& context, const KeepingOptions& options) {
   GC_TRY(const fs::path data, context.DataDirectory(options.data));
   const std::string out = fs::absolute(options.backup).lexically_normal().string();
-  return RunCustodian(context, {"--backup", data.string(), out}, {{"backup", out}, {"data", data.string()}},
+  std::vector<std::string> words = {"--backup", data.string(), out};
+  GC_TRY_VOID(AddStores(words, data));
+  return RunCustodian(context, words, {{"backup", out}, {"data", data.string()}},
                       "backed up " + data.string() + " to " + out +
                           ". It holds the installation's keys: keep it as safe as the original");
 }
@@ -52,6 +62,7 @@ Result<Outcome> Check(Context& context, const KeepingOptions& options) {
   GC_TRY(const fs::path data, context.DataDirectory(options.data));
   GC_TRY(const std::string program, FindProgram(context.program_directory(), "glasscase-custodian"));
   std::vector<std::string> words = {"--fsck", data.string()};
+  GC_TRY_VOID(AddStores(words, data));
   if (options.repair) words.emplace_back("--repair");
   GC_TRY(const ProgramResult result, RunProgram(program, words));
   if (context.console.json) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 #include <CLI/Config.hpp>
 
 #include <glasscase/core/bytes.h>
+#include <glasscase/ledger/policy.h>
 #include <glasscase/outlet/server.h>
 
 #include "listen_address.h"
@@ -80,6 +82,14 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       .add_option("--blob-cache", settings.blob_cache,
                   "Bytes of a bucket that are kept here too (default: 16G)")
       ->type_name("BYTES");
+  command
+      .add_option("--uploads-expire", settings.uploads_expire_s,
+                  "Drop uploads that nobody goes on with or publishes (default: 24h)")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
+          CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->check(CLI::Range(uint64_t{1}, uint64_t{365} * 86'400))
+      ->type_name("TIME");
   command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
@@ -166,6 +176,30 @@ Status CheckServeSettings(const ServeSettings& settings) {
   return ServersOf(settings).map([](const auto&) {});
 }
 
+namespace {
+
+void AddOnce(std::vector<std::string>& servers, const std::string& server) {
+  if (std::ranges::find(servers, server) == servers.end()) servers.push_back(server);
+}
+
+// Those of the data directory's policy that have an address.
+Status AddWitnesses(const fs::path& data, std::vector<std::string>& servers) {
+  std::ifstream file(data / "ledger-policy");  // api/formats/data-directory.md
+  if (!file) return Ok();
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const auto policy = ledger::Policy::Parse(text);
+  if (!policy) return Fail(policy.error().WithContext((data / "ledger-policy").string()));
+  for (const ledger::Policy::Witness& witness : policy->witnesses()) {
+    if (witness.url.empty()) continue;
+    const auto server = outlet::Server::OfUrl(witness.url);
+    if (!server) return Fail(server.error().WithContext("witness " + witness.name));
+    AddOnce(servers, server->ToString());
+  }
+  return Ok();
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> ServersOf(const ServeSettings& settings) {
   std::vector<std::string> servers;
   for (const auto& [option, url] :
@@ -173,9 +207,9 @@ Result<std::vector<std::string>> ServersOf(const ServeSettings& settings) {
     if (url.empty()) continue;
     const auto server = outlet::Server::OfUrl(url);
     if (!server) return Fail(server.error().WithContext(option));
-    if (std::ranges::find(servers, server->ToString()) == servers.end())
-      servers.push_back(server->ToString());
+    AddOnce(servers, server->ToString());
   }
+  GC_TRY_VOID(AddWitnesses(settings.data, servers));
   return servers;
 }
 
@@ -201,6 +235,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.insert(arguments.end(), {"--server", server});
   for (const std::string& argument : StoreArguments(settings))
     arguments.push_back("--custodian-arg=" + argument);
+  if (settings.uploads_expire_s != 0)
+    arguments.push_back("--custodian-arg=--uploads-expire-s=" + std::to_string(settings.uploads_expire_s));
   return arguments;
 }
 

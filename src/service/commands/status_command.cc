@@ -21,6 +21,19 @@ void PrintProcess(const Context& context, const json::value& process) {
   context.console.Print(FormatTable(rows));
 }
 
+std::vector<std::vector<std::string>> LedgerRows(const json::value& answer) {
+  const auto entries = [&](const char* member) {
+    const int64_t count = IntegerOf(answer, member);
+    return std::to_string(count) + (count == 1 ? " entry" : " entries");
+  };
+  std::vector<std::vector<std::string>> rows = {{"ledger", entries("ledger_size")}};
+  if (auto trouble = ShownOf(answer, "ledger_trouble"); !trouble.empty()) rows.push_back({"", trouble});
+  if (auto quorum = ShownOf(answer, "witness_quorum"); !quorum.empty())
+    rows.push_back({"witnesses", quorum + " have signed " + entries("cosigned_size")});
+  if (auto trouble = ShownOf(answer, "witness_trouble"); !trouble.empty()) rows.push_back({"", trouble});
+  return rows;
+}
+
 Result<Outcome> ShowStatus(Context& context, const NoOptions&) {
   GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value answer, api->Get("/glasscase/v1/status"));
@@ -38,6 +51,7 @@ Result<Outcome> ShowStatus(Context& context, const NoOptions&) {
       {"last change", "in force everywhere after " + FormatMilliseconds(NumberOf(answer, "last_push_ms"))},
       {"disk", FormatBytes(number("data_bytes_free")) + " free"},
   }));
+  context.console.Print(FormatTable(LedgerRows(answer)));
   for (const auto& process : ArrayOf(answer, "processes")) PrintProcess(context, process);
   return Done();
 }

@@ -74,6 +74,7 @@ void LedgerDesk::Publish() {
     log_ = std::move(*opened);
     version_entries_.clear();
   }
+  if (held_) return;
   const auto published = log_->Publish();
   if (!published) {
     if (published.error().code() == Code::kAborted) log_.reset();
@@ -81,6 +82,20 @@ void LedgerDesk::Publish() {
   }
   trouble_.clear();
   if (*published) Arm(0);
+}
+
+void LedgerDesk::Release() {
+  if (refused_ || !std::exchange(held_, false)) return;
+  Publish();
+}
+
+void LedgerDesk::Refuse(const Error& why) {
+  held_ = refused_ = true;
+  trouble_ =
+      why.message() +
+      ". Nothing is signed, so that there are no two histories; acts wait. Put back the data that belongs to "
+      "this log";
+  LogError("ledger: " + trouble_);
 }
 
 void LedgerDesk::PublishNow() {
@@ -91,6 +106,7 @@ void LedgerDesk::PublishNow() {
 }
 
 void LedgerDesk::NoteTrouble(const Status& status) {
+  if (refused_) return;
   if (trouble_ != status.error().message()) LogError("ledger: " + status.error().message());
   trouble_ = status.error().message();
   Arm(kTryAgainMs);
@@ -103,7 +119,7 @@ void LedgerDesk::Settle() {
 }
 
 void LedgerDesk::Finish() {
-  while (log_) {
+  while (log_ && !held_) {
     const auto published = log_->Publish();
     if (!published || !*published) break;
   }

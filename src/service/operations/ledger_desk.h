@@ -26,6 +26,12 @@ class LedgerDesk {
   // Opens the log; when it cannot be, acts go on and wait, and `trouble` says why. The first time, what the
   // installation held before it had a ledger becomes entries.
   Status Start();
+  // Nothing new is published until Release, which does nothing after Refuse: `why` is the trouble then, for
+  // good.
+  void Hold() { held_ = true; }
+  void Release();
+  void Refuse(const Error& why);
+
   // After a commit that queued entries.
   void Poke();
   // Publishes what waits now, for somebody who asks for it.
@@ -57,6 +63,8 @@ class LedgerDesk {
   ledger::NoteSigner signer_;
   std::unique_ptr<ledger::Log> log_;
   std::string trouble_;
+  bool held_ = false;
+  bool refused_ = false;
   process::EventLoop::TimerId timer_ = 0;
   process::EventLoop::TimerId settle_timer_ = 0;
   std::unordered_map<Uuid, uint64_t, UuidHash> version_entries_;

@@ -57,9 +57,15 @@ class Log {
 
   // OutOfRange for what is not published yet.
   Result<std::string> EntryAt(uint64_t index) const;
-  // Without `extra`.
+  // Without `extra`. As of the newest checkpoint that witnesses signed, when it has the entry; else of the
+  // newest.
   Result<Receipt> ReceiptFor(uint64_t index) const;
-  Result<Proof> ConsistencyFrom(uint64_t old_size) const;
+  // From `old_size` to `size`, the published one when not given.
+  Result<Proof> ConsistencyFrom(uint64_t old_size, std::optional<uint64_t> size = {}) const;
+
+  // A checkpoint of this log with signatures of witnesses: published in place of the same without, when no
+  // newer one is published yet, and used in receipts. InvalidArgument when it is not this log's.
+  Status KeepCosigned(std::string signed_checkpoint);
 
   // All entries of an asset with the proof that none is missing, as of the newest checkpoint.
   struct History {
@@ -75,6 +81,7 @@ class Log {
   Status Recover();
   Status CheckAgainstPublished(const Head& head);
   Status CheckBeginning(uint64_t size, const Hash& root) const;
+  Result<Receipt> ReceiptAt(uint64_t index, uint64_t size, const std::string& checkpoint) const;
   Status ReadStored(uint64_t size);
   Status ReadFilesOrArchive(uint64_t size);
   Status WriteFromArchive(uint64_t size);
@@ -91,6 +98,8 @@ class Log {
   Head head_;
   Checkpoint published_;
   std::string signed_checkpoint_;
+  Checkpoint cosigned_;  // size 0: none
+  std::string cosigned_checkpoint_;
   uint64_t settled_ = 0;
   std::optional<Checkpoint> seen_;  // at the start: what was published last
   std::unique_ptr<Tail> tail_;

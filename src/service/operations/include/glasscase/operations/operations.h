@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,10 @@
 #include <glasscase/core/clock.h>
 #include <glasscase/core/error.h>
 #include <glasscase/crypto/random.h>
+#include <glasscase/ledger/cosigning.h>
 #include <glasscase/ledger/files.h>
 #include <glasscase/ledger/note.h>
+#include <glasscase/ledger/policy.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/fd.h>
@@ -38,6 +41,9 @@ class Supervisor {
   virtual void Stop() = 0;
 };
 
+// Sends a request to a witness of the policy. Blocks; called on threads of Operations' own, one at a time.
+using AskWitness = std::function<Result<ledger::WitnessReply>(const ledger::WitnessRequest&)>;
+
 // Chosen in apps/; all outlive Operations.
 struct Parts {
   process::EventLoop& loop;
@@ -48,13 +54,16 @@ struct Parts {
   Supervisor& supervisor;
   ledger::LogFiles& log_files;
   ledger::NoteSigner log_signer;
+  AskWitness ask_witness{};  // with Settings::witnesses
 };
 
 struct Settings {
   Fd audit_directory;
+  std::optional<ledger::Policy> witnesses{};             // who shall sign the log's checkpoints too
   std::string version;                                   // of the program, for `glasscase status`
   process::Confinement confinement;                      // the custodian's own
   std::function<std::string_view(uint16_t)> route_name;  // of the routes of edges and hosts, from 1000 on
+  int64_t uploads_idle_ms = int64_t{24} * 3'600'000;     // an upload to which nothing comes for so long goes
 };
 
 // One thread: the loop's.
