@@ -1,16 +1,17 @@
 #include <glasscase/blobs_filesystem/filesystem_blob_store.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <cerrno>
-#include <functional>
 #include <string>
 
 #include <glasscase/core/ids.h>
 #include <glasscase/crypto/sha256.h>
+
+#include "partial_file.h"
+#include "store_folders.h"
 
 namespace glasscase::blobs {
 namespace {
@@ -18,59 +19,7 @@ namespace {
 // Dirty bytes are written out this often, so that the last sync of a large file has little left to do.
 constexpr uint64_t kSyncEveryBytes = uint64_t{4} << 20;
 
-constexpr char kBlobsFolder[] = "blobs/sha256";
 constexpr char kStagingFolder[] = "staging";
-
-Error DiskError(int errno_value, std::string what) {
-  if (errno_value == ENOSPC || errno_value == EDQUOT)
-    return Error::ResourceExhausted("the disk of the data directory is full");
-  return Error::FromErrno(errno_value, std::move(what));
-}
-
-std::string FolderOf(const Digest& sha256) {
-  return std::string(kBlobsFolder) + "/" + ToHex(ByteSpan(sha256).first(1));
-}
-std::string PathOf(const Digest& sha256) { return FolderOf(sha256) + "/" + ToHex(sha256); }
-
-Status MakeFolder(int directory, const std::string& path) {
-  if (::mkdirat(directory, path.c_str(), 0700) == 0 || errno == EEXIST) return Ok();
-  return Fail(DiskError(errno, "cannot make the folder " + path));
-}
-
-Result<Fd> OpenFolder(int directory, const std::string& path) {
-  Fd fd(::openat(directory, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) return Fail(DiskError(errno, "cannot open the folder " + path));
-  return fd;
-}
-
-// Makes the names in a folder durable.
-Status SyncFolder(int directory, const std::string& path) {
-  GC_TRY(Fd folder, OpenFolder(directory, path));
-  if (::fsync(folder.get()) != 0) return Fail(DiskError(errno, "cannot sync the folder " + path));
-  return Ok();
-}
-
-Result<Fd> OpenForReading(int directory, const std::string& path) {
-  Fd fd(::openat(directory, path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) return Fail(DiskError(errno, "cannot open " + path));
-  return fd;
-}
-
-// Calls `visit` with each name in the folder, "." and ".." left out.
-Status EachName(int directory, const std::string& path,
-                const std::function<Status(const std::string&)>& visit) {
-  GC_TRY(Fd fd, OpenFolder(directory, path));
-  DIR* opened = ::fdopendir(fd.get());
-  if (opened == nullptr) return Fail(DiskError(errno, "cannot read the folder " + path));
-  (void)fd.release();  // now the stream's
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opened, ::closedir);
-  while (const dirent* entry = ::readdir(stream.get())) {
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    GC_TRY_VOID(visit(name));
-  }
-  return Ok();
-}
 
 class StagedFile final : public StagedBlob {
  public:
@@ -110,21 +59,12 @@ class StagedFile final : public StagedBlob {
     return OpenForReading(directory_, committed_ ? PathOf(digest_) : path_);
   }
 
-  // The rename is the commit point. An older file of that name had the same bytes, so replacing it changes
-  // nothing, and heals it if it was damaged.
   Status Commit() override {
     GC_CHECK(finished_);
     if (committed_) return Ok();
-    const std::string folder = FolderOf(digest_);
-    if (::mkdirat(directory_, folder.c_str(), 0700) == 0) {
-      GC_TRY_VOID(SyncFolder(directory_, kBlobsFolder));
-    } else if (errno != EEXIST) {
-      return Fail(DiskError(errno, "cannot make the folder " + folder));
-    }
-    if (::renameat(directory_, path_.c_str(), directory_, PathOf(digest_).c_str()) != 0)
-      return Fail(DiskError(errno, "cannot put " + path_ + " into the store"));
+    GC_TRY_VOID(MoveIntoStore(directory_, path_, digest_));
     committed_ = true;
-    return SyncFolder(directory_, folder);
+    return SyncFolder(directory_, FolderOf(digest_));
   }
 
  private:
@@ -153,7 +93,9 @@ class FilesystemBlobStore final : public BlobStore {
     GC_TRY_VOID(MakeFolder(directory_.get(), "blobs"));
     GC_TRY_VOID(MakeFolder(directory_.get(), kBlobsFolder));
     GC_TRY_VOID(MakeFolder(directory_.get(), kStagingFolder));
+    GC_TRY_VOID(MakeFolder(directory_.get(), kPartialsFolder));
     if (!options.sweep_staging) return Ok();
+    GC_TRY_VOID(SweepPartials(directory_.get()));
     return EachName(directory_.get(), kStagingFolder, [this](const std::string& name) -> Status {
       const std::string path = std::string(kStagingFolder) + "/" + name;
       if (::unlinkat(directory_.get(), path.c_str(), 0) != 0)
@@ -170,6 +112,14 @@ class FilesystemBlobStore final : public BlobStore {
     if (!file.valid()) return Fail(DiskError(errno, "cannot make " + path));
     return std::make_unique<StagedFile>(directory_.get(), std::move(path), std::move(file));
   }
+
+  Result<std::unique_ptr<PartialBlob>> StagePartial(const Uuid& id, std::string_view note) override {
+    return MakePartialFile(directory_.get(), id, note);
+  }
+  Result<std::unique_ptr<PartialBlob>> ResumePartial(const Uuid& id) override {
+    return OpenPartialFile(directory_.get(), id);
+  }
+  Result<std::vector<PartialInfo>> Partials() const override { return ListPartials(directory_.get()); }
 
   Result<Fd> Open(const Digest& sha256) const override {
     return OpenForReading(directory_.get(), PathOf(sha256));

@@ -56,6 +56,26 @@ TEST(FilesystemBlobStoreTest, LeftOversInStagingAreSweptAtStart) {
   EXPECT_FALSE(std::filesystem::exists(left_over));
 }
 
+// What a process killed while it made, finished or dropped one leaves behind.
+TEST(FilesystemBlobStoreTest, HalvesOfPartialBlobsAreSweptAtStart) {
+  FilesystemFixture fixture;
+  const Uuid whole = Uuid::Random();
+  fixture.Open()->StagePartial(whole, "note").value();
+  const auto uploads = fixture.folder / "uploads";
+  std::ofstream(uploads / Uuid::Random().ToString()) << "bytes without a state";
+  std::ofstream(uploads / (Uuid::Random().ToString() + ".state")) << "00000000000000000000\nnote";
+  const std::string shorter = Uuid::Random().ToString();
+  std::ofstream(uploads / shorter) << "abc";
+  std::ofstream(uploads / (shorter + ".state")) << "00000000000000000004\nnote";
+  const std::string damaged = Uuid::Random().ToString();
+  std::ofstream(uploads / damaged) << "abc";
+  std::ofstream(uploads / (damaged + ".state")) << "3\nnote";
+  auto store = fixture.Open();
+  ASSERT_EQ(store->Partials().value().size(), 1u);
+  EXPECT_EQ(store->Partials().value()[0].id, whole);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(uploads), {}), 2);
+}
+
 TEST(FilesystemBlobStoreTest, FilesThatAreNoBlobsArePassedOver) {
   FilesystemFixture fixture;
   auto store = fixture.Open();

@@ -14,6 +14,9 @@ class S3BlobStore final : public BlobStore {
       : client_(std::move(client)), cache_(std::move(cache)) {}
 
   Result<std::unique_ptr<StagedBlob>> Stage() override;
+  Result<std::unique_ptr<PartialBlob>> StagePartial(const Uuid& id, std::string_view note) override;
+  Result<std::unique_ptr<PartialBlob>> ResumePartial(const Uuid& id) override;
+  Result<std::vector<PartialInfo>> Partials() const override { return cache_.local().Partials(); }
   Result<Fd> Open(const Digest& sha256) const override;
   Result<uint64_t> Size(const Digest& sha256) const override { return client_->Size(sha256); }
   Status Remove(const Digest& sha256) override {
@@ -34,11 +37,11 @@ class S3BlobStore final : public BlobStore {
   mutable S3Cache cache_;
 };
 
-// The local bytes, and the way to the bucket.
-class StagedObject final : public StagedBlob {
+// The local bytes, and the way to the bucket. `Kind`: StagedBlob or PartialBlob.
+template <typename Kind>
+class StagedObject : public Kind {
  public:
-  StagedObject(S3BlobStore& store, std::unique_ptr<StagedBlob> local)
-      : store_(store), local_(std::move(local)) {}
+  StagedObject(S3BlobStore& store, std::unique_ptr<Kind> local) : store_(store), local_(std::move(local)) {}
 
   Status Append(ByteSpan bytes) override { return local_->Append(bytes); }
   uint64_t bytes() const override { return local_->bytes(); }
@@ -55,16 +58,40 @@ class StagedObject final : public StagedBlob {
     return Ok();
   }
 
+ protected:
+  Kind& local() { return *local_; }
+  const Kind& local() const { return *local_; }
+
  private:
   S3BlobStore& store_;  // which outlives its staged blobs
-  std::unique_ptr<StagedBlob> local_;
+  std::unique_ptr<Kind> local_;
   Digest digest_{};
   bool committed_ = false;
 };
 
+class PartialObject final : public StagedObject<PartialBlob> {
+ public:
+  using StagedObject::StagedObject;
+  Status Keep() override { return local().Keep(); }
+  uint64_t kept() const override { return local().kept(); }
+  Status CutToKept() override { return local().CutToKept(); }
+  Result<uint64_t> DigestSome() override { return local().DigestSome(); }
+  Status Discard() override { return local().Discard(); }
+};
+
 Result<std::unique_ptr<StagedBlob>> S3BlobStore::Stage() {
   GC_TRY(auto local, cache_.local().Stage());
-  return std::make_unique<StagedObject>(*this, std::move(local));
+  return std::make_unique<StagedObject<StagedBlob>>(*this, std::move(local));
+}
+
+Result<std::unique_ptr<PartialBlob>> S3BlobStore::StagePartial(const Uuid& id, std::string_view note) {
+  GC_TRY(auto local, cache_.local().StagePartial(id, note));
+  return std::make_unique<PartialObject>(*this, std::move(local));
+}
+
+Result<std::unique_ptr<PartialBlob>> S3BlobStore::ResumePartial(const Uuid& id) {
+  GC_TRY(auto local, cache_.local().ResumePartial(id));
+  return std::make_unique<PartialObject>(*this, std::move(local));
 }
 
 // Once the server has answered, the blob is in the store. A failure of the cache after that is told all the

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -69,6 +71,96 @@ TEST_P(BlobStoreContract, DroppedBytesLeaveNothing) {
   { ASSERT_TRUE(store->Stage().value()->Append(AsBytes("draft"))); }
   Reopen();
   EXPECT_TRUE(store->List().value().empty());
+}
+
+// ---- bytes that arrive in several goes ----
+
+TEST_P(BlobStoreContract, WhatWasKeptIsThereAfterReopeningAndTheRestIsCutOff) {
+  const Uuid id = Uuid::Random();
+  {
+    auto partial = store->StagePartial(id, "whose it is").value();
+    ASSERT_TRUE(partial->Append(AsBytes("kept")));
+    ASSERT_TRUE(partial->Keep());
+    ASSERT_TRUE(partial->Append(AsBytes(" and lost")));
+    EXPECT_EQ(partial->bytes(), 13u);
+    EXPECT_EQ(partial->kept(), 4u);
+  }
+  Reopen();
+  const auto partials = store->Partials().value();
+  ASSERT_EQ(partials.size(), 1u);
+  EXPECT_EQ(partials[0].id, id);
+  EXPECT_EQ(partials[0].note, "whose it is");
+  EXPECT_EQ(partials[0].kept, 4u);
+  auto partial = store->ResumePartial(id).value();
+  EXPECT_EQ(partial->bytes(), 4u);
+  ASSERT_TRUE(partial->Append(AsBytes(" again")));
+  EXPECT_EQ(partial->Finish().value(), Sha256(AsBytes("kept again")));
+  ASSERT_TRUE(partial->Commit());
+  partial.reset();
+  EXPECT_TRUE(store->Partials().value().empty());
+  EXPECT_EQ(ReadAll(store->Open(Sha256(AsBytes("kept again"))).value().get()), "kept again");
+}
+
+TEST_P(BlobStoreContract, AFinishedPartialIsFinishedAgainAfterReopening) {
+  const Uuid id = Uuid::Random();
+  auto partial = store->StagePartial(id, "").value();
+  ASSERT_TRUE(partial->Append(AsBytes("weights")));
+  ASSERT_TRUE(partial->Finish());
+  partial.reset();
+  Reopen();
+  partial = store->ResumePartial(id).value();
+  EXPECT_EQ(partial->Finish().value(), Sha256(AsBytes("weights")));
+  EXPECT_EQ(ReadAll(partial->Open().value().get()), "weights");
+  ASSERT_TRUE(partial->Commit());
+  EXPECT_EQ(store->Size(Sha256(AsBytes("weights"))).value(), 7u);
+}
+
+TEST_P(BlobStoreContract, CuttingAlsoForgetsWhatWasDigested) {
+  auto partial = store->StagePartial(Uuid::Random(), "").value();
+  ASSERT_TRUE(partial->Append(AsBytes("right")));
+  ASSERT_TRUE(partial->Keep());
+  ASSERT_TRUE(partial->Append(AsBytes("wrong")));
+  EXPECT_EQ(partial->DigestSome().value(), 10u);
+  EXPECT_EQ(partial->DigestSome().value(), 0u);
+  ASSERT_TRUE(partial->CutToKept());
+  EXPECT_EQ(partial->bytes(), 5u);
+  ASSERT_TRUE(partial->Append(AsBytes(" again")));
+  EXPECT_EQ(partial->Finish().value(), Sha256(AsBytes("right again")));
+}
+
+TEST_P(BlobStoreContract, ADiscardedPartialLeavesNothing) {
+  const Uuid id = Uuid::Random();
+  auto partial = store->StagePartial(id, "").value();
+  EXPECT_FALSE(store->StagePartial(id, ""));
+  ASSERT_TRUE(partial->Append(AsBytes("weights")));
+  ASSERT_TRUE(partial->Keep());
+  ASSERT_TRUE(partial->Discard());
+  partial.reset();
+  Reopen();
+  EXPECT_TRUE(store->Partials().value().empty());
+  EXPECT_EQ(store->ResumePartial(id).error().code(), Code::kNotFound);
+}
+
+TEST_P(BlobStoreContract, DigestingGoesOnBesideAppending) {
+  auto partial = store->StagePartial(Uuid::Random(), "").value();
+  const std::string piece(300'000, 'x');
+  std::atomic<bool> ended = false;
+  std::thread digesting([&] {
+    for (bool last = false; !last;) {
+      last = ended;
+      while (partial->DigestSome().value() != 0) {
+      }
+    }
+  });
+  std::string all;
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(partial->Append(AsBytes(piece)));
+    all += piece;
+  }
+  ended = true;
+  digesting.join();
+  EXPECT_EQ(partial->DigestSome().value(), 0u);
+  EXPECT_EQ(partial->Finish().value(), Sha256(AsBytes(all)));
 }
 
 TEST_P(BlobStoreContract, TheSameBytesTwiceAreOneBlob) {
