@@ -21,9 +21,11 @@ find_package(yaml-cpp REQUIRED)
 find_package(Protobuf 3.21 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET GLOBAL libseccomp)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET GLOBAL libutf8proc)
 
 # libseccomp::libseccomp: a name in the style of the others.
 add_library(libseccomp::libseccomp ALIAS PkgConfig::SECCOMP)
+add_library(utf8proc::utf8proc ALIAS PkgConfig::UTF8PROC)
 
 # Built and run against the same file: its symbols are versioned.
 add_library(onnxruntime::onnxruntime SHARED IMPORTED GLOBAL)

@@ -1,4 +1,5 @@
 // glasscase-edge: the network's side. Started twice by the supervisor: --public and --control.
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -89,6 +90,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   options.listener = is_public ? http::Listener::kPublic : http::Listener::kControl;
+  std::signal(SIGPIPE, SIG_IGN);  // of pipes whose reader has gone
   InitLog(is_public ? "edge-public" : "edge-control");
   WarmUpLibraries();
   auto confinement = process::Confine({.syscalls = process::SyscallProfile::kEdge,

@@ -18,6 +18,8 @@ std::optional<Method> MethodOf(verb method) {
     case verb::head: return Method::kGet;
     case verb::post: return Method::kPost;
     case verb::put: return Method::kPut;
+    case verb::patch: return Method::kPatch;
+    case verb::options: return Method::kOptions;
     case verb::delete_: return Method::kDelete;
     default: return std::nullopt;
   }

@@ -6,8 +6,6 @@
 
 #include <boost/beast/http/error.hpp>
 
-#include <glasscase/access/token.h>
-
 #include "compression.h"
 #include "handlers.h"
 
@@ -25,10 +23,7 @@ constexpr int64_t kDrainLimit = 2 * kSecond;
 constexpr int64_t kSlowestBytesPerSecond = 32 * 1024;
 
 constexpr size_t kBodyReadBytes = 64 * 1024;
-constexpr size_t kPieceBytes = 256 * 1024;
-constexpr uint32_t kPiecesMax = 4;  // of an upload, sent and not yet acknowledged
 constexpr uint64_t kControlBodyBytesMax = 1024 * 1024;
-constexpr uint64_t kUploadBytesMax = uint64_t{16} << 30;
 constexpr size_t kCompressFrom = 128;  // bytes; below, compressing costs more than it saves
 
 }  // namespace
@@ -63,6 +58,8 @@ void Connection::Close() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
   if (pending_call_) gateway_.hosts.Abandon(*pending_call_);
+  pipe_.reset();  // what came so far is kept at the other end
+  file_.reset();
   life_.reset();
   CloseTransport();
   BuryIfFinished();
@@ -83,9 +80,8 @@ std::string_view Connection::query() const {
 
 void Connection::StartReading() {
   if (reading_ || phase_ == Phase::kServing || phase_ == Phase::kWriting || phase_ == Phase::kClosed) return;
-  // Not beyond the body either: the buffer may change when the upload is answered.
-  const bool body_at_hand = streamed_ + (used_ - parsed_) >= body_length_;
-  if (phase_ == Phase::kStreaming && (body_at_hand || pieces_under_way_ >= kPiecesMax)) return;
+  // Bytes of a body that goes into a pipe are moved there without us, or wait until those at hand are there.
+  if (phase_ == Phase::kStreaming && (moves_bytes() || used_ > parsed_ || streamed_ == body_length_)) return;
   if (used_ == capacity_) Compact();
   if (used_ == capacity_) return;  // the parser has what it needs to say why
   reading_ = true;
@@ -142,7 +138,7 @@ void Connection::Advance() {
       case Phase::kHead: progress = AdvanceHead(); break;
       case Phase::kBody: progress = AdvanceBody(); break;
       case Phase::kStreaming:
-        ContinueStreaming();
+        PumpBody();
         progress = phase_ == Phase::kHead;
         break;
       default: progress = false;
@@ -204,6 +200,9 @@ void Connection::BadRequest(unsigned status, std::string detail) {
 }
 
 void Connection::OnHead() {
+  // Clients behind proxies that know no PATCH: only where the protocol of uploads asks for it.
+  if (!head_.method_override.empty() && head_.target.starts_with("/glasscase/v1/uploads"))
+    head_.method = bhttp::string_to_verb(head_.method_override);
   keep_alive_ = reader_->keep_alive() && !close_when_idle_ && !gateway_.stopping;
   body_length_ = reader_->content_length().value_or(0);
   if (!CheckFraming() || !Authorise()) return;
@@ -219,14 +218,21 @@ void Connection::OnHead() {
 }
 
 uint64_t Connection::BodyLimit() const {
-  switch (match_.route->handler) {
-    case Handler::kInfer: return gateway_.options.body_bytes_max;
-    case Handler::kUploadFile: return kUploadBytesMax;
-    default: return kControlBodyBytesMax;
-  }
+  return match_.route->handler == Handler::kInfer ? gateway_.options.body_bytes_max : kControlBodyBytesMax;
 }
 
 void Connection::BeginBody() {
+  const Handler handler = match_.route->handler;
+  streamed_ = 0;
+  if (handler == Handler::kCreateUpload || handler == Handler::kWriteUpload) {
+    if (reader_->chunked() || head_.content_encoding != Coding::kIdentity) {
+      BadRequest(411, "an upload is sent with Content-Length and without Content-Encoding");
+      return;
+    }
+    body_taken_ = body_length_ == 0;
+    Serve();  // which decides where the body goes
+    return;
+  }
   const uint64_t limit = BodyLimit();
   if (body_length_ > limit) {
     Refuse({.status = 413,
@@ -236,26 +242,20 @@ void Connection::BeginBody() {
             .close = true});
     return;
   }
-  const bool streams = match_.route->handler == Handler::kUploadFile;
-  if (streams && (!reader_->content_length() || head_.content_encoding != Coding::kIdentity)) {
-    BadRequest(411, "a file is uploaded with Content-Length and without Content-Encoding");
-    return;
-  }
   const bool whole = !reader_->chunked() && used_ - parsed_ >= body_length_;
-  if (match_.route->handler == Handler::kInfer && !whole && !DecidePath(*this))
-    return;  // before 32 MB arrive
-  if (head_.expects_continue && !whole) {
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    TryWrite(kContinue.data(), kContinue.size());
-  }
+  if (handler == Handler::kInfer && !whole && !DecidePath(*this)) return;  // before 32 MB arrive
+  if (head_.expects_continue && !whole) SendContinue();
   reader_->set_body_bytes_max(limit);
-  phase_ = streams ? Phase::kStreaming : Phase::kBody;
-  streamed_ = 0;
-  pieces_under_way_ = 0;
+  phase_ = Phase::kBody;
   time_limit_ns_ =
       gateway_.now_ns + kBodyLimit + static_cast<int64_t>(body_length_ / kSlowestBytesPerSecond) * kSecond;
   const bool large = body_length_ > capacity_ || reader_->chunked();
-  if (!whole && large) GrowBuffer(streams ? kPieceBytes : kBodyReadBytes);
+  if (!whole && large) GrowBuffer(kBodyReadBytes);
+}
+
+void Connection::SendContinue() {
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  TryWrite(kContinue.data(), kContinue.size());
 }
 
 bool Connection::AdvanceBody() {
@@ -332,63 +332,6 @@ void Connection::Serve() {
   ServeRequest(*this);
 }
 
-// ---- uploads ----
-
-void Connection::ContinueStreaming() {
-  while (phase_ == Phase::kStreaming && pieces_under_way_ < kPiecesMax) {
-    const size_t left = body_length_ - streamed_;
-    const size_t bytes = std::min<uint64_t>({used_ - parsed_, left, kPieceBytes});
-    const bool first_of_empty = body_length_ == 0 && !body_taken_;
-    // Half a buffer or the end of the file: small pieces cost a round trip each.
-    if (!first_of_empty && (bytes == 0 || (bytes < left && used_ < capacity_ / 2))) break;
-    SendPiece(bytes);
-  }
-  if (!reading_) Compact();  // a read under way knows where it writes
-  const bool sent = streamed_ == body_length_ && body_taken_;
-  if (phase_ == Phase::kStreaming && sent && pieces_under_way_ == 0) {
-    phase_ = Phase::kServing;
-    Audit(true, access::Reason::kAllowedByRole, match_.parameters[0]);
-    Reply(200, "application/json", "{}\n");
-  }
-}
-
-void Connection::SendPiece(size_t bytes) {
-  rpc::Request request;
-  const Digest credential = access::CustodianCredential(head_.token);
-  request.set_credential(credential.data(), credential.size());
-  rpc::UploadPieceRequest& piece = *request.mutable_upload_piece();
-  uint32_t file = 0;
-  const std::string& text = match_.parameters[1];
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), file);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    BadRequest(400, "the last segment of the path is the file's number, not \"" + Printable(text) + "\"");
-    return;
-  }
-  piece.set_upload(match_.parameters[0]);
-  piece.set_file(file);
-  piece.set_offset(static_cast<int64_t>(streamed_));
-  piece.set_data(buffer_ + parsed_, bytes);
-  parsed_ += bytes;
-  streamed_ += bytes;
-  body_taken_ = streamed_ == body_length_;
-  ++pieces_under_way_;
-  gateway_.custodian.Ask(std::move(request), [this, life = life()](const Result<rpc::Response>& answer) {
-    if (!life.expired()) OnPieceAnswer(answer);
-  });
-}
-
-void Connection::OnPieceAnswer(const Result<rpc::Response>& answer) {
-  --pieces_under_way_;
-  if (phase_ != Phase::kStreaming) return;  // refused already
-  if (!answer) {
-    Refuse(answer.error());
-  } else if (answer->code() != 0) {
-    Refuse(Error(static_cast<Code>(answer->code()), answer->message()));
-  } else {
-    Advance();
-  }
-}
-
 // ---- answering ----
 
 void Connection::Refuse(const Problem& problem) {
@@ -400,6 +343,7 @@ void Connection::Refuse(const Problem& problem) {
 void Connection::Reply(unsigned status, std::string_view content_type, std::string_view body,
                        std::string_view fields) {
   if (phase_ == Phase::kWriting || phase_ == Phase::kDraining || phase_ == Phase::kClosed) return;
+  pipe_.reset();  // of an upload that is refused in the middle
   if (!body_taken_) {
     // What is left of the request is skipped when it is at hand; otherwise it cannot be told from the next.
     const bool at_hand = reader_ && reader_->is_header_done() && !reader_->chunked() &&
@@ -419,6 +363,18 @@ void Connection::Reply(unsigned status, std::string_view content_type, std::stri
     compressed = Compress(head_.accepts_gzip ? Coding::kGzip : Coding::kDeflate, body);
     body = compressed;
   }
+  std::string coding;
+  if (compress)
+    coding = std::string("Content-Encoding: ") + (head_.accepts_gzip ? "gzip" : "deflate") +
+             "\r\nVary: Accept-Encoding\r\n";
+  AppendHead(status, content_type, body.size(), coding + "Cache-Control: no-store\r\n" + std::string(fields));
+  if (head_.method != bhttp::verb::head) out_ += body;
+  phase_ = Phase::kWriting;
+  SendOut();
+}
+
+void Connection::AppendHead(unsigned status, std::string_view content_type, uint64_t length,
+                            std::string_view fields) {
   out_ = "HTTP/1.1 ";
   char number[24];
   const auto append_number = [&](uint64_t value) {
@@ -430,15 +386,15 @@ void Connection::Reply(unsigned status, std::string_view content_type, std::stri
   out_ += StatusText(status);
   out_ += "\r\n";
   out_ += gateway_.date;
-  out_ += "Content-Type: ";
-  out_ += content_type;
-  out_ += "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ";
-  append_number(body.size());
-  out_ += "\r\n";
-  if (compress) {
-    out_ += head_.accepts_gzip ? "Content-Encoding: gzip\r\n" : "Content-Encoding: deflate\r\n";
-    out_ += "Vary: Accept-Encoding\r\n";
+  const bool has_no_body = status == 204 || status == 304;
+  if (!has_no_body) {
+    out_ += "Content-Type: ";
+    out_ += content_type;
+    out_ += "\r\nContent-Length: ";
+    append_number(length);
+    out_ += "\r\n";
   }
+  out_ += "X-Content-Type-Options: nosniff\r\n";
   out_ += fields;
   if (!keep_alive_) {
     out_ += "Connection: close\r\n";
@@ -446,11 +402,16 @@ void Connection::Reply(unsigned status, std::string_view content_type, std::stri
     out_ += "Connection: keep-alive\r\n";
   }
   out_ += "\r\n";
-  if (head_.method != bhttp::verb::head) out_ += body;
-  phase_ = Phase::kWriting;
+}
+
+void Connection::SendOut() {
   out_sent_ = TryWrite(out_.data(), out_.size());
   if (out_sent_ == out_.size()) {
-    FinishRequest();
+    if (file_) {
+      PumpFile();
+    } else {
+      FinishRequest();
+    }
     return;
   }
   time_limit_ns_ = gateway_.now_ns + kWriteLimit;
@@ -464,6 +425,8 @@ void Connection::OnWritten(bool failed) {
     BuryIfFinished();
   } else if (failed) {
     Close();
+  } else if (file_) {
+    PumpFile();
   } else {
     FinishRequest();
   }

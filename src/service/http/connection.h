@@ -10,16 +10,29 @@
 #include <string_view>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/intrusive/list.hpp>
 
 #include <glasscase/access/decide.h>
 #include <glasscase/http/routes.h>
+#include <glasscase/process/fd.h>
 
 #include "gateway.h"
 #include "problem.h"
 #include "request_reader.h"
 
 namespace glasscase::http {
+
+// An answer that is sent from a descriptor.
+struct FileReply {
+  unsigned status = 200;
+  std::string fields = {};
+  Fd file = {};
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  // Asked once a second while it is sent: calls back with whether it may go on.
+  std::function<void(std::function<void(bool)>)> may_go_on = {};
+};
 
 class Connection : public boost::intrusive::list_base_hook<> {
  public:
@@ -48,6 +61,13 @@ class Connection : public boost::intrusive::list_base_hook<> {
              std::string_view fields = {});
   void Refuse(const Problem& problem);
   void Refuse(const Error& error) { Refuse(ToProblem(error)); }
+  // Whether a body comes with the request that is served before it is read (uploads).
+  uint64_t body_length() const { return body_length_; }
+  // Lets the body go into a pipe as it comes. `then` is called once, with how many bytes went there: all, or
+  // fewer when nobody reads the pipe any more. A reply has to follow.
+  void PipeBody(Fd pipe, std::function<void(uint64_t)> then);
+  // Answers with a part of a file, as fast as the peer takes it.
+  void ReplyWithFile(FileReply reply);
   void Audit(bool allowed, access::Reason reason, std::string_view object);
 
   // The host call whose answer this connection waits for; abandoned when the connection goes away.
@@ -62,10 +82,18 @@ class Connection : public boost::intrusive::list_base_hook<> {
   virtual void WriteAll(const char* from, size_t bytes) = 0;
   // Writes what it takes at once; 0 when it must be waited for.
   virtual size_t TryWrite(const char* from, size_t bytes) = 0;
+  // Transports that can hand bytes on without looking at them. As splice(2) and sendfile(2), non-blocking;
+  // the completion of a wait calls OnReady.
+  virtual bool moves_bytes() const { return false; }
+  virtual ssize_t MoveToPipe(int, size_t) { return -1; }
+  virtual ssize_t MoveFromFile(int, uint64_t, size_t) { return -1; }
+  virtual void WaitReadable() {}
+  virtual void WaitWritable() {}
   virtual void ShutDownSending() = 0;
   virtual void CloseTransport() = 0;
   void OnRead(bool failed, size_t bytes);
   void OnWritten(bool failed);
+  void OnReady(bool failed);
   int operations_ = 0;  // of the transport, under way
 
  private:
@@ -80,6 +108,7 @@ class Connection : public boost::intrusive::list_base_hook<> {
   bool AdvanceChunkedBody();
   void OnHead();
   void BeginBody();
+  void SendContinue();
   void Serve();
   void StartReading();
   void GrowBuffer(size_t capacity);
@@ -93,10 +122,22 @@ class Connection : public boost::intrusive::list_base_hook<> {
   uint64_t BodyLimit() const;
   std::string_view UnreadBytes() const { return {buffer_ + parsed_, used_ - parsed_}; }
 
-  // Streamed uploads.
-  void ContinueStreaming();
-  void SendPiece(size_t bytes);
-  void OnPieceAnswer(const Result<rpc::Response>& answer);
+  void AppendHead(unsigned status, std::string_view content_type, uint64_t length, std::string_view fields);
+  void SendOut();  // what out_ holds, then whatever follows
+
+  // Bodies that go into a pipe, answers that come from a file (connection_streams.cc).
+  enum class Step : uint8_t { kMoved, kWaiting, kEnded };
+  using Descriptor = boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type>;
+  void PumpBody();
+  Step MoveBody();
+  Step AfterMove(ssize_t moved);
+  void WaitForPipe();
+  void EndBody();
+  void PumpFile();
+  Step MoveFile();
+  Step SendPieceOfFile();
+  void AskWhetherToGoOn();
+  void PumpLater();
 
   Gateway& gateway_;
   Phase phase_ = Phase::kHead;
@@ -125,8 +166,12 @@ class Connection : public boost::intrusive::list_base_hook<> {
   uint64_t body_length_ = 0;  // announced
   std::string body_;          // when it is not whole in the buffer
   std::string_view body_view_;
-  uint64_t streamed_ = 0;  // bytes of a streamed body handed on
-  uint32_t pieces_under_way_ = 0;
+  uint64_t streamed_ = 0;  // bytes of the body that went into the pipe
+  std::optional<Descriptor> pipe_;
+  std::function<void(uint64_t)> on_piped_;
+
+  std::optional<FileReply> file_;
+  int64_t file_asked_ns_ = 0;  // when the custodian last said that it may go on
 
   std::string out_;
   size_t out_sent_ = 0;

@@ -11,15 +11,14 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// Members that the path or the query names: "{id}" of an upload is the field `upload`.
+// Members that the path names.
 Status SetFromPath(const RouteMatch& match, Message& message) {
   std::string_view path = match.route->path;
   for (size_t i = 0; path.find('{') != std::string_view::npos; ++i) {
     const size_t open = path.find('{');
     const size_t close = path.find('}');
     const std::string name(path.substr(open + 1, close - open - 1));
-    if (!SetTextField(message, name, match.parameters[i]))
-      GC_CHECK(SetTextField(message, "upload", match.parameters[i]));
+    GC_CHECK(SetTextField(message, name, match.parameters[i]));
     path.remove_prefix(close + 1);
   }
   return Ok();
@@ -48,10 +47,6 @@ void AnswerAct(Connection& connection, unsigned success, const Result<rpc::Respo
   }
   if (answer->code() != 0) {
     connection.Refuse(Error(static_cast<Code>(answer->code()), answer->message()));
-    return;
-  }
-  if (answer->has_file_piece()) {
-    connection.Reply(success, "application/octet-stream", answer->file_piece().data());
     return;
   }
   const FieldDescriptor* result = answer->GetReflection()->GetOneofFieldDescriptor(

@@ -35,8 +35,14 @@ void CustodianLink::Connect(Fd socket) {
 bool CustodianLink::TableInForce() const { return have_table_ && clock_.MonotonicNanos() < lease_until_ns_; }
 
 uint64_t CustodianLink::Ask(rpc::Request request, Answer answer) {
+  return AskForDescriptor(std::move(request), [answer = std::move(answer)](Result<rpc::Response> response, Fd) {
+    answer(std::move(response));
+  });
+}
+
+uint64_t CustodianLink::AskForDescriptor(rpc::Request request, AnswerWithDescriptor answer) {
   if (!socket_) {
-    answer(Fail(Error::Unavailable("the custodian is restarting; try again")));
+    answer(Fail(Error::Unavailable("the custodian is restarting; try again")), Fd());
     return 0;
   }
   const uint64_t number = next_question_++;
@@ -76,7 +82,7 @@ void CustodianLink::Send(const rpc::ToCustodian& message) {
 void CustodianLink::WaitReadable(uint64_t connection) {
   readiness_->async_wait(Descriptor::wait_read, [this, connection](const boost::system::error_code& error) {
     if (error || connection != connection_ || !socket_) return;
-    const Status received = socket_->Receive([this](const process::Frame& frame) { OnFrame(frame); });
+    const Status received = socket_->Receive([this](process::Frame frame) { OnFrame(std::move(frame)); });
     if (connection != connection_) return;
     if (!received) {
       Disconnect(received.error().message());
@@ -102,7 +108,7 @@ void CustodianLink::WaitWritable() {
                          });
 }
 
-void CustodianLink::OnFrame(const process::Frame& frame) {
+void CustodianLink::OnFrame(process::Frame frame) {
   rpc::FromCustodian message;
   if (!message.ParseFromString(frame.payload)) {
     LogError("the custodian sent a frame that cannot be parsed");
@@ -111,9 +117,9 @@ void CustodianLink::OnFrame(const process::Frame& frame) {
   if (message.has_response()) {
     const auto question = questions_.find(message.response().id());
     if (question == questions_.end()) return;  // its connection is gone
-    const Answer answer = std::move(question->second);
+    const AnswerWithDescriptor answer = std::move(question->second);
     questions_.erase(question);
-    answer(std::move(*message.mutable_response()));
+    answer(std::move(*message.mutable_response()), frame.fds.empty() ? Fd() : std::move(frame.fds[0]));
   } else if (message.has_table()) {
     OnTable(message.table());
   } else if (message.has_lease()) {
@@ -152,12 +158,13 @@ void CustodianLink::Disconnect(std::string_view why) {
   waiting_to_write_ = false;
   incoming_.reset();
   ++connection_;
-  std::unordered_map<uint64_t, Answer> unanswered;
+  std::unordered_map<uint64_t, AnswerWithDescriptor> unanswered;
   unanswered.swap(questions_);
   for (const auto& [number, answer] : unanswered) {
     answer(Fail(
         Error::Unavailable("the custodian restarted before it answered; see whether the act took place, then "
-                           "repeat it (repeating is safe)")));
+                           "repeat it (repeating is safe)")),
+           Fd());
   }
 }
 

@@ -23,6 +23,7 @@ namespace glasscase::http {
 class CustodianLink {
  public:
   using Answer = std::function<void(Result<rpc::Response>)>;
+  using AnswerWithDescriptor = std::function<void(Result<rpc::Response>, Fd)>;
 
   CustodianLink(boost::asio::io_context& io, const Clock& clock, process::Confinement confinement);
 
@@ -37,6 +38,8 @@ class CustodianLink {
 
   // Sends the request (its id is set here) and calls `answer` once. Returns a number for Forget.
   uint64_t Ask(rpc::Request request, Answer answer);
+  // For requests whose answer brings a descriptor; an invalid one when it brings none.
+  uint64_t AskForDescriptor(rpc::Request request, AnswerWithDescriptor answer);
   void Forget(uint64_t number) { questions_.erase(number); }
 
   // Queues a record; sent ten times a second, or when many wait.
@@ -48,7 +51,7 @@ class CustodianLink {
   void WaitReadable(uint64_t connection);
   void WaitWritable();
   void Send(const rpc::ToCustodian& message);
-  void OnFrame(const process::Frame& frame);
+  void OnFrame(process::Frame frame);
   void Acknowledge(uint64_t sequence);
   void OnTable(const rpc::TableUpdate& message);
   void Disconnect(std::string_view why);
@@ -66,7 +69,7 @@ class CustodianLink {
   uint64_t table_epoch_ = 1;
   int64_t lease_until_ns_ = 0;
   uint64_t next_question_ = 1;
-  std::unordered_map<uint64_t, Answer> questions_;
+  std::unordered_map<uint64_t, AnswerWithDescriptor> questions_;
   std::vector<access::AuditRecord> audit_;
 };
 

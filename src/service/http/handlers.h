@@ -24,6 +24,16 @@ std::optional<access::CallVerdict> DecidePath(Connection& connection);
 
 // Acts of the custodian (control_handler.cc).
 void ServeControlAct(Connection& connection);
+// Uploads (upload_handler.cc). Creating and writing are served before their body is read.
+void ServeUploadOptions(Connection& connection);
+void ServeCreateUpload(Connection& connection);
+void ServeShowUpload(Connection& connection);
+void ServeWriteUpload(Connection& connection);
+void ServeDropUpload(Connection& connection);
+
+// A file of a version (file_handler.cc).
+void ServeFile(Connection& connection);
+
 // Files of the ledger's log: the custodian's answer as it is.
 void ServeLogFile(Connection& connection);
 

@@ -190,7 +190,12 @@ void ServeRequest(Connection& connection) {
                                                        "published by their owners and load on first use"));
     case Handler::kControlAct: return ServeControlAct(connection);
     case Handler::kLogFile: return ServeLogFile(connection);
-    case Handler::kUploadFile: return;  // streamed by the connection
+    case Handler::kUploadOptions: return ServeUploadOptions(connection);
+    case Handler::kCreateUpload: return ServeCreateUpload(connection);
+    case Handler::kShowUpload: return ServeShowUpload(connection);
+    case Handler::kWriteUpload: return ServeWriteUpload(connection);
+    case Handler::kDropUpload: return ServeDropUpload(connection);
+    case Handler::kFile: return ServeFile(connection);
   }
 }
 

@@ -8,9 +8,12 @@
 namespace glasscase::http {
 
 std::string_view StatusText(unsigned status) {
-  static constexpr std::array<std::pair<unsigned, std::string_view>, 24> kTexts = {
+  static constexpr std::array<std::pair<unsigned, std::string_view>, 32> kTexts = {
       {{200, "OK"},
        {201, "Created"},
+       {204, "No Content"},
+       {206, "Partial Content"},
+       {304, "Not Modified"},
        {400, "Bad Request"},
        {401, "Unauthorized"},
        {403, "Forbidden"},
@@ -19,12 +22,16 @@ std::string_view StatusText(unsigned status) {
        {408, "Request Timeout"},
        {409, "Conflict"},
        {411, "Length Required"},
+       {412, "Precondition Failed"},
        {413, "Content Too Large"},
        {414, "URI Too Long"},
        {415, "Unsupported Media Type"},
+       {416, "Range Not Satisfiable"},
        {417, "Expectation Failed"},
+       {423, "Locked"},
        {429, "Too Many Requests"},
        {431, "Request Header Fields Too Large"},
+       {460, "Checksum Mismatch"},
        {499, "Client Closed Request"},
        {500, "Internal Server Error"},
        {501, "Not Implemented"},

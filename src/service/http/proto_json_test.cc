@@ -11,7 +11,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(ProtoJsonTest, MembersHaveTheFieldsNames) {
-  rpc::BeginUploadRequest request;
+  rpc::ListFilesAnswer request;
   ASSERT_TRUE(ParseJsonMessage(
       R"({"files":[{"path":"m.onnx","bytes":12,"sha256":""},{"path":"w","bytes":9007199254740993}]})",
       request));
@@ -20,7 +20,7 @@ TEST(ProtoJsonTest, MembersHaveTheFieldsNames) {
 }
 
 TEST(ProtoJsonTest, WrongMembersAreNamed) {
-  rpc::BeginUploadRequest request;
+  rpc::ListFilesAnswer request;
   EXPECT_THAT(ParseJsonMessage(R"({"files":[{"path":7}]})", request).error().message(),
               HasSubstr("files[0].path: must be a string"));
   EXPECT_THAT(ParseJsonMessage(R"({"file":[]})", request).error().message(),

@@ -13,6 +13,7 @@ namespace beast = boost::beast;
 using beast::http::field;
 
 constexpr std::string_view kInferenceHeader = "Inference-Header-Content-Length";
+constexpr std::string_view kMethodOverride = "X-HTTP-Method-Override";
 
 Coding CodingFromName(std::string_view name) {
   if (beast::iequals(name, "gzip") || beast::iequals(name, "x-gzip")) return Coding::kGzip;
@@ -57,6 +58,12 @@ void ReadInferenceHeader(std::string_view value, RequestHead& head) {
   head.inference_header_bytes = bytes;
 }
 
+// Fields that may come several times are one list.
+void AppendToList(std::string_view value, std::string& list) {
+  if (!list.empty()) list += ", ";
+  list += value;
+}
+
 }  // namespace
 
 void RequestHead::Clear() {
@@ -74,6 +81,24 @@ void RequestHead::Clear() {
   expects_continue = false;
   unknown_transfer_coding = false;
   version = 11;
+  for (std::string* text : {&content_type, &range, &if_range, &if_none_match, &method_override}) text->clear();
+  tus.Clear();
+}
+
+std::string* TusFields::Find(std::string_view name) {
+  const std::pair<std::string_view, std::string*> known[] = {
+      {"Tus-Resumable", &resumable},          {"Upload-Offset", &offset}, {"Upload-Length", &length},
+      {"Upload-Defer-Length", &defer_length}, {"Upload-Concat", &concat}, {"Upload-Metadata", &metadata},
+      {"Upload-Checksum", &checksum}};
+  for (const auto& [known_name, text] : known)
+    if (beast::iequals(name, known_name)) return text;
+  return nullptr;
+}
+
+void TusFields::Clear() {
+  for (std::string* text :
+       {&resumable, &offset, &length, &defer_length, &concat, &metadata, &checksum, &repeated})
+    text->clear();
 }
 
 RequestReader::RequestReader(RequestHead& head, std::string& chunked_body)
@@ -100,12 +125,25 @@ void RequestReader::on_field_impl(field field, StringView name, StringView value
       return;
     case field::accept_encoding: ReadAcceptEncoding(value, head_); return;
     case field::expect: head_.expects_continue = beast::iequals(value, "100-continue"); return;
+    case field::content_type: head_.content_type.assign(value); return;
+    case field::range: AppendToList(value, head_.range); return;
+    case field::if_range: head_.if_range.assign(value); return;
+    case field::if_none_match: AppendToList(value, head_.if_none_match); return;
     case field::transfer_encoding: head_.unknown_transfer_coding |= !beast::iequals(value, "chunked"); return;
     default: break;
   }
   if (name.size() == kInferenceHeader.size() && beast::iequals(name, kInferenceHeader)) {
     ReadInferenceHeader(value, head_);
+    return;
   }
+  if (beast::iequals(name, kMethodOverride)) {
+    head_.method_override.assign(value);
+    return;
+  }
+  std::string* const tus = head_.tus.Find(name);
+  if (tus == nullptr) return;
+  if (!tus->empty()) head_.tus.repeated.assign(name);
+  tus->assign(value);
 }
 
 std::size_t RequestReader::on_body_impl(StringView body, ErrorCode&) {

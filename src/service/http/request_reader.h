@@ -13,6 +13,22 @@ namespace glasscase::http {
 
 enum class Coding : uint8_t { kIdentity, kGzip, kDeflate, kUnknown };
 
+// Fields of uploads (tus 1.0.0), as they came; empty when they did not.
+struct TusFields {
+  std::string resumable;
+  std::string offset;
+  std::string length;
+  std::string defer_length;
+  std::string concat;
+  std::string metadata;
+  std::string checksum;
+  std::string repeated;  // the name of one that came twice
+
+  // The field of that name; null for others.
+  std::string* Find(std::string_view name);
+  void Clear();
+};
+
 // What is kept of a request's head. Strings keep their capacity from request to request.
 struct RequestHead {
   boost::beast::http::verb method = boost::beast::http::verb::unknown;
@@ -30,6 +46,12 @@ struct RequestHead {
   bool expects_continue = false;
   bool unknown_transfer_coding = false;
   unsigned version = 11;
+  std::string content_type;
+  std::string range;
+  std::string if_range;
+  std::string if_none_match;
+  std::string method_override;
+  TusFields tus;
 
   void Clear();
 };

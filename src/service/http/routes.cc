@@ -129,12 +129,20 @@ constexpr Route kRoutes[] = {
      Handler::kControlAct, Request::kCreateGrant, 201},
     {1119, "revoke grant", Method::kDelete, "/glasscase/v1/grants/{id}", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kRevokeGrant},
-    {1120, "begin upload", Method::kPost, "/glasscase/v1/uploads", Listener::kControl, Presents::kToken,
-     kOwners, Handler::kControlAct, Request::kBeginUpload, 201},
-    {1121, "upload file", Method::kPut, "/glasscase/v1/uploads/{id}/files/{file}", Listener::kControl,
-     Presents::kToken, kOwners, Handler::kUploadFile, Request::kUploadPiece},
-    {1122, "abandon upload", Method::kDelete, "/glasscase/v1/uploads/{id}", Listener::kControl,
-     Presents::kToken, kOwners, Handler::kControlAct, Request::kAbandonUpload},
+    {1131, "list uploads", Method::kGet, "/glasscase/v1/uploads", Listener::kControl, Presents::kToken, kOwners,
+     Handler::kControlAct, Request::kListUploads},
+    {1132, "create upload", Method::kPost, "/glasscase/v1/uploads", Listener::kControl, Presents::kToken,
+     kOwners, Handler::kCreateUpload, Request::kCreateUpload, 201},
+    {1133, "show upload", Method::kGet, "/glasscase/v1/uploads/{id}", Listener::kControl, Presents::kToken,
+     kOwners, Handler::kShowUpload, Request::kShowUpload},
+    {1134, "write upload", Method::kPatch, "/glasscase/v1/uploads/{id}", Listener::kControl, Presents::kToken,
+     kOwners, Handler::kWriteUpload, Request::kReceiveUpload, 204},
+    {1135, "drop upload", Method::kDelete, "/glasscase/v1/uploads/{id}", Listener::kControl, Presents::kToken,
+     kOwners, Handler::kDropUpload, Request::kDropUpload, 204},
+    {1136, "upload options", Method::kOptions, "/glasscase/v1/uploads", Listener::kControl, Presents::kToken,
+     kOwners, Handler::kUploadOptions, 0, 204},
+    {1137, "upload options", Method::kOptions, "/glasscase/v1/uploads/{id}", Listener::kControl,
+     Presents::kToken, kOwners, Handler::kUploadOptions, 0, 204},
     {1123, "publish", Method::kPost, "/glasscase/v1/models", Listener::kControl, Presents::kToken, kOwners,
      Handler::kControlAct, Request::kPublish, 201},
     {1124, "set default version", Method::kPut, "/glasscase/v1/models/{model}/default", Listener::kControl,
@@ -146,7 +154,7 @@ constexpr Route kRoutes[] = {
     {1129, "list files", Method::kGet, "/glasscase/v1/models/{model}/files", Listener::kControl,
      Presents::kToken, kAnyone, Handler::kControlAct, Request::kListFiles},
     {1130, "take file", Method::kGet, "/glasscase/v1/models/{model}/files/{file}", Listener::kControl,
-     Presents::kToken, kAnyone, Handler::kControlAct, Request::kReadFile},
+     Presents::kToken, kAnyone, Handler::kFile, Request::kOpenFile},
     {1127, "status", Method::kGet, "/glasscase/v1/status", Listener::kControl, Presents::kToken, kOperators,
      Handler::kControlAct, Request::kStatus},
     {1128, "stop", Method::kPost, "/glasscase/v1/stop", Listener::kControl, Presents::kToken, kOperators,
@@ -234,7 +242,9 @@ std::string_view MethodName(Method method) {
     case Method::kGet: return "GET";
     case Method::kPost: return "POST";
     case Method::kPut: return "PUT";
+    case Method::kPatch: return "PATCH";
     case Method::kDelete: return "DELETE";
+    case Method::kOptions: return "OPTIONS";
   }
   return "";
 }

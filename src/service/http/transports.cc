@@ -1,5 +1,7 @@
 #include "transports.h"
 
+#include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +33,10 @@ Result<std::string> ReadWhole(int fd) {
 }  // namespace
 
 PlainConnection::PlainConnection(Gateway& gateway, TcpSocket socket)
-    : Connection(gateway), socket_(std::move(socket)) {}
+    : Connection(gateway), socket_(std::move(socket)) {
+  ErrorCode ignored;
+  socket_.native_non_blocking(true, ignored);  // it is so already; Asio has to know
+}
 
 void PlainConnection::ReadSome(char* to, size_t bytes) {
   socket_.async_read_some(asio::buffer(to, bytes),
@@ -46,6 +51,23 @@ void PlainConnection::WriteAll(const char* from, size_t bytes) {
 size_t PlainConnection::TryWrite(const char* from, size_t bytes) {
   const ssize_t sent = send(socket_.native_handle(), from, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
   return sent < 0 ? 0 : static_cast<size_t>(sent);
+}
+
+ssize_t PlainConnection::MoveToPipe(int pipe, size_t bytes) {
+  return splice(socket_.native_handle(), nullptr, pipe, nullptr, bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+ssize_t PlainConnection::MoveFromFile(int file, uint64_t offset, size_t bytes) {
+  auto from = static_cast<off_t>(offset);
+  return sendfile(socket_.native_handle(), file, &from, bytes);
+}
+
+void PlainConnection::WaitReadable() {
+  socket_.async_wait(TcpSocket::wait_read, [this](const ErrorCode& error) { OnReady(bool(error)); });
+}
+
+void PlainConnection::WaitWritable() {
+  socket_.async_wait(TcpSocket::wait_write, [this](const ErrorCode& error) { OnReady(bool(error)); });
 }
 
 void PlainConnection::ShutDownSending() {

@@ -22,6 +22,11 @@ class PlainConnection final : public Connection {
   void ReadSome(char* to, size_t bytes) override;
   void WriteAll(const char* from, size_t bytes) override;
   size_t TryWrite(const char* from, size_t bytes) override;
+  bool moves_bytes() const override { return true; }
+  ssize_t MoveToPipe(int pipe, size_t bytes) override;
+  ssize_t MoveFromFile(int file, uint64_t offset, size_t bytes) override;
+  void WaitReadable() override;
+  void WaitWritable() override;
   void ShutDownSending() override;
   void CloseTransport() override;
 

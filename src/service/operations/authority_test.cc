@@ -34,15 +34,18 @@ rpc::Request Harmless(Op op) {
     case Op::kSetDefault: request.mutable_set_default()->set_model("none"); break;
     case Op::kRetire: request.mutable_retire()->set_model("none"); break;
     case Op::kErase: request.mutable_erase()->set_model("none"); break;
-    case Op::kBeginUpload: request.mutable_begin_upload(); break;
-    case Op::kUploadPiece: request.mutable_upload_piece(); break;
-    case Op::kAbandonUpload: request.mutable_abandon_upload(); break;
+    case Op::kCreateUpload: request.mutable_create_upload()->set_bytes(-1); break;
+    case Op::kListUploads: request.mutable_list_uploads(); break;
+    case Op::kShowUpload: request.mutable_show_upload(); break;
+    case Op::kReceiveUpload: request.mutable_receive_upload(); break;
+    case Op::kAwaitUpload: request.mutable_await_upload(); break;
+    case Op::kDropUpload: request.mutable_drop_upload(); break;
     case Op::kPublish: request.mutable_publish(); break;
     case Op::kWhoAmI: request.mutable_who_am_i(); break;
     case Op::kStatus: request.mutable_status(); break;
     case Op::kStop: request.mutable_stop(); break;
     case Op::kListFiles: request.mutable_list_files()->set_model("none"); break;
-    case Op::kReadFile: request.mutable_read_file()->set_model("none"); break;
+    case Op::kOpenFile: request.mutable_open_file()->set_model("none"); break;
     case Op::kLogFile: request.mutable_log_file(); break;
     case Op::kReceipt: request.mutable_receipt()->set_model("none"); break;
     case Op::kHistory: request.mutable_history()->set_model("none"); break;
@@ -66,12 +69,14 @@ constexpr Row kMatrix[] = {
     {Op::kRevokeGrant, true, true, false, false},    {Op::kListModels, true, true, true, true},
     {Op::kShowModel, true, true, true, true},        {Op::kSetDefault, false, true, false, false},
     {Op::kRetire, false, true, false, false},        {Op::kErase, false, true, false, false},
-    {Op::kBeginUpload, false, true, false, false},   {Op::kUploadPiece, false, true, false, false},
-    {Op::kAbandonUpload, false, true, false, false}, {Op::kPublish, false, true, false, false},
+    {Op::kCreateUpload, false, true, false, false},  {Op::kReceiveUpload, false, true, false, false},
+    {Op::kListUploads, false, true, false, false},   {Op::kShowUpload, false, true, false, false},
+    {Op::kAwaitUpload, false, true, false, false},   {Op::kDropUpload, false, true, false, false},
+    {Op::kPublish, false, true, false, false},
     {Op::kWhoAmI, true, true, true, true},           {Op::kStatus, true, false, false, false},
     {Op::kStop, true, false, false, false},          {Op::kReceipt, true, true, true, true},
     {Op::kHistory, true, true, true, true},          {Op::kListFiles, true, true, true, false},
-    {Op::kReadFile, true, true, true, false},
+    {Op::kOpenFile, true, true, true, false},
 };
 
 class AuthorityTest : public OperationsTest {
@@ -111,7 +116,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
     EXPECT_TRUE(Admitted(*control, Fresh("teacher"), row.op)) << name;
     EXPECT_EQ(Admitted(*public_edge, Fresh("teacher"), row.op), row.on_public) << name;
   }
-  EXPECT_EQ(std::size(kMatrix), 27u) << "all but redeem_invitation and log_file, which ask for no token";
+  EXPECT_EQ(std::size(kMatrix), 30u) << "all but redeem_invitation and log_file, which ask for no token";
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {

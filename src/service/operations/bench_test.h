@@ -339,27 +339,59 @@ class OperationsTest : public ::testing::Test {
     return Do(role == "owner" ? root : by, CreateToken(name)).new_token().token();
   }
   using Files = std::vector<std::pair<std::string, std::string>>;
-  std::string Upload(std::string_view token, const Files& files) {
-    rpc::Request begin;
-    for (const auto& [path, bytes] : files) {
-      auto* file = begin.mutable_begin_upload()->add_files();
-      file->set_path(path);
-      file->set_bytes(static_cast<int64_t>(bytes.size()));
-    }
-    const std::string id = Do(token, begin).upload().id();
-    for (size_t i = 0; i < files.size(); ++i) {
-      rpc::Request piece;
-      piece.mutable_upload_piece()->set_upload(id);
-      piece.mutable_upload_piece()->set_file(static_cast<uint32_t>(i));
-      piece.mutable_upload_piece()->set_data(files[i].second);
-      Do(token, piece);
-    }
-    return id;
+  using Uploaded = std::vector<std::pair<std::string, std::string>>;  // path, upload
+  std::string CreateUpload(std::string_view token, int64_t bytes, std::string_view sha256 = "") {
+    rpc::Request create;
+    create.mutable_create_upload()->set_bytes(bytes);
+    create.mutable_create_upload()->set_sha256(std::string(sha256));
+    return Do(token, create).upload().id();
   }
-  static rpc::Request PublishRequest(std::string_view upload, std::string_view name,
+  static rpc::Request ReceiveUpload(std::string_view upload, int64_t offset, size_t bytes) {
+    rpc::Request request;
+    request.mutable_receive_upload()->set_upload(std::string(upload));
+    request.mutable_receive_upload()->set_offset(offset);
+    request.mutable_receive_upload()->set_bytes(static_cast<int64_t>(bytes));
+    return request;
+  }
+  static rpc::Request AwaitUpload(std::string_view upload) {
+    rpc::Request request;
+    request.mutable_await_upload()->set_upload(std::string(upload));
+    return request;
+  }
+  // The entrance, when the request is taken.
+  Fd BeginReceive(std::string_view token, rpc::Request request) {
+    control->fds.clear();
+    Do(token, std::move(request));
+    EXPECT_EQ(control->fds.size(), 1u);
+    return control->fds.empty() ? Fd() : std::move(control->fds[0]);
+  }
+  static void WriteAll(const Fd& entrance, std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(entrance.get(), bytes.data(), bytes.size());
+      if (written > 0) bytes.remove_prefix(static_cast<size_t>(written));
+    }
+  }
+  rpc::Response Send(std::string_view token, rpc::Request receive, std::string_view bytes) {
+    const std::string upload = receive.receive_upload().upload();
+    WriteAll(BeginReceive(token, std::move(receive)), bytes);
+    return Ask(token, AwaitUpload(upload));
+  }
+  Uploaded Upload(std::string_view token, const Files& files) {
+    Uploaded uploaded;
+    for (const auto& [path, bytes] : files) {
+      uploaded.emplace_back(path, CreateUpload(token, static_cast<int64_t>(bytes.size())));
+      EXPECT_EQ(Send(token, ReceiveUpload(uploaded.back().second, 0, bytes.size()), bytes).code(), 0u);
+    }
+    return uploaded;
+  }
+  static rpc::Request PublishRequest(const Uploaded& uploaded, std::string_view name,
                                      std::string_view version = "") {
     rpc::Request request;
-    request.mutable_publish()->set_upload(std::string(upload));
+    for (const auto& [path, upload] : uploaded) {
+      auto* file = request.mutable_publish()->add_files();
+      file->set_path(path);
+      file->set_upload(upload);
+    }
     request.mutable_publish()->set_name(std::string(name));
     request.mutable_publish()->set_version(std::string(version));
     request.mutable_publish()->set_card("# Iris");

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -52,6 +53,7 @@ struct Act {
 // What an act leaves when it succeeds.
 struct Outcome {
   rpc::Response answer;
+  std::shared_ptr<Fd> descriptor;    // goes out with the answer; shared by the copies of this until then
   TableChange change;                // told to every process before the answer goes out
   std::optional<PeerId> starting;    // a process to wait for as well, until it may act
   std::function<Status()> finish;    // when every process knows; its error is the answer then

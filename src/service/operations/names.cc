@@ -1,8 +1,12 @@
 #include "names.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
+#include <memory>
 #include <string>
 
 #include <glasscase/core/bytes.h>
@@ -111,6 +115,17 @@ Status CheckFilePath(std::string_view path) {
     if (slash == path.npos) return Ok();
     path.remove_prefix(slash + 1);
   }
+}
+
+std::string CollisionKey(std::string_view path) {
+  utf8proc_uint8_t* mapped = nullptr;
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
+  const utf8proc_ssize_t bytes =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(path.data()),
+                   static_cast<utf8proc_ssize_t>(path.size()), &mapped, options);
+  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, std::free);
+  GC_CHECK(bytes >= 0);  // it fails for what is not UTF-8, and without memory
+  return {reinterpret_cast<const char*>(mapped), static_cast<size_t>(bytes)};
 }
 
 }  // namespace glasscase::operations

@@ -23,7 +23,7 @@ namespace {
 constexpr int64_t kAuditFlushMs = 100;
 constexpr int64_t kEverySecondMs = 1'000;
 constexpr int64_t kTokenUsesMs = 10'000;
-constexpr int64_t kIdleUploadsMs = 60'000;
+constexpr int64_t kIdleUploadsMs = 1'000;
 constexpr size_t kAnswerBytesMax = (size_t{1} << 20) - 1024;  // a frame of the edge
 
 bool IsEdge(process::ProcessKind kind) {
@@ -95,7 +95,7 @@ class Operations::Core {
         links_(parts.loop),
         pusher_(parts.loop, parts.clock, parts.catalog, links_, parts.supervisor),
         desk_(parts, *audit_, links_, pusher_),
-        uploads_(desk_),
+        uploads_(desk_, settings_.uploads_idle_ms),
         publishing_(desk_, uploads_),
         faults_(desk_),
         place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); }} {
@@ -113,6 +113,7 @@ class Operations::Core {
 
   Status AskForHosts();
   Status StartLedger() { return desk_.ledger.Start(); }
+  Status TakeUpUploads() { return uploads_.TakeUp(); }
   void Link(const PeerId& peer, Fd socket);
   void PeerGone(const PeerId& peer);
   void Flush();
@@ -127,7 +128,7 @@ class Operations::Core {
   Reply ReplyTo(const std::shared_ptr<Act>& act);
   void Deliver(const std::shared_ptr<Act>& act, Outcome outcome);
   void AnswerError(const Act& act, const Error& error);
-  void SendAnswer(const Act& act, rpc::Response answer);
+  void SendAnswer(const Act& act, rpc::Response answer, std::vector<Fd> descriptors = {});
 
   void FlushAudit();
   void EverySecond();
@@ -191,7 +192,6 @@ void Operations::Core::OnLost(const LinkId& link) {
 }
 
 void Operations::Core::EndOf(const LinkId& link) {
-  uploads_.DropOf(link);
   publishing_.DropOf(link);
   faults_.Forget(link);
   if (link.peer.kind == process::ProcessKind::kInspector) publishing_.OnInspectorGone(link.peer.slot);
@@ -251,7 +251,7 @@ void Operations::Core::OnRequest(const LinkId& from, rpc::Request request) {
     return AnswerError(*act, admitted.error());
   }
   if (act->token) desk_.NoteTokenUse(act->token->id, desk_.now());
-  if (route->run == nullptr) return publishing_.Begin(act, ReplyTo(act));
+  if (route->begin != nullptr) return route->begin(place_, act, ReplyTo(act));
 
   const uint64_t changes_before = desk_.changes();
   Result<Outcome> outcome = route->run(place_, *act);
@@ -282,7 +282,9 @@ void Operations::Core::Deliver(const std::shared_ptr<Act>& act, Outcome outcome)
     if (done.answer.has_revoked()) done.answer.mutable_revoked()->set_acknowledged_ms(acknowledged_ms);
     const Status finished = done.finish ? done.finish() : Ok();
     if (!finished) return AnswerError(*act, finished.error());
-    SendAnswer(*act, std::move(done.answer));
+    std::vector<Fd> descriptors;
+    if (done.descriptor) descriptors.push_back(std::move(*done.descriptor));
+    SendAnswer(*act, std::move(done.answer), std::move(descriptors));
     if (done.afterwards) done.afterwards();
   };
   if (outcome.change.empty()) return answer(std::move(outcome), 0);
@@ -305,7 +307,7 @@ void Operations::Core::AnswerError(const Act& act, const Error& error) {
   SendAnswer(act, std::move(answer));
 }
 
-void Operations::Core::SendAnswer(const Act& act, rpc::Response answer) {
+void Operations::Core::SendAnswer(const Act& act, rpc::Response answer, std::vector<Fd> descriptors) {
   if (!links_.IsCurrent(act.from)) return;  // nobody waits for it any more
   if (answer.ByteSizeLong() > kAnswerBytesMax)
     return AnswerError(
@@ -313,7 +315,7 @@ void Operations::Core::SendAnswer(const Act& act, rpc::Response answer) {
   rpc::FromCustodian message;
   answer.set_id(act.request.id());
   *message.mutable_response() = std::move(answer);
-  links_.Send(act.from.peer, message);
+  links_.Send(act.from.peer, message, std::move(descriptors));
 }
 
 // ---- now and then ----
@@ -386,6 +388,7 @@ Result<std::unique_ptr<Operations>> Operations::Start(const Parts& parts, Settin
   auto core = std::make_unique<Core>(parts, std::move(settings), std::move(audit), *installation);
   GC_TRY_VOID(core->AskForHosts());
   GC_TRY_VOID(core->StartLedger());
+  GC_TRY_VOID(core->TakeUpUploads());
   return std::unique_ptr<Operations>(new Operations(std::move(core)));
 }
 

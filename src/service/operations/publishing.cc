@@ -36,10 +36,10 @@ std::string Words(const std::string& text, size_t max) {
   return clean ? text : Printable(text, max);
 }
 
-std::vector<catalog::VersionFile> FilesOf(const Upload& upload) {
+std::vector<catalog::VersionFile> FilesOf(const Claim& claim) {
   std::vector<catalog::VersionFile> files;
-  files.reserve(upload.files.size());
-  for (const UploadedFile& file : upload.files)
+  files.reserve(claim.files().size());
+  for (const UploadedFile& file : claim.files())
     files.push_back(
         {.path = file.path, .bytes = file.bytes, .sha256 = file.sha256, .is_graph = file.is_graph});
   return files;
@@ -117,13 +117,13 @@ Result<catalog::AssetKind> KindFrom(const std::string& text) {
   return Fail(Error::InvalidArgument("kind must be model or dataset: \"" + Printable(text) + "\""));
 }
 
-Result<Plan> MakePlan(Desk& desk, Act& act, const Upload& upload) {
+bool IsKept(const rpc::PublishRequest& request) { return request.kept() || request.kind() == "dataset"; }
+
+Result<Plan> MakePlan(Desk& desk, Act& act, const Claim& claim) {
   const rpc::PublishRequest& request = act.request.publish();
   Plan plan;
   GC_TRY(plan.kind, KindFrom(request.kind()));
-  plan.kept = request.kept() || plan.kind == catalog::AssetKind::kDataset;
-  if (plan.kept != upload.kept)
-    return Fail(Error::InvalidArgument("kept: the upload was begun for the other case; begin it again"));
+  plan.kept = IsKept(request);
   plan.name = request.name();
   const size_t slash = plan.name.find('/');
   if (slash != plan.name.npos) {
@@ -136,7 +136,7 @@ Result<Plan> MakePlan(Desk& desk, Act& act, const Upload& upload) {
   if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
   GC_TRY_VOID(CheckDetails(request));
   GC_TRY(plan.parents, FindParents(desk, act, request.lineage()));
-  plan.files = FilesOf(upload);
+  plan.files = FilesOf(claim);
   plan.manifest = ManifestDigest(plan.files);
   GC_TRY(plan.model, desk.catalog.FindModelCalled(act.caller->id, plan.name));
   if (plan.model) {
@@ -206,7 +206,8 @@ rpc::PublishAnswer AnswerFor(const catalog::Model& model, const catalog::Subject
   return answer;
 }
 
-Result<Outcome> AnswerPublished(Plan& plan, const Act& act) {
+Result<Outcome> AnswerPublished(Plan& plan, const Act& act, Claim& claim) {
+  claim.UseUp();
   Outcome outcome;
   *outcome.answer.mutable_published() = AnswerFor(*plan.model, *act.caller, plan.versions, *plan.published);
   outcome.answer.mutable_published()->set_already_published(true);
@@ -239,13 +240,14 @@ Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const c
 
 // Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no
 // version.
-Status CommitBytesAndRows(Desk& desk, Upload& upload, const Plan& plan, const catalog::Model& model,
+Status CommitBytesAndRows(Desk& desk, Claim& claim, const Plan& plan, const catalog::Model& model,
                           const catalog::Version& version) {
   const auto commit = [&]() -> Status {
-    for (UploadedFile& file : upload.files) GC_TRY_VOID(file.staged->Commit());
+    for (UploadedFile& file : claim.files()) GC_TRY_VOID(file.upload->blob->Commit());
     return desk.Change([&](catalog::Transaction& t) { return InsertRows(desk, t, plan, model, version); });
   };
   Status committed = commit();
+  claim.UseUp();
   if (committed) return Ok();
   const Status removed = RemoveUnusedBlobs(desk, plan.files);
   if (!removed)
@@ -271,10 +273,10 @@ catalog::Model MakeModel(Desk& desk, const Act& act, const Plan& plan) {
   return model;
 }
 
-Result<Outcome> Commit(Desk& desk, Act& act, Upload& upload, const rpc::InspectReport& report) {
+Result<Outcome> Commit(Desk& desk, Act& act, Claim& claim, const rpc::InspectReport& report) {
   GC_TRY_VOID(CheckStillPermitted(desk, act));
-  GC_TRY(Plan plan, MakePlan(desk, act, upload));
-  if (plan.published) return AnswerPublished(plan, act);
+  GC_TRY(Plan plan, MakePlan(desk, act, claim));
+  if (plan.published) return AnswerPublished(plan, act, claim);
   const catalog::Model model = MakeModel(desk, act, plan);
   GC_TRY(const catalog::Version version, MakeVersion(desk, act, plan, model.id, report));
   plan.versions.push_back(version);
@@ -282,7 +284,7 @@ Result<Outcome> Commit(Desk& desk, Act& act, Upload& upload, const rpc::InspectR
     return Fail(
         Error::ResourceExhausted("the inputs and outputs of all versions of " + plan.name +
                                  " take too much room; erase old versions or publish under another name"));
-  GC_TRY_VOID(CommitBytesAndRows(desk, upload, plan, model, version));
+  GC_TRY_VOID(CommitBytesAndRows(desk, claim, plan, model, version));
   Outcome outcome;
   if (act.caller->host_slot && version.hostable) outcome.starting = desk.NeedHost(*act.caller->host_slot);
   *outcome.answer.mutable_published() = AnswerFor(model, *act.caller, plan.versions, version);
@@ -311,23 +313,31 @@ Publishing::~Publishing() {
   for (const auto& [number, job] : running_) desk_.loop.Cancel(job->timer);
 }
 
-void Publishing::Begin(std::shared_ptr<Act> act, Reply reply) {
-  act->object = act->request.publish().name();
-  auto upload = uploads_.Take(*act, act->request.publish().upload());
-  if (!upload) return reply(Fail(upload.error()));
-  auto plan = MakePlan(desk_, *act, **upload);
+void Publishing::Begin(const std::shared_ptr<Act>& act, Reply reply) {
+  const rpc::PublishRequest& request = act->request.publish();
+  act->object = request.name();
+  auto claim = uploads_.ClaimFor(*act, request, IsKept(request));
+  if (!claim) return reply(Fail(claim.error()));
+  std::unique_ptr<Job> job(new Job{.act = act, .reply = std::move(reply), .claim = std::move(*claim)});
+  Job* const key = job.get();
+  digesting_[key] = std::move(job);
+  uploads_.FindDigests(key->claim, [this, key](const Status& digested) {
+    auto node = digesting_.extract(key);
+    BeginDigested(std::move(node.mapped()), digested);
+  });
+}
+
+void Publishing::BeginDigested(std::unique_ptr<Job> job, const Status& digested) {
+  if (!digested) return job->reply(Fail(digested.error()));
+  auto plan = MakePlan(desk_, *job->act, job->claim);
   if (!plan) {
-    if (plan.error().code() == Code::kPermissionDenied) act->reason = access::Reason::kRoleMissing;
-    return reply(Fail(plan.error()));
+    if (plan.error().code() == Code::kPermissionDenied) job->act->reason = access::Reason::kRoleMissing;
+    return job->reply(Fail(plan.error()));
   }
-  const Status permitted = desk_.Permit(*act);
-  if (!permitted) return reply(Fail(permitted.error()));
-  if (plan->published) return reply(AnswerPublished(*plan, *act));
-  if (plan->kept) return reply(Commit(desk_, *act, **upload, {}));
-  auto job = std::make_unique<Job>();
-  job->act = std::move(act);
-  job->reply = std::move(reply);
-  job->upload = std::move(*upload);
+  const Status permitted = desk_.Permit(*job->act);
+  if (!permitted) return job->reply(Fail(permitted.error()));
+  if (plan->published) return job->reply(AnswerPublished(*plan, *job->act, job->claim));
+  if (plan->kept) return job->reply(Commit(desk_, *job->act, job->claim, {}));
   waiting_.push_back(std::move(job));
   StartNext();
 }
@@ -352,13 +362,13 @@ void Publishing::OnInspectorLinked(uint32_t number) {
   if (found == running_.end()) return desk_.links.Remove({process::ProcessKind::kInspector, number});
   rpc::FromCustodian message;
   std::vector<Fd> fds;
-  for (const UploadedFile& file : found->second->upload->files) {
+  for (const UploadedFile& file : found->second->claim.files()) {
     rpc::ModelFile* row = message.mutable_inspect()->add_files();
     row->set_path(file.path);
     row->set_bytes(file.bytes);
     row->set_sha256(std::string(AsText(file.sha256)));
     row->set_is_graph(file.is_graph);
-    auto fd = file.staged->Open();
+    auto fd = file.upload->blob->Open();
     if (!fd) return Finish(number, Fail(fd.error()));
     fds.push_back(std::move(*fd));
   }
@@ -385,7 +395,7 @@ std::unique_ptr<Publishing::Job> Publishing::TakeRunning(uint32_t number) {
 void Publishing::Finish(uint32_t number, const Result<rpc::InspectReport>& report) {
   const std::unique_ptr<Job> job = TakeRunning(number);
   if (!job) return;  // its second word, or it was dropped
-  job->reply(report ? Commit(desk_, *job->act, *job->upload, *report) : Fail(report.error()));
+  job->reply(report ? Commit(desk_, *job->act, job->claim, *report) : Fail(report.error()));
   StartNext();
 }
 
@@ -399,6 +409,10 @@ void Publishing::DropOf(const LinkId& edge) {
     desk_.supervisor.Kill({process::ProcessKind::kInspector, number});
   }
   StartNext();
+}
+
+void Publish(Workplace& place, const std::shared_ptr<Act>& act, Reply reply) {
+  place.publishing.Begin(act, std::move(reply));
 }
 
 }  // namespace glasscase::operations

@@ -20,8 +20,8 @@ class Publishing {
   Publishing(Desk& desk, Uploads& uploads);
   ~Publishing();
 
-  // Answers by `reply`, at once or later.
-  void Begin(std::shared_ptr<Act> act, Reply reply);
+  // Answers by `reply`, at once or later. Uploads that were not published stay.
+  void Begin(const std::shared_ptr<Act>& act, Reply reply);
 
   void OnInspectorLinked(uint32_t number);
   void OnReport(uint32_t number, const rpc::InspectReport& report);
@@ -32,16 +32,18 @@ class Publishing {
   struct Job {
     std::shared_ptr<Act> act;
     Reply reply;
-    std::unique_ptr<Upload> upload;
+    Claim claim;
     uint32_t number = 0;
     process::EventLoop::TimerId timer = 0;
   };
+  void BeginDigested(std::unique_ptr<Job> job, const Status& digested);
   void StartNext();
   void Finish(uint32_t number, const Result<rpc::InspectReport>& report);
   std::unique_ptr<Job> TakeRunning(uint32_t number);
 
   Desk& desk_;
   Uploads& uploads_;
+  std::map<const Job*, std::unique_ptr<Job>> digesting_;
   std::deque<std::unique_ptr<Job>> waiting_;
   std::map<uint32_t, std::unique_ptr<Job>> running_;  // by inspector
   uint32_t next_number_;

@@ -21,25 +21,6 @@ class PublishingTest : public OperationsTest {
     EXPECT_EQ(FilesBelow("blobs"), 0u);
     EXPECT_EQ(catalog->Count(0).value().models, 0u);
   }
-  rpc::Request Announce(const std::vector<std::pair<std::string, int64_t>>& files) {
-    rpc::Request request;
-    request.mutable_begin_upload();
-    for (const auto& [path, bytes] : files) {
-      auto* file = request.mutable_begin_upload()->add_files();
-      file->set_path(path);
-      file->set_bytes(bytes);
-    }
-    return request;
-  }
-  rpc::Request Piece(std::string_view upload, int64_t offset, std::string_view data, uint32_t file = 0) {
-    rpc::Request request;
-    auto* piece = request.mutable_upload_piece();
-    piece->set_upload(std::string(upload));
-    piece->set_file(file);
-    piece->set_offset(offset);
-    piece->set_data(std::string(data));
-    return request;
-  }
 };
 
 TEST_F(PublishingTest, APublishedModelIsCallableWhenTheAnswerComes) {
@@ -157,21 +138,25 @@ TEST_F(PublishingTest, ACallerWhoLostItsTokenMeanwhileDoesNotPublish) {
   ExpectNothingLeft();
 }
 
-TEST_F(PublishingTest, AnEdgeThatDiesTakesItsUploadsAlong) {
+TEST_F(PublishingTest, AnEdgeThatDiesEndsItsPublishesAndUploadsStay) {
   report.reset();
   Submit(*control, root, PublishRequest(Upload(root, {{"m.onnx", "weights"}}), "iris"));
   Upload(root, {{"m.onnx", "more"}});
   ASSERT_TRUE(RunUntil([&] { return inspector && !inspector->jobs.empty(); }));
-  EXPECT_EQ(FilesBelow("staging"), 2u);
   operations->PeerGone(kControl);
   ExpectNothingLeft();
   EXPECT_EQ(supervisor.kills.back().kind, ProcessKind::kInspector);
+  control = Join(kControl);
+  rpc::Request list;
+  list.mutable_list_uploads();
+  const auto uploads = Do(root, list).uploads();
+  ASSERT_EQ(uploads.uploads_size(), 2);
+  EXPECT_FALSE(uploads.uploads(0).in_use());
 }
 
 // What a custodian that was killed leaves behind at each step goes at the next start.
 TEST_F(PublishingTest, StagedBytesAndUnusedBlobsAreSweptAtStart) {
   Publish(root, "iris", "weights");
-  Upload(root, {{"m.onnx", "half of a publish"}});
   auto unused = blobs->Stage().value();  // killed between the commit of the bytes and that of the version
   ASSERT_TRUE(unused->Append(AsBytes("unused")));
   ASSERT_TRUE(unused->Finish());
@@ -185,66 +170,54 @@ TEST_F(PublishingTest, StagedBytesAndUnusedBlobsAreSweptAtStart) {
   EXPECT_TRUE(Decide(*public_edge, root, "teacher/iris").allowed);
 }
 
-TEST_F(PublishingTest, AnnouncedFilesMustMakeAModel) {
-  const std::vector<std::vector<std::pair<std::string, int64_t>>> refused = {
+TEST_F(PublishingTest, NamedFilesMustMakeAModel) {
+  std::string uploads[3];
+  for (std::string& upload : uploads) upload = Upload(root, {{"any", "x"}})[0].second;
+  const std::vector<Uploaded> refused = {
       {},
-      {{"../m.onnx", 1}},
-      {{"/m.onnx", 1}},
-      {{"m.onnx", -1}},
-      {{"m.onnx", int64_t{17} << 30}},
-      {{"m.onnx", int64_t{16} << 30}, {"w.bin", 1}},
-      {{"m.onnx", 1}, {"M.onnx", 1}},
-      {{"m.onnx", 1}, {"n.onnx", 1}},
-      {{"m.bin", 1}, {"n.bin", 1}},
-      {{"m.onnx", 1}, {"a", 1}, {"a/b", 1}},
+      {{"../m.onnx", uploads[0]}},
+      {{"/m.onnx", uploads[0]}},
+      {{"m.onnx", "none"}},
+      {{"m.onnx", uploads[0]}, {"w.bin", uploads[0]}},
+      {{"m.onnx", uploads[0]}, {"M.onnx", uploads[1]}},
+      {{"m.onnx", uploads[0]}, {"r\xc3\xa9s", uploads[1]}, {"re\xcc\x81s", uploads[2]}},
+      {{"m.onnx", uploads[0]}, {"n.onnx", uploads[1]}},
+      {{"m.bin", uploads[0]}, {"n.bin", uploads[1]}},
+      {{"m.onnx", uploads[0]}, {"a", uploads[1]}, {"A/b", uploads[2]}},
   };
   for (const auto& files : refused) {
-    const auto answer = Ask(root, Announce(files));
-    EXPECT_EQ(CodeOf(answer), Code::kInvalidArgument) << (files.empty() ? "" : files.back().first);
+    const auto answer = Ask(root, PublishRequest(files, "iris"));
+    EXPECT_NE(answer.code(), 0u) << (files.empty() ? "" : files.back().first);
   }
-  EXPECT_EQ(Ask(root, Announce({{"model.bin", 1}})).code(), 0u) << "a single file may have any name";
-  std::vector<std::pair<std::string, int64_t>> many;
-  for (size_t i = 0; i <= kUploadFilesMax; ++i) many.emplace_back(std::to_string(i), 1);
-  EXPECT_THAT(Ask(root, Announce(many)).message(), HasSubstr("all_tensors_to_one_file"));
+  EXPECT_EQ(Ask(root, PublishRequest({{"model.bin", uploads[0]}}, "iris")).code(), 0u)
+      << "a single file may have any name";
+  Uploaded many;
+  for (size_t i = 0; i <= kPublishedFilesMax; ++i) many.emplace_back(std::to_string(i), uploads[1]);
+  EXPECT_THAT(Ask(root, PublishRequest(many, "iris")).message(), HasSubstr("all_tensors_to_one_file"));
 }
 
-TEST_F(PublishingTest, PiecesMustFollowEachOther) {
-  const std::string upload = Do(root, Announce({{"m.onnx", 6}})).upload().id();
-  Do(root, Piece(upload, 0, "abc"));
-  EXPECT_EQ(CodeOf(Ask(root, Piece(upload, 0, "abc"))), Code::kOutOfRange);
-  EXPECT_EQ(CodeOf(Ask(root, Piece(upload, 4, "x"))), Code::kOutOfRange);
-  EXPECT_EQ(CodeOf(Ask(root, Piece(upload, 3, "defg"))), Code::kInvalidArgument);
-  EXPECT_EQ(CodeOf(Ask(root, Piece(upload, 3, "def", 1))), Code::kInvalidArgument);
-  const auto incomplete = Ask(root, PublishRequest(upload, "iris"));
-  EXPECT_THAT(incomplete.message(), HasSubstr("announced=6, received=3"));
-  ExpectNothingLeft();
-}
-
-TEST_F(PublishingTest, UploadsBelongToTheirSubject) {
-  const std::string prof = Enrol(root, "prof", "owner");
-  const std::string upload = Do(root, Announce({{"m.onnx", 6}})).upload().id();
-  EXPECT_EQ(CodeOf(Ask(prof, Piece(upload, 0, "abc"))), Code::kNotFound);
-  EXPECT_EQ(CodeOf(Ask(prof, PublishRequest(upload, "iris"))), Code::kNotFound);
-  rpc::Request abandon;
-  abandon.mutable_abandon_upload()->set_upload(upload);
-  EXPECT_EQ(CodeOf(Ask(prof, abandon)), Code::kNotFound);
-  Do(root, Piece(upload, 0, "abc"));
-  Do(root, abandon);
-  ExpectNothingLeft();
+TEST_F(PublishingTest, WhatIsNotPublishedStaysAndCanBePublishedThen) {
+  report = rpc::InspectReport();
+  report->set_code(static_cast<uint32_t>(Code::kInvalidArgument));
+  const Uploaded uploaded = Upload(root, {{"m.onnx", "weights"}});
+  EXPECT_NE(Ask(root, PublishRequest(uploaded, "iris")).code(), 0u);
+  report = GoodReport();
+  EXPECT_EQ(Ask(root, PublishRequest(uploaded, "iris")).code(), 0u);
+  EXPECT_EQ(CodeOf(Ask(root, PublishRequest(uploaded, "again"))), Code::kNotFound);
+  EXPECT_EQ(FilesBelow("uploads"), 0u);
 }
 
 TEST_F(PublishingTest, AnnouncedDigestsAreChecked) {
-  rpc::Request request = Announce({{"m.onnx", 3}});
-  request.mutable_begin_upload()->mutable_files(0)->set_sha256(Hex("abc"));
-  std::string upload = Do(root, request).upload().id();
-  Do(root, Piece(upload, 0, "abd"));
-  EXPECT_THAT(Ask(root, PublishRequest(upload, "iris")).message(), HasSubstr("changed on its way"));
-  ExpectNothingLeft();
+  rpc::Request request = PublishRequest(Upload(root, {{"m.onnx", "abd"}}), "iris");
+  request.mutable_publish()->mutable_files(0)->set_sha256(Hex("abc"));
+  EXPECT_THAT(Ask(root, request).message(), HasSubstr("changed on its way"));
+  request.mutable_publish()->mutable_files(0)->set_sha256(Hex("abd"));
+  EXPECT_EQ(Ask(root, request).code(), 0u);
 }
 
 TEST_F(PublishingTest, NamesAndLabelsAreChecked) {
   for (const auto& [name, label] : {std::pair("infer", ""), {"Iris", ""}, {"", ""}, {"iris", "a b"}}) {
-    const std::string upload = Upload(root, {{"m.onnx", "weights"}});
+    const Uploaded upload = Upload(root, {{"m.onnx", "weights"}});
     EXPECT_EQ(CodeOf(Ask(root, PublishRequest(upload, name, label))), Code::kInvalidArgument) << name;
   }
   ExpectNothingLeft();

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 29> kRoutes = {{
+constexpr std::array<Route, 32> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -30,17 +30,20 @@ constexpr std::array<Route, 29> kRoutes = {{
     {Request::kSetDefault, "set_default", false, kOwner, true, SetDefault},
     {Request::kRetire, "retire", false, kOwner, true, Retire},
     {Request::kErase, "erase", false, kOwner, true, Erase},
-    {Request::kBeginUpload, "begin_upload", false, kOwner, true, BeginUpload},
-    {Request::kUploadPiece, "upload_piece", false, kOwner, false, UploadPiece},
-    {Request::kAbandonUpload, "abandon_upload", false, kOwner, true, AbandonUpload},
-    {Request::kPublish, "publish", false, kOwner, true, nullptr},
+    {Request::kCreateUpload, "create_upload", false, kOwner, true, CreateUpload},
+    {Request::kListUploads, "list_uploads", false, kOwner, true, ListUploads},
+    {Request::kShowUpload, "show_upload", false, kOwner, false, ShowUpload},
+    {Request::kReceiveUpload, "receive_upload", false, kOwner, false, ReceiveUpload},
+    {Request::kAwaitUpload, "await_upload", false, kOwner, false, nullptr, AwaitUpload},
+    {Request::kDropUpload, "drop_upload", false, kOwner, true, DropUpload},
+    {Request::kPublish, "publish", false, kOwner, true, nullptr, Publish},
     {Request::kWhoAmI, "who_am_i", true, kAnybody, true, WhoAmI},
     {Request::kStatus, "status", false, kOperator, true, AskStatus},
     {Request::kLogFile, "log_file", true, 0, false, ReadLogFile},
     {Request::kReceipt, "receipt", true, kAnybody, true, GiveReceipt},
     {Request::kHistory, "history", true, kAnybody, true, GiveHistory},
     {Request::kListFiles, "list_files", false, kAnybody, true, ListFiles},
-    {Request::kReadFile, "read_file", false, kAnybody, true, ReadFile},
+    {Request::kOpenFile, "open_file", false, kAnybody, true, OpenFile},
     {Request::kStop, "stop", false, kOperator, true, Stop},
 }};
 

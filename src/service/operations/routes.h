@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string_view>
 
 #include "desk.h"
@@ -28,7 +29,9 @@ struct Route {
   bool on_public_edge = false;
   access::Roles wanted = 0;  // one of these; 0: no token is asked for
   bool audited = true;       // the pieces of an upload are not, only its beginning and its end
-  Result<Outcome> (*run)(Workplace&, Act&) = nullptr;  // null: answers later, by Publishing
+  Result<Outcome> (*run)(Workplace&, Act&) = nullptr;
+  // Instead of `run`, for acts that answer later.
+  void (*begin)(Workplace&, const std::shared_ptr<Act>&, Reply) = nullptr;
 };
 
 inline constexpr access::Roles kAnybody = access::kLearner | access::kOwner | access::kOperator;
@@ -80,12 +83,18 @@ Result<Outcome> GiveHistory(Workplace& place, Act& act);
 
 // taking.cc
 Result<Outcome> ListFiles(Workplace& place, Act& act);
-Result<Outcome> ReadFile(Workplace& place, Act& act);
+Result<Outcome> OpenFile(Workplace& place, Act& act);
 
 // uploads.cc
-Result<Outcome> BeginUpload(Workplace& place, Act& act);
-Result<Outcome> UploadPiece(Workplace& place, Act& act);
-Result<Outcome> AbandonUpload(Workplace& place, Act& act);
+Result<Outcome> CreateUpload(Workplace& place, Act& act);
+Result<Outcome> ListUploads(Workplace& place, Act& act);
+Result<Outcome> ShowUpload(Workplace& place, Act& act);
+Result<Outcome> ReceiveUpload(Workplace& place, Act& act);
+void AwaitUpload(Workplace& place, const std::shared_ptr<Act>& act, Reply reply);
+Result<Outcome> DropUpload(Workplace& place, Act& act);
+
+// publishing.cc
+void Publish(Workplace& place, const std::shared_ptr<Act>& act, Reply reply);
 
 // status.cc
 Result<Outcome> AskStatus(Workplace& place, Act& act);

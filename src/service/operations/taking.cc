@@ -1,8 +1,5 @@
 // Taking: the bytes of a version, for its owner and for those with a grant to take it.
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 
 #include "routes.h"
@@ -10,8 +7,6 @@
 
 namespace glasscase::operations {
 namespace {
-
-constexpr size_t kPieceBytes = size_t{512} << 10;
 
 struct Taken {
   NamedModel named;
@@ -66,19 +61,12 @@ Result<uint64_t> Number(std::string_view member, const std::string& text) {
   return number;
 }
 
-Result<std::string> ReadPiece(const Fd& file, uint64_t offset) {
-  std::string data(kPieceBytes, '\0');
-  size_t filled = 0;
-  while (filled < data.size()) {
-    const ssize_t got =
-        ::pread(file.get(), data.data() + filled, data.size() - filled, static_cast<off_t>(offset + filled));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read a blob"));
-    if (got == 0) break;
-    filled += static_cast<size_t>(got);
-  }
-  data.resize(filled);
-  return data;
+rpc::FileInfo Describe(const catalog::VersionFile& file) {
+  rpc::FileInfo row;
+  row.set_path(file.path);
+  row.set_bytes(static_cast<int64_t>(file.bytes));
+  row.set_sha256(ToHex(file.sha256));
+  return row;
 }
 
 }  // namespace
@@ -93,29 +81,26 @@ Result<Outcome> ListFiles(Workplace& place, Act& act) {
   answer->set_name(taken.named.FullName());
   answer->set_version(taken.version.label);
   answer->set_sha256(ToHex(taken.version.sha256));
-  for (const catalog::VersionFile& file : files) {
-    rpc::FileInfo* row = answer->add_files();
-    row->set_path(file.path);
-    row->set_bytes(static_cast<int64_t>(file.bytes));
-    row->set_sha256(ToHex(file.sha256));
-  }
+  for (const catalog::VersionFile& file : files) *answer->add_files() = Describe(file);
   return outcome;
 }
 
-Result<Outcome> ReadFile(Workplace& place, Act& act) {
+// The edge gets the bytes as a descriptor and sends them itself; while it does, it asks again now and then.
+Result<Outcome> OpenFile(Workplace& place, Act& act) {
   Desk& desk = place.desk;
-  const rpc::ReadFileRequest& request = act.request.read_file();
+  const rpc::OpenFileRequest& request = act.request.open_file();
+  act.audited = !request.again();
   GC_TRY(const Taken taken, FindTaken(desk, act, request.model()));
   GC_TRY(const uint64_t number, Number("file", request.file()));
-  GC_TRY(const uint64_t offset, Number("offset", request.offset()));
   GC_TRY(const auto files, desk.catalog.FilesOf(taken.version.id));
   if (number >= files.size())
     return Fail(Error::NotFound("the version has no file " + std::to_string(number) + ": it has " +
                                 std::to_string(files.size())));
   GC_TRY_VOID(desk.Permit(act));
-  GC_TRY(const Fd file, desk.blobs.Open(files[number].sha256));
+  GC_TRY(Fd file, desk.blobs.Open(files[number].sha256));
   Outcome outcome;
-  GC_TRY(*outcome.answer.mutable_file_piece()->mutable_data(), ReadPiece(file, offset));
+  outcome.descriptor = std::make_shared<Fd>(std::move(file));
+  *outcome.answer.mutable_open_file()->mutable_file() = Describe(files[number]);
   return outcome;
 }
 

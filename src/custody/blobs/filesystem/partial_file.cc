@@ -128,8 +128,8 @@ class PartialFile final : public PartialBlob {
   }
 
   Status CutToKept() override {
-    GC_CHECK(!finished_);
     if (bytes() == kept_) return Ok();
+    GC_CHECK(!finished_);
     if (::ftruncate(file_.get(), static_cast<off_t>(kept_)) != 0)
       return Fail(DiskError(errno, "cannot shorten " + path_));
     bytes_ = kept_;

@@ -13,7 +13,7 @@
 
 namespace glasscase::http {
 
-enum class Method : uint8_t { kGet, kPost, kPut, kDelete };
+enum class Method : uint8_t { kGet, kPost, kPut, kPatch, kDelete, kOptions };
 enum class Listener : uint8_t { kPublic = 1, kControl = 2, kBoth = 3 };
 enum class Presents : uint8_t { kNothing, kToken, kInvitation };
 
@@ -30,7 +30,12 @@ enum class Handler : uint8_t {
   kNotOffered,    // 501: a part of the protocol that a shared service does not offer
   kNotPermitted,  // 403: a part of the protocol that would act on others
   kControlAct,    // an operation of the custodian: `operation` is the field number in rpc::Request
-  kUploadFile,
+  kUploadOptions,  // these five: uploads by tus 1.0.0
+  kCreateUpload,
+  kShowUpload,
+  kWriteUpload,
+  kDropUpload,
+  kFile,  // of a version, for those who may take it
   kLogFile,
 };
 

@@ -55,6 +55,7 @@ struct Settings {
   std::string version;                                   // of the program, for `glasscase status`
   process::Confinement confinement;                      // the custodian's own
   std::function<std::string_view(uint16_t)> route_name;  // of the routes of edges and hosts, from 1000 on
+  int64_t uploads_idle_ms = int64_t{24} * 3'600'000;     // an upload to which nothing comes for so long goes
 };
 
 // One thread: the loop's.
