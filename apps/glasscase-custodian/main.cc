@@ -81,14 +81,14 @@ int RunMigrate(const custodian::MigrateOptions& options) {
   }));
 }
 
-int RunServe(const custodian::StoreSettings& stores, const std::vector<std::string>& servers) {
+int RunServe(const custodian::ServeOptions& options) {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
   // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends
   // the custodian last.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
-  const Status served = custodian::Serve(stores, servers);
+  const Status served = custodian::Serve(options);
   if (!served) LogError(served.error().message());
   return served ? 0 : 1;
 }
@@ -124,6 +124,10 @@ int main(int argc, char** argv) {
   app.add_option("--server", servers, "HOST:PORT that the relay carries connections to (repeat)")
       ->allow_extra_args(false);
   app.add_option("target,--to", target, "Where to");
+  custodian::ServeOptions serve;
+  app.add_option("--uploads-expire-s", serve.uploads_expire_s,
+                 "Drop an upload to which nothing came for so many seconds")
+      ->check(CLI::Range(int64_t{1}, int64_t{365} * 86'400));
   mode_initialise->excludes(mode_backup)->excludes(mode_restore);
   mode_backup->excludes(mode_restore);
   try {
@@ -140,5 +144,7 @@ int main(int argc, char** argv) {
   if (*mode_fsck) return RunFsck(fsck);
   migrate.from = stores;
   if (*mode_migrate) return RunMigrate(migrate);
-  return RunServe(stores, servers);
+  serve.stores = stores;
+  serve.servers = servers;
+  return RunServe(serve);
 }

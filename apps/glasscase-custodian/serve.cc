@@ -219,13 +219,15 @@ Result<ledger::NoteSigner> LedgerKey(Works& works, const Fd& directory) {
   return LoadOrMakeLedgerKey(directory.get(), id, works.random);
 }
 
-Status Start(Works& works, const Fd& directory, process::Confinement confinement) {
+Status Start(Works& works, const Fd& directory, process::Confinement confinement,
+             const ServeOptions& options) {
   GC_TRY_VOID(OpenStores(works, directory));
   GC_TRY(ledger::NoteSigner signer, LedgerKey(works, directory));
   operations::Settings settings;
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   settings.version = GLASSCASE_VERSION;
   settings.confinement = std::move(confinement);
+  settings.uploads_idle_ms = options.uploads_expire_s * 1000;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
   GC_TRY(works.operations, operations::Operations::Start({.loop = works.loop,
@@ -268,17 +270,17 @@ void OnLifeline(Works& works) {
 
 }  // namespace
 
-Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
+Status Serve(const ServeOptions& options) {
   Inbox inbox;
   GC_TRY(const Fd directory, ReceiveDataDirectory(inbox));
   Works works;
-  GC_TRY(works.stores, Stores::Prepare(std::move(stores), directory.get(), works.clock, works.random));
-  GC_TRY(Confined confined, ConfineToDirectory(directory.get(), servers));
+  GC_TRY(works.stores, Stores::Prepare(options.stores, directory.get(), works.clock, works.random));
+  GC_TRY(Confined confined, ConfineToDirectory(directory.get(), options.servers));
   for (const std::string& missing : confined.confinement.missing) LogWarning("not confined by " + missing);
   works.outlets = std::move(confined.outlets);
   if (!works.outlets.empty()) works.stores->Use(works.outlets);
   GC_TRY_VOID(AwaitSeat(works, inbox));
-  GC_TRY_VOID(Start(works, directory, std::move(confined.confinement)));
+  GC_TRY_VOID(Start(works, directory, std::move(confined.confinement), options));
 
   const int flags = ::fcntl(kLifelineFd, F_GETFL);
   if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)

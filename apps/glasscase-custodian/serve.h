@@ -1,6 +1,7 @@
 // The custodian as a child of the supervisor: serves edges and hosts until told to end.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,13 @@
 
 namespace glasscase::custodian {
 
-// Until the supervisor says so or is gone. `servers`: "host:port" of each that the relay carries connections
-// to.
-Status Serve(StoreSettings stores, const std::vector<std::string>& servers);
+struct ServeOptions {
+  StoreSettings stores;
+  std::vector<std::string> servers;  // "host:port" of each that the relay carries connections to
+  int64_t uploads_expire_s = 86'400;
+};
+
+// Until the supervisor says so or is gone.
+Status Serve(const ServeOptions& options);
 
 }  // namespace glasscase::custodian

@@ -249,9 +249,10 @@ OWNER_ACTS: list[tuple[str, str, Any]] = [
     ("POST", "/glasscase/v1/tokens", {"subject": "x"}), ("DELETE", "/glasscase/v1/tokens/x", None),
     ("POST", "/glasscase/v1/invitations", {"subject": "x"}), ("GET", "/glasscase/v1/grants", None),
     ("POST", "/glasscase/v1/grants", {"subject": "x", "action": "predict", "model": "x"}),
-    ("DELETE", "/glasscase/v1/grants/x", None), ("POST", "/glasscase/v1/uploads", {"files": []}),
-    ("DELETE", "/glasscase/v1/uploads/x", None), ("PUT", "/glasscase/v1/uploads/x/files/0", {}),
-    ("POST", "/glasscase/v1/models", {"upload": "x", "name": "x"}),
+    ("DELETE", "/glasscase/v1/grants/x", None), ("POST", "/glasscase/v1/uploads", None),
+    ("GET", "/glasscase/v1/uploads", None), ("GET", "/glasscase/v1/uploads/x", None), ("OPTIONS", "/glasscase/v1/uploads", None),
+    ("DELETE", "/glasscase/v1/uploads/x", None), ("PATCH", "/glasscase/v1/uploads/x", None),
+    ("POST", "/glasscase/v1/models", {"files": [], "name": "x"}),
     ("PUT", "/glasscase/v1/models/x/default", {"version": "1"}), ("POST", "/glasscase/v1/models/x/versions/1/retire", {}),
     ("DELETE", "/glasscase/v1/models/x/versions/1", None),
 ]

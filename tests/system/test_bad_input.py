@@ -9,6 +9,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -393,12 +394,12 @@ def test_a_caller_that_does_not_read_disturbs_nobody(glasscase: Installation, mo
         ("/glasscase/v1/subjects", {"name": "ok", "admin": True}, "admin"), ("/glasscase/v1/subjects", [], "object"),
         ("/glasscase/v1/tokens", {"subject": "owner", "expires": "soon"}, "expires"), ("/glasscase/v1/tokens", {"subject": ""}, "subject"),
         ("/glasscase/v1/grants", {"subject": "x", "action": "train", "model": "scale"}, "action"),
-        ("/glasscase/v1/uploads", {"files": []}, "files"), ("/glasscase/v1/uploads", {"files": [{"path": "m.onnx", "bytes": -1}]}, "bytes"),
-        ("/glasscase/v1/uploads", {"files": [{"path": "../m.onnx", "bytes": 1}]}, "path"),
-        ("/glasscase/v1/uploads", {"files": [{"path": "/m.onnx", "bytes": 1}]}, "path"),
-        ("/glasscase/v1/uploads", {"files": [{"path": "m.onnx", "bytes": 1, "sha256": "xyz"}]}, "sha256"),
-        ("/glasscase/v1/uploads", {"files": [{"path": "m.onnx", "bytes": 2**62}]}, "bytes"),
-        ("/glasscase/v1/models", {"upload": "x", "name": "m"}, "upload"),
+        ("/glasscase/v1/models", {"files": [], "name": "m"}, "files"), ("/glasscase/v1/models", {"files": [{"upload": "x"}], "name": "m"}, "path"),
+        ("/glasscase/v1/models", {"files": [{"path": "../m.onnx", "upload": "x"}], "name": "m"}, "path"),
+        ("/glasscase/v1/models", {"files": [{"path": "/m.onnx", "upload": "x"}], "name": "m"}, "path"),
+        ("/glasscase/v1/models", {"files": [{"path": "m\n.onnx", "upload": "x"}], "name": "m"}, "path"),
+        ("/glasscase/v1/models", {"files": [{"path": "m.onnx", "upload": "x"}], "name": "m"}, "upload"),
+        ("/glasscase/v1/models", {"files": [{"path": "m.onnx", "bytes": 1}], "name": "m"}, "bytes"),
     ],
 )
 def test_wrong_members_of_control_acts_are_named(glasscase: Installation, route: str, body: Any, named: str) -> None:
@@ -419,24 +420,37 @@ def test_quotas_and_expiries_have_their_form(glasscase: Installation, unique: Ca
 
 
 def test_a_file_that_is_not_what_was_announced(glasscase: Installation) -> None:
-    def begin(**more: Any) -> str:
-        answer = glasscase.request("POST", "/glasscase/v1/uploads", control=True, json={"files": [{"path": "m.onnx", "bytes": 4} | more]})
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    def put(upload: str, data: bytes, file: str = "0") -> Any:
-        return glasscase.request("PUT", f"/glasscase/v1/uploads/{upload}/files/{file}", control=True, data=data, headers={"Content-Type": "application/octet-stream"})
-
-    def publish(upload: str) -> Any:
-        return glasscase.request("POST", "/glasscase/v1/models", control=True, json={"upload": upload, "name": "announced"})
-
-    upload = begin()
-    assert put(upload, b"12345").status_code == 400
-    assert put(begin(), b"1234", "1").status_code in (400, 404)
-    assert put(begin(), b"1234", "-1").status_code in (400, 404)
-    assert put("0" * 8 + "-0000-0000-0000-" + "0" * 12, b"1234").status_code == 404
-    assert 400 <= publish(begin()).status_code < 500  # no bytes came
-    wrong = begin(sha256="00" * 32)
-    sent = put(wrong, b"1234")
-    assert sent.status_code == 400 or publish(wrong).status_code == 400
+    upload = glasscase.upload(b"1234")
+    body = {"files": [{"path": "m.onnx", "upload": upload, "sha256": "00" * 32}], "name": "announced"}
+    refused = glasscase.request("POST", "/glasscase/v1/models", control=True, json=body)
+    assert (refused.status_code, "changed on its way" in refused.json()["error"]) == (400, True)
+    body["files"] = [{"path": "m.onnx", "upload": upload, "sha256": "xyz"}]
+    assert "sha256" in glasscase.request("POST", "/glasscase/v1/models", control=True, json=body).json()["error"]
     assert "announced" not in {m["name"].split("/")[1] for m in glasscase.cli("list", "models", json=True)}
+
+
+def test_names_that_collide_on_other_systems(glasscase: Installation) -> None:
+    for first, second in (("Data.bin", "data.BIN"), ("r\u00e9seau", "re\u0301seau"), ("stra\u00dfe", "STRASSE"), ("a", "A/b")):
+        answer = glasscase.publish_files({first: b"1", second: b"2"}, "colliding", kind="dataset")
+        assert answer.status_code == 400, (first, second)
+        assert "one file on systems" in answer.json()["error"] or "folder" in answer.json()["error"]
+    body = b'{"files": [{"path": "\xff.bin", "upload": "x"}], "name": "m"}'
+    answer = glasscase.request("POST", "/glasscase/v1/models", control=True, data=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400, "a name that is not UTF-8"
+
+
+def test_a_card_of_a_hundred_megabytes(glasscase: Installation, tmp_path: Path) -> None:
+    """Refused by the command before it is sent, and by the edge before it is read."""
+    (tmp_path / "data.csv").write_text("1\n")
+    with (tmp_path / "card.md").open("wb") as card:
+        card.truncate(100_000_000)
+    done = glasscase.cli("dataset", "add", str(tmp_path / "data.csv"), "--name", "carded", "--card", str(tmp_path / "card.md"), check=False)
+    assert (done.returncode, "card" in done.stderr) == (1, True), done.stderr
+    with Wire(glasscase, control=True) as connection:
+        connection.send(connection.head("POST", "/glasscase/v1/models", "Content-Type: application/json", "Content-Length: 100000000"))
+        assert connection.answer().status == 413
+    upload = glasscase.upload(b"1")
+    answer = glasscase.request("POST", "/glasscase/v1/models", control=True, json={
+        "files": [{"path": "data.csv", "upload": upload}], "name": "carded", "kind": "dataset", "card": "x" * 300_000})
+    assert (answer.status_code, "256 KiB" in answer.json()["error"]) == (400, True)
+

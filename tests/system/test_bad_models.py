@@ -38,17 +38,7 @@ def refusal(glasscase: Installation, unique: Callable[[str], str]) -> Iterator[C
 
 def upload(glasscase: Installation, files: list[tuple[str, bytes]]) -> tuple[int, str]:
     """Publishes files under paths that the command line would not send. Returns status and sentence."""
-    announced = [{"path": path, "bytes": len(data)} for path, data in files]
-    begun = glasscase.request("POST", "/glasscase/v1/uploads", control=True, json={"files": announced})
-    if begun.status_code != 201:
-        return begun.status_code, begun.json()["error"]
-    identifier = begun.json()["id"]
-    for n, (_, data) in enumerate(files):
-        sent = glasscase.request("PUT", f"/glasscase/v1/uploads/{identifier}/files/{n}", control=True, data=data,
-                                 headers={"Content-Type": "application/octet-stream"})
-        if sent.status_code != 200:
-            return sent.status_code, sent.json()["error"]
-    answer = glasscase.request("POST", "/glasscase/v1/models", control=True, json={"upload": identifier, "name": "uploaded"})
+    answer = glasscase.publish_files(dict(files), "uploaded")
     return answer.status_code, answer.json().get("error", "")
 
 

@@ -82,11 +82,6 @@ Result<json::value> Api::SendJson(std::string method, std::string_view path, con
 }
 
 Result<json::value> Api::Get(std::string_view path) { return SendForJson(NewRequest("GET", path)); }
-Result<std::string> Api::GetBytes(std::string_view path) {
-  GC_TRY(HttpAnswer answer, http_.Send(NewRequest("GET", path)));
-  if (answer.status < 200 || answer.status > 299) return Fail(ExplainRefusal(answer, url_));
-  return std::move(answer.body);
-}
 Result<json::value> Api::Delete(std::string_view path) { return SendForJson(NewRequest("DELETE", path)); }
 Result<json::value> Api::Post(std::string_view path, const json::value& body) {
   return SendJson("POST", path, body);
@@ -113,16 +108,6 @@ Result<std::string> Api::PostRaw(std::string_view path, std::string body) {
   GC_TRY(HttpAnswer answer, http_.Send(request));
   if (answer.status < 200 || answer.status > 299) return Fail(ExplainRefusal(answer, url_));
   return std::move(answer.body);
-}
-
-Status Api::PutBytes(std::string_view path, int64_t bytes, std::function<size_t(char*, size_t)> read) {
-  HttpRequest request = NewRequest("PUT", path);
-  request.content_type = "application/octet-stream";
-  request.timeout_seconds = 0;
-  request.read_body = std::move(read);
-  request.read_body_bytes = bytes;
-  GC_TRY(const json::value answer, SendForJson(request));
-  return Ok();
 }
 
 }  // namespace glasscase::commands

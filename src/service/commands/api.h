@@ -21,7 +21,6 @@ class Api {
   Api(std::string url, std::string pin, const Secret& token);
 
   Result<boost::json::value> Get(std::string_view path);
-  Result<std::string> GetBytes(std::string_view path);
   Result<boost::json::value> Post(std::string_view path, const boost::json::value& body);
   Result<boost::json::value> Put(std::string_view path, const boost::json::value& body);
   Result<boost::json::value> Delete(std::string_view path);
@@ -31,12 +30,13 @@ class Api {
   // called now and then.
   Result<boost::json::value> PostPatiently(std::string_view path, const boost::json::value& body,
                                            std::function<void()> while_waiting);
-  Status PutBytes(std::string_view path, int64_t bytes, std::function<size_t(char*, size_t)> read);
+  // One exchange, for what the others do not do. Any status is an answer.
+  HttpRequest NewRequest(std::string method, std::string_view path) const;
+  Result<HttpAnswer> Exchange(const HttpRequest& request) { return http_.Send(request); }
 
   const std::string& url() const { return url_; }
 
  private:
-  HttpRequest NewRequest(std::string method, std::string_view path) const;
   Result<boost::json::value> SendForJson(const HttpRequest& request);
   Result<boost::json::value> SendJson(std::string method, std::string_view path,
                                       const boost::json::value& body);

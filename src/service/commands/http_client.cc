@@ -21,11 +21,22 @@ struct HeaderList {
   void Add(const std::string& line) { list = curl_slist_append(list, line.c_str()); }
 };
 
-size_t AppendToBody(const char* data, size_t size, size_t count, void* target) {
-  auto& body = *static_cast<std::string*>(target);
-  if (body.size() + size * count > kAnswerBytesMax) return 0;
-  body.append(data, size * count);
-  return size * count;
+// Where the body of an answer goes.
+struct BodyTarget {
+  CURL* curl;
+  const HttpRequest& request;
+  std::string& body;
+};
+
+size_t TakeBody(const char* data, size_t size, size_t count, void* opaque) {
+  const auto& target = *static_cast<BodyTarget*>(opaque);
+  const size_t bytes = size * count;
+  long status = 0;
+  curl_easy_getinfo(target.curl, CURLINFO_RESPONSE_CODE, &status);
+  if (target.request.take_body && status < 300) return target.request.take_body({data, bytes}) ? bytes : 0;
+  if (target.body.size() + bytes > kAnswerBytesMax) return 0;
+  target.body.append(data, bytes);
+  return bytes;
 }
 
 size_t ReadFromSource(char* buffer, size_t size, size_t count, void* source) {
@@ -54,7 +65,7 @@ HttpClient::HttpClient(std::string pin) : pin_(std::move(pin)), curl_(nullptr) {
 
 HttpClient::~HttpClient() { curl_easy_cleanup(curl_); }
 
-void HttpClient::Prepare(const HttpRequest& request, HttpAnswer& answer) {
+void HttpClient::Prepare(const HttpRequest& request) {
   CURL* curl = curl_;
   curl_easy_reset(curl);
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
@@ -66,8 +77,12 @@ void HttpClient::Prepare(const HttpRequest& request, HttpAnswer& answer) {
   curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(request.timeout_seconds));
   curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "glasscase");
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, AppendToBody);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, TakeBody);
+  curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 262144L);
+  if (request.stall_seconds > 0) {
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(request.stall_seconds));
+  }
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &request);
@@ -83,7 +98,9 @@ void HttpClient::Prepare(const HttpRequest& request, HttpAnswer& answer) {
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, ReadFromSource);
     curl_easy_setopt(curl, CURLOPT_READDATA, &request.read_body);
     curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.read_body_bytes));
-    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
+    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1048576L);
+  } else if (request.method == "HEAD") {
+    curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
   } else if (request.method != "GET" && request.method != "DELETE") {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
@@ -117,12 +134,15 @@ Error HttpClient::Explain(int code, const std::string& url, const char* detail) 
 
 Result<HttpAnswer> HttpClient::Send(const HttpRequest& request) {
   HttpAnswer answer;
-  Prepare(request, answer);
+  Prepare(request);
+  BodyTarget target{.curl = curl_, .request = request, .body = answer.body};
+  curl_easy_setopt(curl_, CURLOPT_WRITEDATA, &target);
   HeaderList headers;
   if (request.token != nullptr && !request.token->empty()) {
     headers.Add("Authorization: Bearer " + std::string(request.token->Reveal(RevealToken())));
   }
   headers.Add(request.content_type.empty() ? "Content-Type:" : "Content-Type: " + request.content_type);
+  for (const std::string& field : request.fields) headers.Add(field);
   headers.Add("Expect:");  // no round trip before each body
   std::array<char, CURL_ERROR_SIZE> detail{};
   curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers.list);
@@ -135,6 +155,8 @@ Result<HttpAnswer> HttpClient::Send(const HttpRequest& request) {
   if (code != CURLE_OK && !answered_early) return Fail(Explain(code, request.url, detail.data()));
   answer.content_type = HeaderOf(curl_, "Content-Type");
   answer.retry_after = HeaderOf(curl_, "Retry-After");
+  answer.location = HeaderOf(curl_, "Location");
+  answer.upload_offset = HeaderOf(curl_, "Upload-Offset");
   return answer;
 }
 

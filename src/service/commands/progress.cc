@@ -40,7 +40,7 @@ void Progress::Show(uint64_t done) {
   const double share =
       total_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
   const double seconds = SecondsSince(begin_);
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  const double rate = seconds > 0 ? static_cast<double>(done - std::min(done, skipped_)) / seconds : 0;
   const auto filled = static_cast<size_t>(share * kBarWidth);
   std::string line = what_ + " [" + std::string(filled, '#') + std::string(kBarWidth - filled, ' ') + "] " +
                      std::to_string(static_cast<int>(share * 100)) + " %  " + FormatBytes(done) + " of " +

@@ -19,6 +19,8 @@ class Progress {
 
   // `done` of the total, in bytes: draws amount, share, rate and time left.
   void Show(uint64_t done);
+  // So much was there before: it counts for the share, not for the rate.
+  void Skip(uint64_t bytes) { skipped_ += bytes; }
   // For work without measure: draws the time since the start.
   void ShowElapsed();
 
@@ -32,6 +34,7 @@ class Progress {
   const std::chrono::steady_clock::time_point begin_;
   std::chrono::steady_clock::time_point last_drawn_{};
   bool drawn_ = false;
+  uint64_t skipped_ = 0;
 };
 
 }  // namespace glasscase::commands

@@ -1,4 +1,4 @@
-// publish: announces the files, sends their bytes, then asks for the version to be made.
+// publish: sends the files, each as an upload, then asks for the version to be made of them.
 #include <fstream>
 #include <sstream>
 
@@ -8,6 +8,7 @@
 #include "model_folder.h"
 #include "progress.h"
 #include "text.h"
+#include "uploading.h"
 
 namespace glasscase::commands {
 namespace {
@@ -96,61 +97,37 @@ void AddDetails(const PublishOptions& options, json::object& asked) {
   if (json::array claims = Claims(options); !claims.empty()) asked["lineage"] = std::move(claims);
 }
 
-// An upload that the server keeps until it is published, or abandoned by the destructor.
-class Upload {
- public:
-  static Result<Upload> Begin(Api& api, const std::vector<ModelFile>& files, bool kept) {
-    json::array announced;
-    for (const auto& file : files) {
-      announced.push_back({{"path", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
-    }
-    json::object asked = {{"files", std::move(announced)}};
-    if (kept) asked["kept"] = true;
-    GC_TRY(const json::value answer, api.Post("/glasscase/v1/uploads", asked));
-    return Upload(api, TextOf(answer, "id"));
-  }
-  Upload(Upload&& other) noexcept : api_(other.api_), id_(std::exchange(other.id_, {})) {}
-  Upload(const Upload&) = delete;
-  Upload& operator=(const Upload&) = delete;
-  Upload& operator=(Upload&&) = delete;
-  ~Upload() {
-    if (id_.empty()) return;
-    ForgetInterrupt();  // or the request that tidies up would be interrupted too
-    static_cast<void>(api_.Delete("/glasscase/v1/uploads/" + PercentEncode(id_)));
-  }
+Error Continued(const Error& error) {
+  const bool passes = error.code() == Code::kCancelled || error.code() == Code::kUnavailable;
+  return passes ? Error(error.code(), error.message() + "; the same command goes on where it stopped") : error;
+}
 
-  Status Send(const std::vector<ModelFile>& files, Progress& progress) {
-    uint64_t done = 0;
-    for (size_t i = 0; i < files.size(); ++i) {
-      std::ifstream stream(files[i].path, std::ios::binary);
-      const auto read = [&](char* buffer, size_t size) {
-        stream.read(buffer, static_cast<std::streamsize>(size));
-        done += static_cast<uint64_t>(stream.gcount());
-        progress.Show(done);
-        return static_cast<size_t>(stream.gcount());
-      };
-      const std::string path = "/glasscase/v1/uploads/" + PercentEncode(id_) + "/files/" + std::to_string(i);
-      const Status sent = api_.PutBytes(path, static_cast<int64_t>(files[i].bytes), read);
-      if (!sent) return Fail(sent.error().WithContext(files[i].name));
-    }
-    return Ok();
-  }
+Status SendFiles(const Context& context, Uploading& uploading, const std::vector<ModelFile>& files) {
+  Progress progress(context.console, "sending", TotalBytes(files));
+  GC_TRY_VOID(uploading.Begin(files));
+  progress.Skip(uploading.bytes_there());
+  const Status sent = uploading.Send(files, [&](uint64_t done) { progress.Show(done); });
+  return sent ? Ok() : Status(Fail(Continued(sent.error())));
+}
 
-  Result<json::value> Publish(const PublishOptions& options, const std::string& card, Progress& progress) {
-    json::object asked = {
-        {"upload", id_}, {"name", options.name}, {"version", options.version}, {"card", card}};
-    AddDetails(options, asked);
-    auto answer = api_.PostPatiently("/glasscase/v1/models", asked, [&] { progress.ShowElapsed(); });
-    if (answer) id_.clear();
-    return answer;
-  }
-
- private:
-  Upload(Api& api, std::string id) : api_(api), id_(std::move(id)) {}
-
-  Api& api_;
-  std::string id_;
-};
+// What the server refuses to publish is of no use there.
+Result<json::value> PublishSent(Context& context, Api& api, Uploading& uploading, const PublishOptions& options,
+                                const std::vector<ModelFile>& files, const std::string& card) {
+  json::array named;
+  for (size_t i = 0; i < files.size(); ++i)
+    named.push_back(
+        {{"path", files[i].name}, {"upload", uploading.sent()[i].upload}, {"sha256", files[i].sha256}});
+  json::object asked = {
+      {"files", std::move(named)}, {"name", options.name}, {"version", options.version}, {"card", card}};
+  AddDetails(options, asked);
+  Progress progress(context.console,
+                    options.IsKept() ? "the server writes it down" : "the server checks and runs the model", 0);
+  auto answer = api.PostPatiently("/glasscase/v1/models", asked, [&] { progress.ShowElapsed(); });
+  if (answer) return answer;
+  const Error error = Continued(answer.error());
+  if (error == answer.error()) uploading.Drop();
+  return Fail(error);
+}
 
 std::string CurlCall(const Profile& connection, const json::value& answer) {
   const std::string tls = connection.pin.empty() || !connection.url.starts_with("https://")
@@ -190,18 +167,9 @@ Result<Outcome> Publish(Context& context, const PublishOptions& options) {
   GC_TRY(const std::string card, ReadCard(options.card));
   const InterruptGuard guard;
   GC_TRY(const std::vector<ModelFile> files, PrepareFiles(context, options));
-  GC_TRY(Upload upload, Upload::Begin(*api, files, options.IsKept()));
-  {
-    Progress progress(context.console, "sending", TotalBytes(files));
-    GC_TRY_VOID(upload.Send(files, progress));
-  }
-  json::value answer;
-  {
-    Progress progress(context.console,
-                      options.IsKept() ? "the server writes it down" : "the server checks and runs the model",
-                      0);
-    GC_TRY(answer, upload.Publish(options, card, progress));
-  }
+  Uploading uploading(*api, context.console);
+  GC_TRY_VOID(SendFiles(context, uploading, files));
+  GC_TRY(const json::value answer, PublishSent(context, *api, uploading, options, files, card));
   if (context.console.json) {
     context.console.PrintJson(answer);
   } else {

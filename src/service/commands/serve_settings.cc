@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 #include <CLI/Config.hpp>
 
@@ -80,6 +81,14 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       .add_option("--blob-cache", settings.blob_cache,
                   "Bytes of a bucket that are kept here too (default: 16G)")
       ->type_name("BYTES");
+  command
+      .add_option("--uploads-expire", settings.uploads_expire_s,
+                  "Drop uploads that nobody goes on with or publishes (default: 24h)")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
+          CLI::AsNumberWithUnit::UNIT_REQUIRED))
+      ->check(CLI::Range(uint64_t{1}, uint64_t{365} * 86'400))
+      ->type_name("TIME");
   command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
@@ -201,6 +210,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.insert(arguments.end(), {"--server", server});
   for (const std::string& argument : StoreArguments(settings))
     arguments.push_back("--custodian-arg=" + argument);
+  if (settings.uploads_expire_s != 0)
+    arguments.push_back("--custodian-arg=--uploads-expire-s=" + std::to_string(settings.uploads_expire_s));
   return arguments;
 }
 

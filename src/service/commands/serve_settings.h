@@ -1,6 +1,7 @@
 // What `glasscase serve` may be told, by flags or in a file with the same words.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct ServeSettings {
   std::string catalog;     // postgresql://…; empty: in the data directory
   std::string blobs;       // s3://…; empty: in the data directory
   std::string blob_cache;  // bytes, with an ending as in 16G
+  uint64_t uploads_expire_s = 0;  // 0: as the custodian has it
   std::string config;
 
   bool HasTls() const { return !tls_cert.empty(); }

