@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from system.installation import Installation, running, wait_until
 from system.models import Models
@@ -62,6 +63,34 @@ def test_a_full_disk(programs: Path, small_disk: Path, models: Models) -> None:
         assert {"ada", "grace"} <= {s["name"] for s in glasscase.cli("list", "subjects", json=True)}
         assert {m["name"].split("/")[1] for m in glasscase.cli("list", "models", json=True)} == {"digits", "scale"}
         shutil.rmtree(glasscase.folder / "share", ignore_errors=True)
+
+
+def test_a_disk_that_fills_while_a_file_comes(programs: Path, small_disk: Path, models: Models) -> None:
+    """The upload is told so, its room is free again, and what was acknowledged stays."""
+    with running(programs, small_disk) as glasscase:
+        model = glasscase.publish(models.digits, "digits")["model"]["name"]
+        token = glasscase.learner("ada", model)
+        headers = {"Tus-Resumable": "1.0.0"}
+        created = glasscase.request("POST", "/glasscase/v1/uploads", control=True, headers=headers | {"Upload-Length": "60000000"})
+        assert created.status_code == 201, created.text
+        path = created.headers["Location"]
+
+        def patch(offset: int, data: bytes) -> requests.Response:
+            fields = headers | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+            return glasscase.request("PATCH", path, control=True, headers=fields, data=data)
+
+        assert patch(0, bytes(10_000_000)).status_code == 204
+        filler = fill(small_disk)
+        os.truncate(filler, filler.stat().st_size - 20_000_000)
+        refused = patch(10_000_000, bytes(50_000_000))
+        assert refused.status_code == 507, refused.text
+        assert "disk" in refused.json()["error"]
+        assert glasscase.request("HEAD", path, control=True, headers=headers).headers["Upload-Offset"] == "10000000"
+        assert glasscase.infer(model, models.digit_body(), token).status_code == 200
+        too_large = glasscase.request("POST", "/glasscase/v1/uploads", control=True, headers=headers | {"Upload-Length": "90000000"})
+        assert (too_large.status_code, "too little room" in too_large.json()["error"]) == (507, True)
+        filler.unlink()
+        assert patch(10_000_000, bytes(50_000_000)).status_code == 204
 
 
 def refused_changes(glasscase: Installation, models: Models) -> None:

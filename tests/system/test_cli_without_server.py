@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -34,6 +35,7 @@ class Asked:
     path: str
     token: str
     body: bytes
+    headers: dict[str, str]
 
     @property
     def json(self) -> Any:
@@ -42,10 +44,11 @@ class Asked:
 
 @dataclass
 class FakeServer:
-    """Answers by (method, path) from a table, 404 otherwise, and remembers what it was asked."""
+    """Answers by (method, path) from a table, 404 otherwise, and remembers what it was asked. An entry is a status, a body
+    and, if wanted, fields; or a function that makes one, or None to cut the connection."""
 
     url: str = ""
-    answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Any] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     delay: float = 0.0
 
@@ -88,19 +91,28 @@ def server() -> Iterator[FakeServer]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            fake.asked.append(Asked(self.command, self.path, (self.headers.get("Authorization") or "").removeprefix("Bearer "), body))
+            asked = Asked(self.command, self.path, (self.headers.get("Authorization") or "").removeprefix("Bearer "), body, dict(self.headers))
+            fake.asked.append(asked)
             time.sleep(fake.delay)
-            status, value = fake.answers.get((self.command, self.path), (404, {"detail": "there is no such thing"}))
+            entry = fake.answers.get((self.command, self.path), (404, {"detail": "there is no such thing"}))
+            entry = entry(asked) if callable(entry) else entry
+            if entry is None:
+                self.close_connection = True
+                return
+            status, value, fields = (*entry, {}) if len(entry) == 2 else entry
             data = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)
+            for name, text in fields.items():
+                self.send_header(name, text)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             if status == 429:
                 self.send_header("Retry-After", "7")
             self.end_headers()
-            self.wfile.write(data)
+            if self.command != "HEAD":
+                self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
         def log_message(self, *_: object) -> None:
             pass
@@ -327,31 +339,53 @@ def test_invite_prints_the_line_that_login_takes(
 # ---- publish and call ----
 
 
-def published(server: FakeServer) -> None:
-    server.answers["POST", "/glasscase/v1/uploads"] = (201, {"id": "u1"})
-    server.answers["PUT", "/glasscase/v1/uploads/u1/files/0"] = (200, {})
-    server.answers["PUT", "/glasscase/v1/uploads/u1/files/1"] = (200, {})
-    server.answers["DELETE", "/glasscase/v1/uploads/u1"] = (200, {})
-    server.answers["POST", "/glasscase/v1/models"] = (201, {
-        "model": {"name": "ada/m", "versions": [{"version": "1", "sha256": "00", "id": "v1", "batched": True, "batching_note": ""}]},
-        "already_published": False, "sample_input": '{"inputs":[]}', "infer_path": "/v2/models/ada%2Fm/infer"})
+UPLOADS = "/glasscase/v1/uploads"
 
 
-def test_publish_announces_sends_and_prints_a_call(
+class FakeUploads:
+    """What a server does about uploads: keeps offsets, and publishes whatever it is asked to."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+        self.offsets: dict[str, int] = {}
+        server.answers["GET", UPLOADS] = lambda _: (200, {"uploads": []})
+        server.answers["POST", UPLOADS] = self.create
+        server.answers["POST", "/glasscase/v1/models"] = (201, {
+            "model": {"name": "ada/m", "versions": [{"version": "1", "sha256": "00", "id": "v1", "batched": True, "batching_note": ""}]},
+            "already_published": False, "sample_input": '{"inputs":[]}', "infer_path": "/v2/models/ada%2Fm/infer"})
+
+    def create(self, _: Asked) -> tuple[int, Any, dict[str, str]]:
+        path = f"{UPLOADS}/u{len(self.offsets)}"
+        self.offsets[path] = 0
+        self.server.answers["PATCH", path] = self.patch
+        self.server.answers["HEAD", path] = lambda asked: (200, b"", {"Upload-Offset": str(self.offsets[asked.path])})
+        self.server.answers["DELETE", path] = (204, b"")
+        return 201, {}, {"Location": path}
+
+    def patch(self, asked: Asked) -> tuple[int, Any, dict[str, str]]:
+        assert int(asked.headers["Upload-Offset"]) == self.offsets[asked.path]
+        self.offsets[asked.path] += len(asked.body)
+        return 204, b"", {"Upload-Offset": str(self.offsets[asked.path])}
+
+
+def test_publish_sends_the_files_and_prints_a_call(
     as_owner: Callable[..., subprocess.CompletedProcess[str]], server: FakeServer, tmp_path: Path
 ) -> None:
-    published(server)
+    FakeUploads(server)
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "model.onnx").write_bytes(b"graph")
     (tmp_path / "m" / "w.bin").write_bytes(b"x" * 3_000_000)
     (tmp_path / "card.md").write_text("# Card")
     done = as_owner("publish", str(tmp_path / "m"), "--name", "m", "--version", "1", "--card", str(tmp_path / "card.md"))
     assert done.returncode == 0, done.stderr
-    assert server.asked[0].json == {"files": [
-        {"path": "model.onnx", "bytes": 5, "sha256": hashlib.sha256(b"graph").hexdigest()},
-        {"path": "w.bin", "bytes": 3_000_000, "sha256": hashlib.sha256(b"x" * 3_000_000).hexdigest()}]}
-    assert [len(a.body) for a in server.asked[1:3]] == [5, 3_000_000]
-    assert server.asked[3].json == {"upload": "u1", "name": "m", "version": "1", "card": "# Card"}
+    digests = [hashlib.sha256(b"graph").hexdigest(), hashlib.sha256(b"x" * 3_000_000).hexdigest()]
+    created = [a.headers for a in server.asked if (a.method, a.path) == ("POST", UPLOADS)]
+    assert [h["Upload-Length"] for h in created] == ["5", "3000000"]
+    assert [base64.b64decode(h["Upload-Metadata"].split("sha256 ")[1]).decode() for h in created] == digests
+    assert [len(a.body) for a in server.asked if a.method == "PATCH"] == [5, 3_000_000]
+    assert server.asked[-1].json == {
+        "files": [{"path": "model.onnx", "upload": "u0", "sha256": digests[0]}, {"path": "w.bin", "upload": "u1", "sha256": digests[1]}],
+        "name": "m", "version": "1", "card": "# Card"}
     assert f"curl '{server.url}/v2/models/ada%2Fm/infer' -H \"Authorization: Bearer $GLASSCASE_TOKEN\"" in done.stdout
     assert done.stderr == ""  # no progress where no terminal reads
 
@@ -359,17 +393,57 @@ def test_publish_announces_sends_and_prints_a_call(
 def test_a_refused_model_is_not_left_at_the_server(
     as_owner: Callable[..., subprocess.CompletedProcess[str]], server: FakeServer, tmp_path: Path
 ) -> None:
-    published(server)
+    FakeUploads(server)
     server.answers["POST", "/glasscase/v1/models"] = (400, {"detail": "node Loop_3: too deep"})
     (tmp_path / "model.onnx").write_bytes(b"graph")
     done = as_owner("publish", str(tmp_path / "model.onnx"), "--name", "m")
     assert done.returncode == 1
     assert done.stderr == "glasscase: node Loop_3: too deep\n"
-    assert (server.asked[-1].method, server.asked[-1].path) == ("DELETE", "/glasscase/v1/uploads/u1")
+    assert (server.asked[-1].method, server.asked[-1].path) == ("DELETE", f"{UPLOADS}/u0")
 
 
-def test_interrupting_a_publish_abandons_it(run: CommandLine, server: FakeServer, tmp_path: Path) -> None:
-    published(server)
+def test_a_cut_connection_is_tried_again_from_where_the_server_stands(
+    as_owner: Callable[..., subprocess.CompletedProcess[str]], server: FakeServer, tmp_path: Path
+) -> None:
+    uploads = FakeUploads(server)
+    (tmp_path / "data.csv").write_bytes(b"0123456789")
+    answers: list[Any] = [None, (503, {"detail": "the custodian is restarting"}), (423, {"detail": "another connection is writing"})]
+
+    def patch(asked: Asked) -> Any:
+        if not answers:
+            return uploads.patch(asked)
+        uploads.offsets[asked.path] += 2  # so much came before the cut
+        return answers.pop(0)
+
+    def create(asked: Asked) -> Any:
+        created = uploads.create(asked)
+        server.answers["PATCH", created[2]["Location"]] = patch
+        return created
+
+    server.answers["POST", UPLOADS] = create
+    done = as_owner("dataset", "add", str(tmp_path / "data.csv"), "--name", "d")
+    assert done.returncode == 0, done.stderr
+    assert [a.body for a in server.asked if a.method == "PATCH"] == [b"0123456789", b"23456789", b"456789", b"6789"]
+    assert "trying again" in done.stderr
+
+
+def test_a_publish_run_again_takes_up_what_is_there(
+    as_owner: Callable[..., subprocess.CompletedProcess[str]], server: FakeServer, tmp_path: Path
+) -> None:
+    uploads = FakeUploads(server)
+    uploads.create(Asked("POST", UPLOADS, "", b"", {}))
+    uploads.offsets[f"{UPLOADS}/u0"] = 4
+    sha256 = hashlib.sha256(b"0123456789").hexdigest()
+    server.answers["GET", UPLOADS] = (200, {"uploads": [
+        {"id": "other", "bytes": 10, "offset": 10, "sha256": "00" * 32}, {"id": "u0", "bytes": 10, "offset": 4, "sha256": sha256}]})
+    (tmp_path / "data.csv").write_bytes(b"0123456789")
+    assert as_owner("dataset", "add", str(tmp_path / "data.csv"), "--name", "d").returncode == 0
+    assert [a.body for a in server.asked if a.method == "PATCH"] == [b"456789"]
+    assert not any((a.method, a.path) == ("POST", UPLOADS) for a in server.asked)
+
+
+def test_an_interrupted_publish_says_how_to_go_on(run: CommandLine, server: FakeServer, tmp_path: Path) -> None:
+    FakeUploads(server)
     server.delay = 1.0
     (tmp_path / "model.onnx").write_bytes(b"graph")
     variables = {"GLASSCASE_URL": server.url, "GLASSCASE_CONTROL_URL": server.url, "GLASSCASE_TOKEN": TOKEN}
@@ -377,18 +451,61 @@ def test_interrupting_a_publish_abandons_it(run: CommandLine, server: FakeServer
         [run.program, "publish", str(tmp_path / "model.onnx"), "--name", "m"], env=run.environment(**variables),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 20
-    while not any(a.method == "PUT" for a in server.asked):
+    while not any(a.method == "PATCH" for a in server.asked):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "interrupted" in err
-    assert (server.asked[-1].method, server.asked[-1].path) == ("DELETE", "/glasscase/v1/uploads/u1")
+    assert "interrupted; the same command goes on where it stopped" in err
+    assert not any(a.method == "DELETE" for a in server.asked)
+
+
+@pytest.fixture
+def takes(server: FakeServer) -> bytes:
+    """A dataset of one file at the fake server."""
+    data = os.urandom(3_000_000)
+    sha256 = hashlib.sha256(data).hexdigest()
+    server.answers["GET", "/glasscase/v1/models/d/files"] = (200, {
+        "name": "ada/d", "version": "1", "sha256": sha256, "files": [{"path": "d.bin", "bytes": len(data), "sha256": sha256}]})
+
+    def give(asked: Asked) -> Any:
+        if "Range" not in asked.headers:
+            return 200, data[:-1_000_000]  # less than the file has: as after a cut
+        assert asked.headers["If-Range"] == f'"{sha256}"'
+        begin = int(asked.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        return 206, data[begin:]
+
+    server.answers["GET", "/glasscase/v1/models/d/files/0"] = give
+    return data
+
+
+def test_a_cut_download_goes_on_where_it_stopped(
+    as_owner: Callable[..., subprocess.CompletedProcess[str]], server: FakeServer, tmp_path: Path, takes: bytes
+) -> None:
+    done = as_owner("take", "d", "--output", str(tmp_path / "out.bin"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.bin").read_bytes() == takes
+    assert [a.headers.get("Range") for a in server.asked[1:]] == [None, "bytes=2000000-"]
+    assert not (tmp_path / "out.bin.unfinished").exists()
+
+
+def test_a_download_of_an_earlier_run_is_gone_on_with(
+    as_owner: Callable[..., subprocess.CompletedProcess[str]], server: FakeServer, tmp_path: Path, takes: bytes
+) -> None:
+    (tmp_path / "out.bin.unfinished").write_bytes(takes[:1234])
+    assert as_owner("take", "d", "--output", str(tmp_path / "out.bin")).returncode == 0
+    assert (tmp_path / "out.bin").read_bytes() == takes
+    assert [a.headers.get("Range") for a in server.asked[1:]] == ["bytes=1234-"]
+    # Other bytes are found out, and not kept for the next run.
+    (tmp_path / "two.bin.unfinished").write_bytes(b"x" * 1234)
+    refused = as_owner("take", "d", "--output", str(tmp_path / "two.bin"))
+    assert (refused.returncode, "not the registered file" in refused.stderr) == (1, True)
+    assert not list(tmp_path.glob("two*"))
 
 
 def test_publishing_shows_progress_on_a_terminal(run: CommandLine, server: FakeServer, tmp_path: Path) -> None:
-    published(server)
+    FakeUploads(server)
     (tmp_path / "model.onnx").write_bytes(os.urandom(40_000_000))
     variables = {"GLASSCASE_URL": server.url, "GLASSCASE_CONTROL_URL": server.url, "GLASSCASE_TOKEN": TOKEN}
     master, slave = pty.openpty()
