@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import where  # noqa: E402
+from bench import upload, where  # noqa: E402
 from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes, wrk_words  # noqa: E402
 from system.installation import Installation, free_ports, running  # noqa: E402
 from system.models import Models, make_models  # noqa: E402
@@ -323,6 +323,21 @@ def measure_fsck(bench: Bench) -> Any:
     return {"seconds": seconds, "said": done.stdout.strip()}
 
 
+def measure_upload(bench: Bench) -> Any:
+    say("\nupload of 1 GiB over loopback")
+    # On a real disk: the temporary folder may be memory.
+    with tempfile.TemporaryDirectory(prefix="glasscase-upload-", dir=ROOT / "build") as name, running(bench.programs, Path(name)) as glasscase:
+        result = upload.measure(glasscase, Path(name), bench.rounds)
+    bench.add("upload 1 GiB, durable and digested, of the slower of the two below", 100 * result.share, "%", 70, at_least=True)
+    bench.add("upload 1 GiB, durable and digested", result.rate(result.upload_s), "MB/s")
+    bench.add("SHA-256 alone", result.rate(result.digest_s), "MB/s")
+    bench.add("write and fsync alone", result.rate(result.write_s), "MB/s")
+    bench.add("upload 1 GiB, PSS of the custodian, peak", result.custodian_pss_mb, "MB", 64)
+    bench.add("upload 1 GiB, CPU of the custodian", result.custodian_cpu_s, "s")
+    bench.add("upload 1 GiB, CPU of the control edge", result.edge_cpu_s, "s")
+    return asdict(result)
+
+
 # ---- the table ----
 
 
@@ -379,8 +394,9 @@ def main() -> int:
         measure_idle_connections(bench, glasscase)
         decision = measure_decision(bench)
         ledger = measure_ledger(bench)
+    uploaded = measure_upload(bench)
     print_table(bench)
-    write_results(bench, samples, {"decision": decision, "ledger": ledger})
+    write_results(bench, samples, {"decision": decision, "ledger": ledger, "upload": uploaded})
     return 0
 
 

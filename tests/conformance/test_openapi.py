@@ -22,7 +22,7 @@ from system.models import Models
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC: dict[str, Any] = yaml.safe_load((ROOT / "api" / "http" / "openapi.yaml").read_text())
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete", "options")
 OPERATIONS = {(method.upper(), path): item[method] for path, item in SPEC["paths"].items() for method in METHODS if method in item}
 REGISTRY: Registry[Any] = Registry().with_resource("spec:", DRAFT202012.create_resource(SPEC))
 
@@ -43,6 +43,9 @@ def assert_as_described(method: str, path: str, answer: requests.Response) -> No
     described = resolved(responses.get(str(answer.status_code), responses.get("default")))
     assert described is not None, f"{method} {path} answers {answer.status_code}, which is not described: {answer.text}"
     assert answer.status_code < 400 or str(answer.status_code) in responses or "default" in responses
+    if answer.status_code == 204:
+        assert answer.content == b"" and "content" not in described
+        return
     content_type = answer.headers["Content-Type"].split(";")[0]
     assert content_type in described["content"], f"{method} {path}: {content_type}"
     schema = described["content"][content_type].get("schema")
@@ -86,7 +89,7 @@ def test_it_has_exactly_the_routes_of_the_binary(programs: Path) -> None:
 def test_names_of_members_are_those_of_the_contract_between_the_processes() -> None:
     proto = (ROOT / "api" / "grpc" / "control.proto").read_text()
     for name in ("Subject", "RevokeAnswer", "Token", "NewToken", "NewInvitation", "Grant", "TensorInfo", "Version", "Model",
-                 "PublishAnswer", "LineageEdge", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "FileInfo", "ListFilesAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
+                 "PublishAnswer", "UploadInfo", "LineageEdge", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "FileInfo", "ListFilesAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
         body = proto.split(f"message {name} {{")[1].split("}")[0]
         members = [line.split("=")[0].split()[-1] for line in body.splitlines() if "=" in line.split("//")[0]]
         assert sorted(SPEC["components"]["schemas"][name]["properties"]) == sorted(members), name
@@ -119,11 +122,13 @@ class Walk:
 
 
 def publish(walk: Walk, data: bytes, version: str) -> dict[str, Any]:
-    upload = walk("POST", "/glasscase/v1/uploads", json={"files": [
-        {"path": "scale.onnx", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}]}).json()["id"]
-    walk("PUT", "/glasscase/v1/uploads/{id}/files/{file}", names={"id": upload, "file": "0"}, data=data,
-         headers={"Content-Type": "application/octet-stream"})
-    answer = walk("POST", "/glasscase/v1/models", json={"upload": upload, "name": "walked", "version": version, "card": "# Walked"})
+    fields = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data))}
+    upload = walk("POST", "/glasscase/v1/uploads", headers=fields).json()["id"]
+    walk("PATCH", "/glasscase/v1/uploads/{id}", names={"id": upload}, data=data,
+         headers={"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"})
+    walk("GET", "/glasscase/v1/uploads/{id}", names={"id": upload})
+    named = [{"path": "scale.onnx", "upload": upload, "sha256": hashlib.sha256(data).hexdigest()}]
+    answer = walk("POST", "/glasscase/v1/models", json={"files": named, "name": "walked", "version": version, "card": "# Walked"})
     assert answer.status_code == 201, answer.text
     published: dict[str, Any] = answer.json()
     return published
@@ -196,8 +201,12 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("GET", "/glasscase/v1/models/{model}/files/{file}", token, names={"file": "0"}).status_code == 403
     assert walk("GET", "/glasscase/v1/models/{model}/files/{file}", names={"file": "7"}).status_code == 404
     walk_protocol(walk, token)
-    abandoned = walk("POST", "/glasscase/v1/uploads", json={"files": [{"path": "m.onnx", "bytes": 1}]}).json()["id"]
-    walk("DELETE", "/glasscase/v1/uploads/{id}", names={"id": abandoned})
+    tus = {"Tus-Resumable": "1.0.0"}
+    dropped = walk("POST", "/glasscase/v1/uploads", headers=tus | {"Upload-Length": "1"}).json()["id"]
+    assert walk("GET", "/glasscase/v1/uploads").json()["uploads"][0]["id"] == dropped
+    walk("OPTIONS", "/glasscase/v1/uploads")
+    walk("OPTIONS", "/glasscase/v1/uploads/{id}", names={"id": dropped})
+    walk("DELETE", "/glasscase/v1/uploads/{id}", names={"id": dropped}, headers=tus)
     walk("PUT", "/glasscase/v1/models/{model}/default", json={"version": "2"})
     walk.names["version"] = "1"
     walk("POST", "/glasscase/v1/models/{model}/versions/{version}/retire")

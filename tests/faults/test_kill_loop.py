@@ -5,13 +5,11 @@ The short form kills 12 times; GLASSCASE_KILLS=100 is the long one. GLASSCASE_SE
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,18 +94,14 @@ class Changes:
     wrong: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
-        """The body of the answer when it was acknowledged; None when it was not, which is allowed."""
-        answer = self.ask_raw(method, path, **arguments)
-        body: dict[str, Any] | None = None if answer is None else answer.json()
-        return body
-
-    def ask_raw(self, method: str, path: str, **arguments: Any) -> requests.Response | None:
+        """The answer when it was acknowledged; None when it was not, which is allowed."""
         try:
             answer = self.installation.request(method, path, control=True, **arguments)
         except requests.RequestException:
             return None
         if answer.ok:
-            return answer
+            body: dict[str, Any] = answer.json()
+            return body
         if answer.status_code not in (404, 409, 503):  # 409: an earlier try, whose answer was cut, did it; 404: its upload is gone
             self.wrong.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
         return None
@@ -131,14 +125,12 @@ class Changes:
             self.publish(f"m{n}")
 
     def publish(self, name: str) -> None:
-        fields = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(self.scale)), "Content-Type": "application/offset+octet-stream",
-                  "Upload-Metadata": "sha256 " + b64encode(hashlib.sha256(self.scale).hexdigest().encode()).decode()}
-        if self.ask_raw("POST", "/glasscase/v1/uploads", headers=fields, data=self.scale) is None:
+        fields = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(self.scale)), "Content-Type": "application/offset+octet-stream"}
+        upload = self.ask("POST", "/glasscase/v1/uploads", headers=fields, data=self.scale)
+        if upload is None:
             return
-        # The answer has no body: the newest of ours is it.
-        uploads = self.ask("GET", "/glasscase/v1/uploads")
-        whole = [u["id"] for u in uploads["uploads"] if u["offset"] == u["bytes"]] if uploads else []
-        if whole and self.ask("POST", "/glasscase/v1/models", json={"files": [{"path": "m.onnx", "upload": whole[0]}], "name": name}) is not None:
+        files = [{"path": "m.onnx", "upload": upload["id"]}]
+        if self.ask("POST", "/glasscase/v1/models", json={"files": files, "name": name}) is not None:
             self.published.add(name)
 
     def run(self) -> None:

@@ -20,6 +20,9 @@ bool LiesIn(const fs::path& folder, const fs::path& path) {
 }
 
 Result<ModelFile> Describe(const fs::path& path, std::string name) {
+  if (!IsUtf8(name))
+    return Fail(Error::FailedPrecondition("the name of the file \"" + Printable(name) +
+                                          "\" is not UTF-8: rename it"));
   std::error_code error;
   ModelFile file{std::move(name), path, fs::file_size(path, error), {}};
   if (error) return Fail(Error::FailedPrecondition(path.string() + ": " + error.message()));

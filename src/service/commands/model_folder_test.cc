@@ -74,6 +74,19 @@ TEST_F(ModelFolderTest, OnlyRegularFilesArePublished) {
   EXPECT_NE(Refusal().find("not a regular file"), std::string::npos) << Refusal();
 }
 
+TEST_F(ModelFolderTest, DevicesAreNoFiles) {
+  EXPECT_NE(FindFiles("/dev/zero").error().message().find("neither a file nor a folder"), std::string::npos);
+  Write("model.onnx", "a");
+  fs::create_symlink("/dev/zero", folder_ / "w.bin");
+  EXPECT_NE(Refusal().find("leaves the folder"), std::string::npos) << Refusal();
+}
+
+TEST_F(ModelFolderTest, NamesThatAreNotUtf8AreRefused) {
+  Write("model.onnx", "a");
+  Write("w\xff.bin", "a");
+  EXPECT_NE(Refusal().find("not UTF-8"), std::string::npos) << Refusal();
+}
+
 TEST_F(ModelFolderTest, ExactlyOneModelIsExpected) {
   EXPECT_NE(Refusal().find("ends in .onnx"), std::string::npos);
   Write("a.onnx", "a");

@@ -16,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
+constexpr uint64_t kCardBytesMax = uint64_t{256} << 10;
+
 struct PublishOptions {
   std::string path;
   std::string name;
@@ -68,6 +70,10 @@ uint64_t TotalBytes(const std::vector<ModelFile>& files) {
 
 Result<std::string> ReadCard(const std::string& path) {
   if (path.empty()) return std::string();
+  std::error_code error;
+  if (const auto bytes = fs::file_size(path, error); !error && bytes > kCardBytesMax)
+    return Fail(Error::FailedPrecondition("the card " + path + " has " + FormatBytes(bytes) +
+                                          "; at most 256 KiB are kept"));
   std::ifstream stream(path);
   std::ostringstream text;
   text << stream.rdbuf();

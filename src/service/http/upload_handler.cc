@@ -103,7 +103,9 @@ void AnswerWrite(Connection& connection, const Write& write, const rpc::UploadRe
     return RefuseUpload(connection, 503, "the custodian ended the upload before all of it was there; go on from "
                                          "the offset that a HEAD request gives",
                         "Retry-After: 1\r\n");
-  connection.Reply(write.success, "application/json", "", FieldsOf(receipt.upload()) + write.fields);
+  connection.Reply(write.success, "application/json",
+                   write.success == 201 ? MessageToJson(receipt.upload()) : std::string(),
+                   FieldsOf(receipt.upload()) + write.fields);
 }
 
 void WriteBytes(Connection& connection, Write write) {
