@@ -53,6 +53,7 @@ complete -c glasscase -n '__fish_seen_subcommand_from serve' -l control -r -d 'W
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l tls-cert -r -d 'Certificate chain, PEM; read again when it changes'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l tls-key -r -d 'Its private key, PEM'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l behind-proxy -d 'A proxy in front ends TLS, so other than loopback addresses may be plain'
+complete -c glasscase -n '__fish_seen_subcommand_from serve' -l uploads-expire -r -d 'Drop uploads that nobody goes on with or publishes (default: 24h)'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l config -r -d 'Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)'
 complete -c glasscase -n '__fish_seen_subcommand_from stop' -l help -d 'Print this help message and exit'
 complete -c glasscase -n '__fish_seen_subcommand_from stop' -l data -r -d 'The installation in this directory, through its process'

@@ -195,8 +195,8 @@ void AllowLookingNamesUp(Filter& filter) {
   filter.Allow({SCMP_SYS(sendmmsg)});
 }
 
-// The custodian makes a pipe for each upload, through which an edge hands it the bytes; the edge moves them from
-// socket to pipe, and from a file that it was given to a socket, without looking at them.
+// The custodian makes a pipe for each upload, through which an edge hands it the bytes; the edge moves them
+// from socket to pipe, and from a file that it was given to a socket, without looking at them.
 void AllowMakingPipes(Filter& filter) {
   filter.Allow({SCMP_SYS(pipe2)});
   filter.AllowIf(SCMP_SYS(fcntl), {Equals(1, F_SETPIPE_SZ)});

@@ -105,7 +105,8 @@ void AddDetails(const PublishOptions& options, json::object& asked) {
 
 Error Continued(const Error& error) {
   const bool passes = error.code() == Code::kCancelled || error.code() == Code::kUnavailable;
-  return passes ? Error(error.code(), error.message() + "; the same command goes on where it stopped") : error;
+  return passes ? Error(error.code(), error.message() + "; the same command goes on where it stopped")
+                : error;
 }
 
 Status SendFiles(const Context& context, Uploading& uploading, const std::vector<ModelFile>& files) {
@@ -117,8 +118,9 @@ Status SendFiles(const Context& context, Uploading& uploading, const std::vector
 }
 
 // What the server refuses to publish is of no use there.
-Result<json::value> PublishSent(Context& context, Api& api, Uploading& uploading, const PublishOptions& options,
-                                const std::vector<ModelFile>& files, const std::string& card) {
+Result<json::value> PublishSent(Context& context, Api& api, Uploading& uploading,
+                                const PublishOptions& options, const std::vector<ModelFile>& files,
+                                const std::string& card) {
   json::array named;
   for (size_t i = 0; i < files.size(); ++i)
     named.push_back(
@@ -127,7 +129,8 @@ Result<json::value> PublishSent(Context& context, Api& api, Uploading& uploading
       {"files", std::move(named)}, {"name", options.name}, {"version", options.version}, {"card", card}};
   AddDetails(options, asked);
   Progress progress(context.console,
-                    options.IsKept() ? "the server writes it down" : "the server checks and runs the model", 0);
+                    options.IsKept() ? "the server writes it down" : "the server checks and runs the model",
+                    0);
   auto answer = api.PostPatiently("/glasscase/v1/models", asked, [&] { progress.ShowElapsed(); });
   if (answer) return answer;
   const Error error = Continued(answer.error());

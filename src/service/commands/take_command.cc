@@ -36,7 +36,8 @@ Result<fs::path> SafePath(const std::string& path) {
   return relative;
 }
 
-// One file, below a name of its own until its digest is right. What an earlier run left there is gone on with.
+// One file, below a name of its own until its digest is right. What an earlier run left there is gone on
+// with.
 class Download {
  public:
   Download(Api& api, const Console& console, std::string url, fs::path target, const json::value& file)
@@ -118,7 +119,8 @@ class Download {
       request.fields = {"Range: bytes=" + std::to_string(done_) + "-", "If-Range: \"" + sha256_ + "\""};
     bool wrote = true;
     request.take_body = [&](std::string_view piece) {
-      wrote = piece.size() <= bytes_ - done_ && stream_.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+      wrote = piece.size() <= bytes_ - done_ &&
+              stream_.write(piece.data(), static_cast<std::streamsize>(piece.size()));
       if (!wrote) return false;
       hash_.Update(AsBytes(piece));
       done_ += piece.size();
@@ -127,7 +129,9 @@ class Download {
     };
     const uint64_t begin = done_;
     const auto answer = api_.Exchange(request);
-    if (!wrote) return Fail(stream_ ? Error::DataLoss("the server sent more than the file has") : CannotWrite("the disk may be full"));
+    if (!wrote)
+      return Fail(stream_ ? Error::DataLoss("the server sent more than the file has")
+                          : CannotWrite("the disk may be full"));
     if (!answer) return Fail(answer.error());
     if (answer->status == 503) return Fail(Error::Unavailable("the server is restarting"));
     if (answer->status != (begin == 0 ? 200 : 206)) return Fail(ExplainRefusal(*answer, api_.url()));

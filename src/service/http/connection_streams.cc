@@ -1,4 +1,5 @@
-// Bodies that go into a pipe and answers that come from a file: bytes that the edge moves and does not look at.
+// Bodies that go into a pipe and answers that come from a file: bytes that the edge moves and does not look
+// at.
 #include <poll.h>
 #include <unistd.h>
 
@@ -77,7 +78,8 @@ void Connection::PumpBody() {
 // What is at hand first, then straight from the socket.
 Connection::Step Connection::MoveBody() {
   const uint64_t left = body_length_ - streamed_;
-  if (used_ == parsed_) return AfterMove(MoveToPipe(pipe_->native_handle(), std::min<uint64_t>(left, kMoveBytes)));
+  if (used_ == parsed_)
+    return AfterMove(MoveToPipe(pipe_->native_handle(), std::min<uint64_t>(left, kMoveBytes)));
   const size_t at_hand = std::min<uint64_t>(used_ - parsed_, left);
   const ssize_t written = ::write(pipe_->native_handle(), buffer_ + parsed_, at_hand);
   if (written > 0) parsed_ += static_cast<size_t>(written);
@@ -109,12 +111,11 @@ Connection::Step Connection::AfterMove(ssize_t moved) {
 }
 
 void Connection::WaitForPipe() {
-  pipe_->async_wait(Descriptor::wait_write,
-                    [this, life = life()](const boost::system::error_code& error) {
-                      if (life.expired() || error) return;
-                      gateway_.WakeClock();
-                      Advance();
-                    });
+  pipe_->async_wait(Descriptor::wait_write, [this, life = life()](const boost::system::error_code& error) {
+    if (life.expired() || error) return;
+    gateway_.WakeClock();
+    Advance();
+  });
 }
 
 void Connection::EndBody() {
@@ -173,8 +174,7 @@ Connection::Step Connection::MoveFile() {
 // Through out_, where the bytes have to be encrypted.
 Connection::Step Connection::SendPieceOfFile() {
   out_.resize(std::min<uint64_t>(file_->end - file_->begin, kReadBytes));
-  const ssize_t got =
-      ::pread(file_->file.get(), out_.data(), out_.size(), static_cast<off_t>(file_->begin));
+  const ssize_t got = ::pread(file_->file.get(), out_.data(), out_.size(), static_cast<off_t>(file_->begin));
   if (got <= 0) {
     Close();
     return Step::kEnded;

@@ -35,9 +35,9 @@ void CustodianLink::Connect(Fd socket) {
 bool CustodianLink::TableInForce() const { return have_table_ && clock_.MonotonicNanos() < lease_until_ns_; }
 
 uint64_t CustodianLink::Ask(rpc::Request request, Answer answer) {
-  return AskForDescriptor(std::move(request), [answer = std::move(answer)](Result<rpc::Response> response, Fd) {
-    answer(std::move(response));
-  });
+  return AskForDescriptor(
+      std::move(request),
+      [answer = std::move(answer)](Result<rpc::Response> response, Fd) { answer(std::move(response)); });
 }
 
 uint64_t CustodianLink::AskForDescriptor(rpc::Request request, AnswerWithDescriptor answer) {
@@ -161,9 +161,9 @@ void CustodianLink::Disconnect(std::string_view why) {
   std::unordered_map<uint64_t, AnswerWithDescriptor> unanswered;
   unanswered.swap(questions_);
   for (const auto& [number, answer] : unanswered) {
-    answer(Fail(
-        Error::Unavailable("the custodian restarted before it answered; see whether the act took place, then "
-                           "repeat it (repeating is safe)")),
+    answer(Fail(Error::Unavailable(
+               "the custodian restarted before it answered; see whether the act took place, then "
+               "repeat it (repeating is safe)")),
            Fd());
   }
 }

@@ -1,4 +1,5 @@
-// The files of a version, for those who may take it: whole or in part, from a descriptor that the custodian gave.
+// The files of a version, for those who may take it: whole or in part, from a descriptor that the custodian
+// gave.
 #include <glasscase/access/token.h>
 #include <glasscase/rpc/link.pb.h>
 
@@ -40,13 +41,16 @@ void SendFile(Connection& connection, const rpc::FileInfo& file, Fd descriptor) 
   const std::string tag = "\"" + file.sha256() + "\"";
   const std::string fields =
       "ETag: " + tag + "\r\nAccept-Ranges: bytes\r\nCache-Control: private, no-cache\r\n";
-  if (MatchesEntityTag(head.if_none_match, tag)) return connection.ReplyWithFile({.status = 304, .fields = fields});
+  if (MatchesEntityTag(head.if_none_match, tag))
+    return connection.ReplyWithFile({.status = 304, .fields = fields});
   const bool same = head.if_range.empty() || head.if_range == tag;
   ByteRange range = ParseRange(same ? head.range : std::string_view(), bytes);
   if (range.kind == ByteRange::Kind::kUnsatisfiable)
     return connection.Refuse({.status = 416,
-                              .detail = "the file has " + std::to_string(bytes) + " bytes: there is nothing in the "
-                                        "range \"" + Printable(head.range) + "\"",
+                              .detail = "the file has " + std::to_string(bytes) +
+                                        " bytes: there is nothing in the "
+                                        "range \"" +
+                                        Printable(head.range) + "\"",
                               .fields = "Content-Range: bytes */" + std::to_string(bytes) + "\r\n",
                               .close = false});
   FileReply reply{.status = 200, .fields = fields, .file = std::move(descriptor), .begin = 0, .end = bytes};
@@ -54,10 +58,12 @@ void SendFile(Connection& connection, const rpc::FileInfo& file, Fd descriptor) 
     reply.status = 206;
     reply.begin = range.begin;
     reply.end = range.end;
-    reply.fields += "Content-Range: bytes " + std::to_string(range.begin) + "-" + std::to_string(range.end - 1) + "/" +
-                    std::to_string(bytes) + "\r\n";
+    reply.fields += "Content-Range: bytes " + std::to_string(range.begin) + "-" +
+                    std::to_string(range.end - 1) + "/" + std::to_string(bytes) + "\r\n";
   }
-  reply.may_go_on = [&connection](const std::function<void(bool)>& answered) { AskAgain(connection, answered); };
+  reply.may_go_on = [&connection](const std::function<void(bool)>& answered) {
+    AskAgain(connection, answered);
+  };
   connection.ReplyWithFile(std::move(reply));
 }
 

@@ -1,5 +1,5 @@
-// Parts of a representation and conditions on it: RFC 9110 sections 13 and 14, as far as a file of known length
-// and a strong validator need them.
+// Parts of a representation and conditions on it: RFC 9110 sections 13 and 14, as far as a file of known
+// length and a strong validator need them.
 #pragma once
 
 #include <cstdint>

@@ -32,8 +32,9 @@ TEST(RangeTest, WhatLiesBehindTheEndCannotBeGiven) {
 }
 
 TEST(RangeTest, WhatIsNotUnderstoodIsTheWhole) {
-  for (const char* text : {"", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=1-b", "bytes=a-1", "bytes=5-4",
-                           "items=0-1", "bytes=0-1,3-4", "bytes=--1", "bytes=+1-2", "bytes=1--2"})
+  for (const char* text :
+       {"", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=1-b", "bytes=a-1", "bytes=5-4", "items=0-1",
+        "bytes=0-1,3-4", "bytes=--1", "bytes=+1-2", "bytes=1--2"})
     EXPECT_EQ(ParseRange(text, 10).kind, Kind::kWhole) << text;
 }
 

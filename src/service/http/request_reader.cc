@@ -81,7 +81,8 @@ void RequestHead::Clear() {
   expects_continue = false;
   unknown_transfer_coding = false;
   version = 11;
-  for (std::string* text : {&content_type, &range, &if_range, &if_none_match, &method_override}) text->clear();
+  for (std::string* text : {&content_type, &range, &if_range, &if_none_match, &method_override})
+    text->clear();
   tus.Clear();
 }
 

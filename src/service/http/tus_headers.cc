@@ -38,8 +38,7 @@ bool IsKey(std::string_view key) {
 Result<uint64_t> ParseUploadNumber(std::string_view field, std::string_view text) {
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty())
-    return Fail(Error::InvalidArgument("the field " + std::string(field) + " is missing"));
+  if (text.empty()) return Fail(Error::InvalidArgument("the field " + std::string(field) + " is missing"));
   if (error != std::errc() || end != text.data() + text.size() || number > INT64_MAX)
     return Fail(Error::InvalidArgument(std::string(field) + " must be a whole number of bytes: \"" +
                                        Printable(text) + "\""));
@@ -48,7 +47,8 @@ Result<uint64_t> ParseUploadNumber(std::string_view field, std::string_view text
 
 Result<UploadChecksum> ParseUploadChecksum(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return Fail(Error::InvalidArgument("Upload-Checksum " + std::string(why) + ": \"" + Printable(text) + "\""));
+    return Fail(
+        Error::InvalidArgument("Upload-Checksum " + std::string(why) + ": \"" + Printable(text) + "\""));
   };
   std::string_view rest = text;
   const std::string_view algorithm = TakePart(rest, ' ');

@@ -21,9 +21,10 @@ TEST(TusHeadersTest, ChecksumsHaveAKnownAlgorithmAndItsLength) {
   EXPECT_EQ(sha1->algorithm, "sha1");
   EXPECT_EQ(ToHex(sha1->digest), "2aae6c35c94fcfb415dbe95f408b9ce91ee846ed");
   EXPECT_TRUE(ParseUploadChecksum("sha256 ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="));
-  for (const char* text : {"", "sha1", "sha1 ", "sha256 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", "md5 1B2M2Y8AsgTpgAmY7PhCfg==",
-                           "SHA1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", "sha1  Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
-                           "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0", "sha1 not base64"})
+  for (const char* text :
+       {"", "sha1", "sha1 ", "sha256 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", "md5 1B2M2Y8AsgTpgAmY7PhCfg==",
+        "SHA1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", "sha1  Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+        "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0", "sha1 not base64"})
     EXPECT_FALSE(ParseUploadChecksum(text)) << text;
 }
 

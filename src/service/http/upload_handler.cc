@@ -31,7 +31,8 @@ void RefuseUpload(Connection& connection, const Error& error) {
 }
 
 void RefuseUpload(Connection& connection, unsigned status, std::string detail, std::string fields = {}) {
-  connection.Refuse({.status = status, .detail = std::move(detail), .fields = kResumable + fields, .close = false});
+  connection.Refuse(
+      {.status = status, .detail = std::move(detail), .fields = kResumable + fields, .close = false});
 }
 
 // False when it was refused.
@@ -41,8 +42,9 @@ bool SpeaksTus(Connection& connection) {
     RefuseUpload(connection, 400, "the field " + Printable(tus.repeated) + " appears twice");
   } else if (tus.resumable != kTusVersion) {
     RefuseUpload(connection, 412,
-                 tus.resumable.empty() ? "uploads speak tus 1.0.0: send \"Tus-Resumable: 1.0.0\""
-                                       : "only version 1.0.0 of tus is spoken here, not " + Printable(tus.resumable),
+                 tus.resumable.empty()
+                     ? "uploads speak tus 1.0.0: send \"Tus-Resumable: 1.0.0\""
+                     : "only version 1.0.0 of tus is spoken here, not " + Printable(tus.resumable),
                  "Tus-Version: 1.0.0\r\n");
   } else {
     return true;
@@ -90,18 +92,21 @@ struct Write {
   std::string fields;  // of the answer, beside the usual ones
 };
 
-void AnswerWrite(Connection& connection, const Write& write, const rpc::UploadReceipt& receipt, uint64_t sent) {
+void AnswerWrite(Connection& connection, const Write& write, const rpc::UploadReceipt& receipt,
+                 uint64_t sent) {
   connection.Audit(true, access::Reason::kAllowedByRole, write.upload);
   const std::string offset = "Upload-Offset: " + std::to_string(receipt.upload().offset()) + "\r\n";
   if (receipt.checksum_mismatch())
-    return RefuseUpload(connection, 460,
-                        "what arrived is not what was announced (its checksum differs), and was not kept; send it "
-                        "again from offset " +
-                            std::to_string(receipt.upload().offset()),
-                        offset);
+    return RefuseUpload(
+        connection, 460,
+        "what arrived is not what was announced (its checksum differs), and was not kept; send it "
+        "again from offset " +
+            std::to_string(receipt.upload().offset()),
+        offset);
   if (sent < connection.body_length())
-    return RefuseUpload(connection, 503, "the custodian ended the upload before all of it was there; go on from "
-                                         "the offset that a HEAD request gives",
+    return RefuseUpload(connection, 503,
+                        "the custodian ended the upload before all of it was there; go on from "
+                        "the offset that a HEAD request gives",
                         "Retry-After: 1\r\n");
   connection.Reply(write.success, "application/json",
                    write.success == 201 ? MessageToJson(receipt.upload()) : std::string(),
@@ -150,8 +155,8 @@ Status ReadCreation(const TusFields& tus, rpc::CreateUploadRequest& create) {
     return Fail(Error::InvalidArgument("Upload-Concat is not offered: send the file in one upload"));
   GC_TRY(const uint64_t length, ParseUploadNumber("Upload-Length", tus.length));
   if (length > kUploadBytesMax)
-    return Fail(Error::OutOfRange("Upload-Length: at most " + std::to_string(kUploadBytesMax) + " bytes, not " +
-                                  std::to_string(length)));
+    return Fail(Error::OutOfRange("Upload-Length: at most " + std::to_string(kUploadBytesMax) +
+                                  " bytes, not " + std::to_string(length)));
   GC_TRY(const auto sha256, FindUploadMetadata(tus.metadata, "sha256"));
   create.set_bytes(static_cast<int64_t>(length));
   create.set_metadata(tus.metadata);

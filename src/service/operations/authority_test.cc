@@ -72,11 +72,10 @@ constexpr Row kMatrix[] = {
     {Op::kCreateUpload, false, true, false, false},  {Op::kReceiveUpload, false, true, false, false},
     {Op::kListUploads, false, true, false, false},   {Op::kShowUpload, false, true, false, false},
     {Op::kAwaitUpload, false, true, false, false},   {Op::kDropUpload, false, true, false, false},
-    {Op::kPublish, false, true, false, false},
-    {Op::kWhoAmI, true, true, true, true},           {Op::kStatus, true, false, false, false},
-    {Op::kStop, true, false, false, false},          {Op::kReceipt, true, true, true, true},
-    {Op::kHistory, true, true, true, true},          {Op::kListFiles, true, true, true, false},
-    {Op::kOpenFile, true, true, true, false},
+    {Op::kPublish, false, true, false, false},       {Op::kWhoAmI, true, true, true, true},
+    {Op::kStatus, true, false, false, false},        {Op::kStop, true, false, false, false},
+    {Op::kReceipt, true, true, true, true},          {Op::kHistory, true, true, true, true},
+    {Op::kListFiles, true, true, true, false},       {Op::kOpenFile, true, true, true, false},
 };
 
 class AuthorityTest : public OperationsTest {

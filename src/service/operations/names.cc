@@ -120,9 +120,8 @@ Status CheckFilePath(std::string_view path) {
 std::string CollisionKey(std::string_view path) {
   utf8proc_uint8_t* mapped = nullptr;
   const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
-  const utf8proc_ssize_t bytes =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(path.data()),
-                   static_cast<utf8proc_ssize_t>(path.size()), &mapped, options);
+  const utf8proc_ssize_t bytes = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(path.data()),
+                                              static_cast<utf8proc_ssize_t>(path.size()), &mapped, options);
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, std::free);
   GC_CHECK(bytes >= 0);  // it fails for what is not UTF-8, and without memory
   return {reinterpret_cast<const char*>(mapped), static_cast<size_t>(bytes)};

@@ -54,9 +54,11 @@ TEST(NamesTest, PathsStayBelowTheModelsFolder) {
 // Two files of a folder that would be one after a copy to Windows or macOS.
 TEST(NamesTest, PathsThatOtherSystemsTakeForOneHaveOneKey) {
   EXPECT_EQ(CollisionKey("Weights/A.bin"), CollisionKey("weights/a.BIN"));
-  EXPECT_EQ(CollisionKey("r\xc3\xa9seau"), CollisionKey("re\xcc\x81seau"));   // composed, decomposed
-  EXPECT_EQ(CollisionKey("R\xc3\x89SEAU"), CollisionKey("re\xcc\x81seau"));   // and in capitals
-  EXPECT_EQ(CollisionKey("stra\xc3\x9f" "e"), CollisionKey("STRASSE"));
+  EXPECT_EQ(CollisionKey("r\xc3\xa9seau"), CollisionKey("re\xcc\x81seau"));  // composed, decomposed
+  EXPECT_EQ(CollisionKey("R\xc3\x89SEAU"), CollisionKey("re\xcc\x81seau"));  // and in capitals
+  EXPECT_EQ(CollisionKey("stra\xc3\x9f"
+                         "e"),
+            CollisionKey("STRASSE"));
   EXPECT_NE(CollisionKey("a"), CollisionKey("b"));
   EXPECT_NE(CollisionKey("resau"), CollisionKey("r\xc3\xa9sau"));
 }

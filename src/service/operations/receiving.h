@@ -25,7 +25,7 @@ struct Checksum {
 // What shall come.
 struct Delivery {
   uint64_t bytes = 0;
-  uint64_t blob_bytes = 0;  // of the blob when it is whole
+  uint64_t blob_bytes = 0;           // of the blob when it is whole
   std::optional<Checksum> checksum;  // of these bytes
 };
 

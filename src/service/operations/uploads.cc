@@ -24,9 +24,8 @@ Error BadFile(std::string_view path, std::string_view why) {
 // ---- the note beside the bytes: api/formats/data-directory.md ----
 
 std::string NoteOf(const Upload& upload) {
-  boost::json::object note = {{"bytes", upload.bytes},
-                              {"metadata", upload.metadata},
-                              {"subject", upload.subject.ToString()}};
+  boost::json::object note = {
+      {"bytes", upload.bytes}, {"metadata", upload.metadata}, {"subject", upload.subject.ToString()}};
   if (upload.announced_sha256) note["sha256"] = ToHex(*upload.announced_sha256);
   return boost::json::serialize(note);
 }
@@ -155,9 +154,11 @@ Result<Claim> Uploads::ClaimFor(const Act& act, const rpc::PublishRequest& reque
     total += upload->bytes;
     std::optional<Digest> announced;
     if (!wanted.sha256().empty()) {
-      GC_TRY(announced, Named("sha256 of \"" + Printable(wanted.path()) + "\"", DigestFromHex(wanted.sha256())));
+      GC_TRY(announced,
+             Named("sha256 of \"" + Printable(wanted.path()) + "\"", DigestFromHex(wanted.sha256())));
     }
-    files.push_back({.path = wanted.path(), .bytes = upload->bytes, .announced_sha256 = announced, .upload = upload});
+    files.push_back(
+        {.path = wanted.path(), .bytes = upload->bytes, .announced_sha256 = announced, .upload = upload});
   }
   GC_TRY_VOID(CheckCollisions(files));
   if (!kept) GC_TRY_VOID(ChooseGraph(files));
@@ -225,13 +226,13 @@ Status Uploads::CheckRoom(const Uuid& subject, uint64_t bytes) const {
     of_subject += upload->bytes;
   }
   if (uploads_.size() >= kMax || count >= kPerSubjectMax)
-    return Fail(Error::ResourceExhausted("too many uploads are under way; publish or drop some: yours=" +
-                                         std::to_string(count) +
-                                         ", at most=" + std::to_string(kPerSubjectMax)));
+    return Fail(Error::ResourceExhausted(
+        "too many uploads are under way; publish or drop some: yours=" + std::to_string(count) +
+        ", at most=" + std::to_string(kPerSubjectMax)));
   if (of_subject > kBytesPerSubjectMax)
-    return Fail(Error::ResourceExhausted("your uploads have too many bytes; publish or drop some: wanted=" +
-                                         std::to_string(of_subject) +
-                                         ", at most=" + std::to_string(kBytesPerSubjectMax)));
+    return Fail(Error::ResourceExhausted(
+        "your uploads have too many bytes; publish or drop some: wanted=" + std::to_string(of_subject) +
+        ", at most=" + std::to_string(kBytesPerSubjectMax)));
   GC_TRY(const uint64_t free, desk_.blobs.BytesFree());
   if (wanted <= free) return Ok();
   return Fail(Error::ResourceExhausted("the disk of the data directory has too little room: needed=" +
@@ -240,7 +241,8 @@ Status Uploads::CheckRoom(const Uuid& subject, uint64_t bytes) const {
 
 Result<Upload*> Uploads::Create(const Act& act, const rpc::CreateUploadRequest& request) {
   if (request.bytes() < 0 || static_cast<uint64_t>(request.bytes()) > kPublishedBytesMax)
-    return Fail(Error::OutOfRange("a file has at most 16 GiB, not " + std::to_string(request.bytes()) + " bytes"));
+    return Fail(
+        Error::OutOfRange("a file has at most 16 GiB, not " + std::to_string(request.bytes()) + " bytes"));
   if (request.metadata().size() > kMetadataBytesMax || !IsUtf8(request.metadata()))
     return Fail(Error::InvalidArgument("metadata must be UTF-8 of at most 4096 bytes"));
   auto upload = std::make_unique<Upload>();
@@ -265,8 +267,9 @@ Result<Upload*> Uploads::Find(const Act& act, std::string_view id) {
   const Upload* upload = found == uploads_.end() ? nullptr : found->second.get();
   if (upload != nullptr && upload->subject == act.caller->id && !upload->dropped && !IsExpired(*upload))
     return found->second.get();
-  return Fail(Error::NotFound("no upload \"" + Printable(id) +
-                              "\" of yours is here: it was published, dropped, or has expired; begin it again"));
+  return Fail(
+      Error::NotFound("no upload \"" + Printable(id) +
+                      "\" of yours is here: it was published, dropped, or has expired; begin it again"));
 }
 
 std::vector<const Upload*> Uploads::Of(const Uuid& subject) const {
@@ -284,17 +287,18 @@ Status Uploads::OpenBlob(Upload& upload) {
 
 Result<Fd> Uploads::Receive(Upload& upload, uint64_t offset, Delivery delivery) {
   if (upload.busy())
-    return Fail(Error::FailedPrecondition(
-        "another connection is writing this upload, or a publish reads it; ask for its offset and try again"));
+    return Fail(
+        Error::FailedPrecondition("another connection is writing this upload, or a publish reads it; ask for "
+                                  "its offset and try again"));
   if (offset != upload.kept)
-    return Fail(Error(Code::kAborted, "the upload stands at another offset: offset=" + std::to_string(upload.kept) +
-                                          ", sent=" + std::to_string(offset)));
+    return Fail(Error(Code::kAborted, "the upload stands at another offset: offset=" +
+                                          std::to_string(upload.kept) + ", sent=" + std::to_string(offset)));
   if (delivery.bytes > upload.bytes - upload.kept)
-    return Fail(Error::OutOfRange("that is more than the upload's length: length=" + std::to_string(upload.bytes) +
-                                  ", offset=" + std::to_string(offset) +
-                                  ", sent=" + std::to_string(delivery.bytes)));
-  const auto receiving =
-      std::count_if(uploads_.begin(), uploads_.end(), [](const auto& e) { return bool(e.second->receiving); });
+    return Fail(
+        Error::OutOfRange("that is more than the upload's length: length=" + std::to_string(upload.bytes) +
+                          ", offset=" + std::to_string(offset) + ", sent=" + std::to_string(delivery.bytes)));
+  const auto receiving = std::count_if(uploads_.begin(), uploads_.end(),
+                                       [](const auto& e) { return bool(e.second->receiving); });
   if (static_cast<size_t>(receiving) >= kReceivingMax)
     return Fail(Error::Unavailable("too many uploads are written at the moment; try again"));
   GC_TRY_VOID(OpenBlob(upload));
@@ -436,7 +440,8 @@ Result<Outcome> ReceiveUpload(Workplace& place, Act& act) {
     delivery.checksum = Checksum{.kind = *kind, .digest = Bytes(digest.begin(), digest.end())};
   }
   Outcome outcome;
-  GC_TRY(Fd entrance, place.uploads.Receive(*upload, static_cast<uint64_t>(request.offset()), std::move(delivery)));
+  GC_TRY(Fd entrance,
+         place.uploads.Receive(*upload, static_cast<uint64_t>(request.offset()), std::move(delivery)));
   outcome.descriptor = std::make_shared<Fd>(std::move(entrance));
   *outcome.answer.mutable_upload() = place.uploads.Describe(*upload);
   return outcome;

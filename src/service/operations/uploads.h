@@ -99,8 +99,8 @@ class Uploads {
   Status Drop(Upload& upload);
   // The files of a publish, checked: paths, lengths, which one is the graph.
   Result<Claim> ClaimFor(const Act& act, const rpc::PublishRequest& request, bool kept);
-  // Calls `then` when the digests of the claim's files are known and are what was announced: at once unless an
-  // earlier process received them. `claim` lives until then.
+  // Calls `then` when the digests of the claim's files are known and are what was announced: at once unless
+  // an earlier process received them. `claim` lives until then.
   void FindDigests(Claim& claim, std::function<void(Status)> then);
 
   void DropIdle();

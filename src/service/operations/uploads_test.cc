@@ -119,7 +119,8 @@ TEST_F(UploadsTest, AnUploadOfNothingIsWholeAtOnce) {
 TEST_F(UploadsTest, AWrongChecksumTakesNothing) {
   for (const char* algorithm : {"sha1", "sha256"}) {
     const std::string upload = CreateUpload(root, 6);
-    auto receipt = Send(root, WithChecksum(ReceiveUpload(upload, 0, 3), algorithm, "abc"), "abc").upload_receipt();
+    auto receipt =
+        Send(root, WithChecksum(ReceiveUpload(upload, 0, 3), algorithm, "abc"), "abc").upload_receipt();
     EXPECT_FALSE(receipt.checksum_mismatch());
     receipt = Send(root, WithChecksum(ReceiveUpload(upload, 3, 3), algorithm, "def"), "deg").upload_receipt();
     EXPECT_TRUE(receipt.checksum_mismatch());
@@ -233,8 +234,9 @@ TEST_F(UploadsTest, LargeFilesAreDigestedWhileTheyCome) {
   const std::string_view all = bytes;
   Send(root, ReceiveUpload(upload, 0, bytes.size()), all.substr(0, 3'000'001));
   EXPECT_EQ(Show(root, upload).upload().offset(), 3'000'001);
-  EXPECT_FALSE(
-      Send(root, ReceiveUpload(upload, 3'000'001, 1'999'999), all.substr(3'000'001)).upload_receipt().checksum_mismatch());
+  EXPECT_FALSE(Send(root, ReceiveUpload(upload, 3'000'001, 1'999'999), all.substr(3'000'001))
+                   .upload_receipt()
+                   .checksum_mismatch());
   EXPECT_EQ(PublishedDigest(upload), Hex(bytes));
 }
 

@@ -80,8 +80,8 @@ Result<State> ReadState(int file, const std::string& path) {
   State state;
   const char* end = text.data() + std::min(bytes, kOffsetDigits);
   const auto parsed = std::from_chars(text.data(), end, state.kept);
-  const bool line = parsed.ec == std::errc() && parsed.ptr == end && bytes > kOffsetDigits &&
-                    text[kOffsetDigits] == '\n';
+  const bool line =
+      parsed.ec == std::errc() && parsed.ptr == end && bytes > kOffsetDigits && text[kOffsetDigits] == '\n';
   if (!line || bytes > kStateBytesMax) return Fail(Error::DataLoss(path + " is damaged"));
   state.note = text.substr(kOffsetDigits + 1);
   return state;

@@ -27,9 +27,9 @@ enum class Handler : uint8_t {
   kModelReady,
   kInfer,
   kRepositoryIndex,
-  kNotOffered,    // 501: a part of the protocol that a shared service does not offer
-  kNotPermitted,  // 403: a part of the protocol that would act on others
-  kControlAct,    // an operation of the custodian: `operation` is the field number in rpc::Request
+  kNotOffered,     // 501: a part of the protocol that a shared service does not offer
+  kNotPermitted,   // 403: a part of the protocol that would act on others
+  kControlAct,     // an operation of the custodian: `operation` is the field number in rpc::Request
   kUploadOptions,  // these five: uploads by tus 1.0.0
   kCreateUpload,
   kShowUpload,
