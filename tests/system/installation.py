@@ -209,8 +209,8 @@ class Installation:
         # Beyond a limit of files they are counted before they are looked for.
         named = [{"path": path, "upload": self.upload(data) if n < 130 else "none"} for n, (path, data) in enumerate(pairs)]
         answer = self.request("POST", "/glasscase/v1/models", control=True, json={"files": named, "name": name} | members)
-        for file in named if not answer.ok else []:
-            self.request("DELETE", f"/glasscase/v1/uploads/{file['upload']}", control=True, headers={"Tus-Resumable": "1.0.0"})
+        for upload in {file["upload"] for file in named} - {"none"} if not answer.ok else []:
+            self.request("DELETE", f"/glasscase/v1/uploads/{upload}", control=True, headers={"Tus-Resumable": "1.0.0"})
         return answer
 
     def publish(self, path: Path, name: str, *words: str) -> dict[str, Any]:
