@@ -19,9 +19,9 @@ struct ServeSettings {
   std::string tls_cert;
   std::string tls_key;
   bool behind_proxy = false;
-  std::string catalog;     // postgresql://…; empty: in the data directory
-  std::string blobs;       // s3://…; empty: in the data directory
-  std::string blob_cache;  // bytes, with an ending as in 16G
+  std::string catalog;            // postgresql://…; empty: in the data directory
+  std::string blobs;              // s3://…; empty: in the data directory
+  std::string blob_cache;         // bytes, with an ending as in 16G
   uint64_t uploads_expire_s = 0;  // 0: as the custodian has it
   std::string config;
 
