@@ -39,7 +39,7 @@ class Uploader:
     wrong: list[str] = field(default_factory=list)
     resumed: int = 0
 
-    def ask(self, method: str, path: str, data: bytes = b"", **fields: str) -> requests.Response | None:
+    def ask(self, method: str, path: str, data: bytes = b"", /, **fields: str) -> requests.Response | None:
         """None when no answer came."""
         headers = TUS | {name.replace("_", "-"): value for name, value in fields.items()}
         try:

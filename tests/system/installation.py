@@ -203,10 +203,15 @@ class Installation:
         assert answer.status_code == 201, answer.text
         return answer.headers["Location"].rpartition("/")[2]
 
-    def publish_files(self, files: dict[str, bytes], name: str, **members: Any) -> requests.Response:
+    def publish_files(self, files: dict[str, bytes] | list[tuple[str, bytes]], name: str, **members: Any) -> requests.Response:
         """Publishes files under paths that the command line would not send."""
-        named = [{"path": path, "upload": self.upload(data)} for path, data in files.items()]
-        return self.request("POST", "/glasscase/v1/models", control=True, json={"files": named, "name": name} | members)
+        pairs = list(files.items()) if isinstance(files, dict) else files
+        # Beyond a limit of files they are counted before they are looked for.
+        named = [{"path": path, "upload": self.upload(data) if n < 130 else "none"} for n, (path, data) in enumerate(pairs)]
+        answer = self.request("POST", "/glasscase/v1/models", control=True, json={"files": named, "name": name} | members)
+        for upload in {file["upload"] for file in named} - {"none"} if not answer.ok else []:
+            self.request("DELETE", f"/glasscase/v1/uploads/{upload}", control=True, headers={"Tus-Resumable": "1.0.0"})
+        return answer
 
     def publish(self, path: Path, name: str, *words: str) -> dict[str, Any]:
         answer: dict[str, Any] = self.cli("publish", str(path), "--name", name, *words, json=True)

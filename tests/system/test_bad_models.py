@@ -38,7 +38,7 @@ def refusal(glasscase: Installation, unique: Callable[[str], str]) -> Iterator[C
 
 def upload(glasscase: Installation, files: list[tuple[str, bytes]]) -> tuple[int, str]:
     """Publishes files under paths that the command line would not send. Returns status and sentence."""
-    answer = glasscase.publish_files(dict(files), "uploaded")
+    answer = glasscase.publish_files(files, "uploaded")
     return answer.status_code, answer.json().get("error", "")
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ class Uploads:
     def __init__(self, installation: Installation) -> None:
         self.installation = installation
 
-    def ask(self, method: str, path: str = "", data: bytes = b"", token: str | None = None, **fields: str) -> requests.Response:
+    def ask(self, method: str, path: str = "", data: bytes = b"", token: str | None = None, /, **fields: str) -> requests.Response:
         headers = TUS | {name.replace("_", "-"): value for name, value in fields.items()}
         headers = {name: value for name, value in headers.items() if value != "-"}
         return self.installation.request(method, PATH + path, token, control=True, data=data, headers=headers)
@@ -113,7 +114,7 @@ def test_the_same_bytes_are_stored_once(uploads: Uploads, unique: Callable[[str]
 
 
 def test_an_upload_may_bring_its_bytes_along(uploads: Uploads) -> None:
-    answer = uploads.ask("POST", data=b"hello", Upload_Length="11", Content_Type=BYTES, Upload_Checksum=checksum(b"hello"))
+    answer = uploads.ask("POST", "", b"hello", Upload_Length="11", Content_Type=BYTES, Upload_Checksum=checksum(b"hello"))
     assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, "5")
     path = answer.headers["Location"].removeprefix(PATH)
     assert uploads.patch(path, 5, b" world").headers["Upload-Offset"] == "11"
@@ -246,7 +247,7 @@ def test_nothing_goes_beyond_the_length(uploads: Uploads) -> None:
     answer = uploads.patch(path, 2, b"cde")
     assert (answer.status_code, "length=4" in answer.json()["error"]) == (413, True)
     assert uploads.offset(path) == 2
-    assert uploads.ask("POST", data=b"abc", Upload_Length="2", Content_Type=BYTES).status_code == 413
+    assert uploads.ask("POST", "", b"abc", Upload_Length="2", Content_Type=BYTES).status_code == 413
 
 
 def test_the_second_of_two_writers_is_refused(uploads: Uploads) -> None:
@@ -275,9 +276,9 @@ def test_uploads_of_others_are_not_there(uploads: Uploads, unique: Callable[[str
     token = uploads.installation.cli("token", "create", name, json=True)["token"]
     path = uploads.create(3)
     for method in ("HEAD", "GET", "DELETE"):
-        assert uploads.ask(method, path, token=token).status_code == 404
+        assert uploads.ask(method, path, b"", token).status_code == 404
     assert uploads.ask("PATCH", path, b"abc", token, Upload_Offset="0", Content_Type=BYTES).status_code == 404
-    assert uploads.ask("GET", token=token).json()["uploads"] == []
+    assert uploads.ask("GET", "", b"", token).json()["uploads"] == []
 
 
 def test_a_refused_piece_is_not_waited_for(uploads: Uploads) -> None:
@@ -389,3 +390,16 @@ def test_listing_shows_what_is_under_way(uploads: Uploads) -> None:
     uploads.patch(path, 0, b"123")
     listed: list[dict[str, Any]] = uploads.ask("GET").json()["uploads"]
     assert [(u["id"], u["offset"], u["bytes"], u["in_use"]) for u in listed] == [(path[1:], 3, 10, False)]
+
+
+def test_the_same_over_tls(fresh_glasscase: Callable[..., Installation], tmp_path: Path) -> None:
+    """Where the bytes have to pass through the edge's memory."""
+    glasscase = fresh_glasscase(scheme="https", init_words=("--tls-self-signed",))
+    data = os.urandom(20_000_000)
+    (tmp_path / "d.bin").write_bytes(data)
+    glasscase.cli("dataset", "add", str(tmp_path / "d.bin"), "--name", "d")
+    glasscase.cli("take", "d", "--output", str(tmp_path / "out.bin"))
+    assert (tmp_path / "out.bin").read_bytes() == data
+    (tmp_path / "part.bin.unfinished").write_bytes(data[:7_654_321])
+    glasscase.cli("take", "d", "--output", str(tmp_path / "part.bin"))
+    assert (tmp_path / "part.bin").read_bytes() == data
