@@ -21,9 +21,9 @@ constexpr uint32_t kCustodianUser = process::kUserBase + 1;
 
 // Not tls/, glasscase.conf and serve.lock: those are the supervisor's, and the custodian has no business with
 // them.
-constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm",
-                                          "blobs",      "staging",        kAuditFolder,
-                                          kLogFolder,   "keys",           "ledger-policy"};
+constexpr const char* kCustodiansOwn[] = {kCatalogFile,    "catalog.db-wal", "catalog.db-shm", "blobs",
+                                          "staging",       kAuditFolder,     kLogFolder,       "keys",
+                                          "ledger-policy", "signing.pem"};
 
 struct Owner {
   uid_t user;
@@ -64,6 +64,20 @@ Result<Fd> OpenFolderAt(int directory, const std::string& name) {
 Status MakeFolderAt(int directory, const std::string& name) {
   if (::mkdirat(directory, name.c_str(), 0700) == 0 || errno == EEXIST) return Ok();
   return Fail(Error::FromErrno(errno, "cannot make the folder " + name));
+}
+
+Status WriteNewFileAt(int directory, const std::string& name, std::string_view text, mode_t mode) {
+  const std::string unfinished = name + ".new";
+  const Fd file(
+      ::openat(directory, unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + name));
+  const bool written = ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (!written || ::fsync(file.get()) != 0) return Fail(Error::FromErrno(errno, "cannot write " + name));
+  if (::renameat2(directory, unfinished.c_str(), directory, name.c_str(), RENAME_NOREPLACE) != 0 &&
+      errno != EEXIST)
+    return Fail(Error::FromErrno(errno, "cannot name " + name));
+  ::fsync(directory);
+  return Ok();
 }
 
 Result<bool> MakeDirectory(const std::string& path) {

@@ -12,6 +12,7 @@
 #include <glasscase/catalog/catalog.h>
 #include <glasscase/core/clock.h>
 #include <glasscase/core/error.h>
+#include <glasscase/crypto/ecdsa.h>
 #include <glasscase/crypto/random.h>
 #include <glasscase/ledger/files.h>
 #include <glasscase/ledger/note.h>
@@ -48,6 +49,7 @@ struct Parts {
   Supervisor& supervisor;
   ledger::LogFiles& log_files;
   ledger::NoteSigner log_signer;
+  EcdsaPrivateKey signing_key;  // of what is published, for others to check
 };
 
 struct Settings {
