@@ -81,14 +81,14 @@ int RunMigrate(const custodian::MigrateOptions& options) {
   }));
 }
 
-int RunServe(const custodian::StoreSettings& stores, const std::vector<std::string>& servers) {
+int RunServe(custodian::ServeOptions options) {
   InitLog("glasscase-custodian");
   std::signal(SIGPIPE, SIG_IGN);
   // The terminal's Ctrl-C and a service manager's signal to everyone are the supervisor's to handle: it ends
   // the custodian last.
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGTERM, SIG_IGN);
-  const Status served = custodian::Serve(stores, servers);
+  const Status served = custodian::Serve(std::move(options));
   if (!served) LogError(served.error().message());
   return served ? 0 : 1;
 }
@@ -101,8 +101,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", GLASSCASE_VERSION);
   custodian::InitialiseOptions initialise;
   std::string backup, restore, target, fsck;
-  custodian::StoreSettings stores;
-  std::vector<std::string> servers;
+  custodian::ServeOptions serve;
   auto* mode_initialise = app.add_option("--initialise", initialise.directory, "Make an installation in DIR");
   app.add_option("--owner", initialise.owner, "Name of the first subject")->needs(mode_initialise);
   app.add_flag("--new-token", initialise.new_token, "A further token for the first subject")
@@ -113,16 +112,18 @@ int main(int argc, char** argv) {
   bool repair = false;
   app.add_flag("--repair", repair, "Before that rebuild what can be rebuilt")->needs(mode_fsck);
   mode_fsck->excludes(mode_initialise)->excludes(mode_backup)->excludes(mode_restore);
-  app.add_option("--catalog", stores.catalog, "postgresql://USER@HOST/DATABASE (default: catalog.db)");
-  app.add_option("--blobs", stores.blobs, "s3://BUCKET/PREFIX?endpoint=URL (default: blobs/)");
-  app.add_option("--blob-cache", stores.blob_cache_bytes, "bytes of an s3 store that are kept in blobs/")
+  app.add_option("--catalog", serve.stores.catalog, "postgresql://USER@HOST/DATABASE (default: catalog.db)");
+  app.add_option("--blobs", serve.stores.blobs, "s3://BUCKET/PREFIX?endpoint=URL (default: blobs/)");
+  app.add_option("--blob-cache", serve.stores.blob_cache_bytes,
+                 "bytes of an s3 store that are kept in blobs/")
       ->transform(CLI::AsSizeValue(false));
   custodian::MigrateOptions migrate;
   auto* mode_migrate = app.add_option("--migrate", migrate.directory, "Move catalog and blobs of DIR");
   app.add_option("--to-catalog", migrate.to.catalog, "where to: as --catalog")->needs(mode_migrate);
   app.add_option("--to-blobs", migrate.to.blobs, "where to: as --blobs")->needs(mode_migrate);
-  app.add_option("--server", servers, "HOST:PORT that the relay carries connections to (repeat)")
+  app.add_option("--server", serve.servers, "HOST:PORT that the relay carries connections to (repeat)")
       ->allow_extra_args(false);
+  app.add_flag("--closed-log", serve.closed_log, "the ledger's files need a token");
   app.add_option("target,--to", target, "Where to");
   mode_initialise->excludes(mode_backup)->excludes(mode_restore);
   mode_backup->excludes(mode_restore);
@@ -138,7 +139,7 @@ int main(int argc, char** argv) {
   if (*mode_restore) return Report(custodian::Restore(restore, target, clock));
   if (repair && RunRepair(fsck) != 0) return 1;
   if (*mode_fsck) return RunFsck(fsck);
-  migrate.from = stores;
+  migrate.from = serve.stores;
   if (*mode_migrate) return RunMigrate(migrate);
-  return RunServe(stores, servers);
+  return RunServe(std::move(serve));
 }

@@ -225,7 +225,7 @@ Result<ledger::NoteSigner> LedgerKey(Works& works, const Fd& directory) {
   return LoadOrMakeLedgerKey(directory.get(), id, works.random);
 }
 
-Status Start(Works& works, const Fd& directory, process::Confinement confinement) {
+Status Start(Works& works, const Fd& directory, process::Confinement confinement, bool closed_log) {
   GC_TRY_VOID(OpenStores(works, directory));
   GC_TRY(ledger::NoteSigner signer, LedgerKey(works, directory));
   GC_TRY(EcdsaPrivateKey signing_key, LoadOrMakeSigningKey(directory.get(), works.random));
@@ -233,6 +233,7 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   settings.version = GLASSCASE_VERSION;
   settings.confinement = std::move(confinement);
+  settings.closed_log = closed_log;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
   GC_TRY(works.operations, operations::Operations::Start({.loop = works.loop,
@@ -276,17 +277,18 @@ void OnLifeline(Works& works) {
 
 }  // namespace
 
-Status Serve(StoreSettings stores, const std::vector<std::string>& servers) {
+Status Serve(ServeOptions options) {
   Inbox inbox;
   GC_TRY(const Fd directory, ReceiveDataDirectory(inbox));
   Works works;
-  GC_TRY(works.stores, Stores::Prepare(std::move(stores), directory.get(), works.clock, works.random));
-  GC_TRY(Confined confined, ConfineToDirectory(directory.get(), servers));
+  GC_TRY(works.stores,
+         Stores::Prepare(std::move(options.stores), directory.get(), works.clock, works.random));
+  GC_TRY(Confined confined, ConfineToDirectory(directory.get(), options.servers));
   for (const std::string& missing : confined.confinement.missing) LogWarning("not confined by " + missing);
   works.outlets = std::move(confined.outlets);
   if (!works.outlets.empty()) works.stores->Use(works.outlets);
   GC_TRY_VOID(AwaitSeat(works, inbox));
-  GC_TRY_VOID(Start(works, directory, std::move(confined.confinement)));
+  GC_TRY_VOID(Start(works, directory, std::move(confined.confinement), options.closed_log));
 
   const int flags = ::fcntl(kLifelineFd, F_GETFL);
   if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)

@@ -10,8 +10,13 @@
 
 namespace glasscase::custodian {
 
-// Until the supervisor says so or is gone. `servers`: "host:port" of each that the relay carries connections
-// to.
-Status Serve(StoreSettings stores, const std::vector<std::string>& servers);
+struct ServeOptions {
+  StoreSettings stores;
+  std::vector<std::string> servers;  // "host:port" of each that the relay carries connections to
+  bool closed_log = false;           // the ledger's files need a token
+};
+
+// Until the supervisor says so or is gone.
+Status Serve(ServeOptions options);
 
 }  // namespace glasscase::custodian

@@ -51,7 +51,7 @@ class ServeTest : public ::testing::Test {
     if (child == 0) {
       ours = Fd();
       ::dup2(theirs.get(), process::kLifelineFd);
-      ::_exit(Serve() ? 0 : 1);
+      ::_exit(Serve({}) ? 0 : 1);
     }
     lifeline = std::move(ours);
     const Fd directory = OpenFolder(data).value();

@@ -10,7 +10,7 @@ _glasscase() {
   case "$path" in
     "") names="init serve stop status publish dataset call list show default retire erase take receipt signature history subject token invite grant revoke login whoami version backup restore fsck verify witness completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
-    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --catalog --blobs --blob-cache --config --json --profile" ;;
+    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
     "publish") names=""; flags="--help --name --version --card --licence --tag --derived-from --signature --signer --media-type --trained-on --tested-on --kept --json --profile" ;;

@@ -54,6 +54,7 @@ complete -c glasscase -n '__fish_seen_subcommand_from serve' -l control -r -d 'W
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l tls-cert -r -d 'Certificate chain, PEM; read again when it changes'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l tls-key -r -d 'Its private key, PEM'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l behind-proxy -d 'A proxy in front ends TLS, so other than loopback addresses may be plain'
+complete -c glasscase -n '__fish_seen_subcommand_from serve' -l closed-log -d 'The ledger'\''s files under /log/ need a token, anybody'\''s (default: everybody reads them)'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l catalog -r -d 'A PostgreSQL database for the catalog, postgresql://USER@HOST/DATABASE (default: a file)'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l blobs -r -d 'A bucket for the models'\'' bytes, s3://BUCKET/PREFIX?endpoint=URL (default: files)'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l blob-cache -r -d 'Bytes of a bucket that are kept here too (default: 16G)'

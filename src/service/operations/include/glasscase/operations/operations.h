@@ -56,6 +56,7 @@ struct Settings {
   Fd audit_directory;
   std::string version;                                   // of the program, for `glasscase status`
   process::Confinement confinement;                      // the custodian's own
+  bool closed_log = false;                               // the ledger's files need a token
   std::function<std::string_view(uint16_t)> route_name;  // of the routes of edges and hosts, from 1000 on
 };
 
