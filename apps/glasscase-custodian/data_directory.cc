@@ -26,7 +26,7 @@ constexpr uint32_t kCustodianUser = process::kUserBase + 1;
 // them.
 constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm", "blobs",
                                           "staging",    "uploads",        kAuditFolder,     kLogFolder,
-                                          "keys",       "ledger-policy"};
+                                          "keys",       kPolicyFile,      "signing.pem"};
 
 struct Owner {
   uid_t user;
@@ -93,6 +93,20 @@ Result<Fd> LockOut(int directory) {
   return Fail(Error::FailedPrecondition(
       "the directory is being served; stop it first (`glasscase stop`): this is done only while nobody "
       "writes"));
+}
+
+Status WriteNewFileAt(int directory, const std::string& name, std::string_view text, mode_t mode) {
+  const std::string unfinished = name + ".new";
+  const Fd file(
+      ::openat(directory, unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + name));
+  const bool written = ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (!written || ::fsync(file.get()) != 0) return Fail(Error::FromErrno(errno, "cannot write " + name));
+  if (::renameat2(directory, unfinished.c_str(), directory, name.c_str(), RENAME_NOREPLACE) != 0 &&
+      errno != EEXIST)
+    return Fail(Error::FromErrno(errno, "cannot name " + name));
+  ::fsync(directory);
+  return Ok();
 }
 
 Result<bool> MakeDirectory(const std::string& path) {

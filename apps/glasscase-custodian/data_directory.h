@@ -1,7 +1,10 @@
 // The data directory on disk: its files' names, and to whom they belong (api/formats/data-directory.md).
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
+#include <string_view>
 
 #include <glasscase/core/error.h>
 #include <glasscase/process/fd.h>
@@ -18,6 +21,9 @@ Result<Fd> OpenFolderAt(int directory, const std::string& name);
 // The whole of a file; empty when there is none.
 Result<std::string> ReadFileAt(int directory, const char* name, size_t bytes_max);
 Status MakeFolderAt(int directory, const std::string& name);
+
+// A file of that name, durable, never half of it, and never over one that is there, which stays as it is.
+Status WriteNewFileAt(int directory, const std::string& name, std::string_view text, mode_t mode);
 
 // Makes the directory and its parents; true when it is new or empty.
 Result<bool> MakeDirectory(const std::string& path);

@@ -10,6 +10,7 @@
 
 #include "data_directory.h"
 #include "ledger_key.h"
+#include "signing_key.h"
 
 namespace glasscase::custodian {
 namespace {
@@ -46,6 +47,7 @@ Result<std::string> Initialise(const InitialiseOptions& options, const Clock& cl
   catalog.reset();
   GC_TRY(const Fd folder, OpenFolder(options.directory));
   GC_TRY(const ledger::NoteSigner signer, LoadOrMakeLedgerKey(folder.get(), first.installation, random));
+  GC_TRY_VOID(LoadOrMakeSigningKey(folder.get(), random));
   GC_TRY_VOID(WriteLedgerPolicy(folder.get(), signer.verifier()));
   GC_TRY_VOID(GiveToCustodian(options.directory));
 

@@ -13,21 +13,6 @@ namespace {
 
 constexpr char kKeyFile[] = "keys/ledger.key";
 
-// Durable, never half of it, and never over what is there.
-Status WriteNewFile(int directory, const std::string& name, std::string_view text, mode_t mode) {
-  const std::string unfinished = name + ".new";
-  const Fd file(
-      ::openat(directory, unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + name));
-  const bool written = ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  if (!written || ::fsync(file.get()) != 0) return Fail(Error::FromErrno(errno, "cannot write " + name));
-  if (::renameat2(directory, unfinished.c_str(), directory, name.c_str(), RENAME_NOREPLACE) != 0 &&
-      errno != EEXIST)
-    return Fail(Error::FromErrno(errno, "cannot name " + name));
-  ::fsync(directory);
-  return Ok();
-}
-
 bool Exists(int directory, const char* name) {
   struct stat facts {};
   return ::fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
@@ -57,7 +42,7 @@ Result<ledger::NoteSigner> LoadOrMakeLedgerKey(int directory, const Uuid& instal
            ledger::NoteSigner::Make("glasscase/" + installation.ToString(), ledger::KeyType::kEd25519,
                                     Ed25519Key::Generate(random)));
     const Secret text = signer.ToSecret();
-    GC_TRY_VOID(WriteNewFile(directory, kKeyFile, text.Reveal(RevealToken()), 0600));
+    GC_TRY_VOID(WriteNewFileAt(directory, kKeyFile, text.Reveal(RevealToken()), 0600));
   }
   return LoadLedgerKey(directory);
 }
@@ -70,7 +55,7 @@ Result<ledger::NoteSigner> LoadLedgerKey(int directory) {
 }
 
 Status WriteLedgerPolicy(int directory, const ledger::NoteVerifier& verifier) {
-  return WriteNewFile(
+  return WriteNewFileAt(
       directory, kPolicyFile,
       "# Whom `glasscase verify` trusts: this installation's log. Without a witness it is not\n"
       "# protected against the operator; add lines \"witness NAME VKEY URL\" and a quorum.\n"

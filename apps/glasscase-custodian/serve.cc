@@ -26,6 +26,7 @@
 #include "data_directory.h"
 #include "ledger_key.h"
 #include "migrate.h"
+#include "signing_key.h"
 
 namespace glasscase::custodian {
 namespace {
@@ -121,6 +122,11 @@ Result<outlet::Outlets> OpenOutlets(const std::vector<std::string>& texts) {
 Status WarmUp(bool for_servers) {
   (void)Sha256(AsBytes("warm-up"));
   (void)Ed25519Key::FromSeed(Secret(std::string(32, 'w')))->Sign({});
+  // The first key of a kind makes OpenSSL read its configuration, the first signature its generator.
+  SystemRandom random;
+  const auto key = EcdsaPrivateKey::Generate(Curve::kP256, random);
+  GC_TRY_VOID(EcdsaPrivateKey::FromPem(key.Pem()));
+  GC_TRY_VOID(key.Sign({}));
   if (for_servers) GC_TRY_VOID(fetch::Fetcher::Create());
   return Ok();
 }
@@ -250,12 +256,14 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
              const ServeOptions& options) {
   GC_TRY_VOID(OpenStores(works, directory));
   GC_TRY(ledger::NoteSigner signer, LedgerKey(works, directory));
+  GC_TRY(EcdsaPrivateKey signing_key, LoadOrMakeSigningKey(directory.get(), works.random));
   operations::Settings settings;
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   settings.version = GLASSCASE_VERSION;
   GC_TRY(settings.witnesses, ReadWitnesses(directory));
   settings.confinement = std::move(confinement);
   settings.uploads_idle_ms = options.uploads_expire_s * 1000;
+  settings.closed_log = options.closed_log;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
   GC_TRY(works.operations, operations::Operations::Start({.loop = works.loop,
@@ -266,6 +274,7 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
                                                           .supervisor = works.supervisor,
                                                           .log_files = *works.log_files,
                                                           .log_signer = std::move(signer),
+                                                          .signing_key = std::move(signing_key),
                                                           .ask_witness = MakeAskWitness(*works.stores)},
                                                          std::move(settings)));
   return Ok();

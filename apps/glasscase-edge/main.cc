@@ -79,6 +79,7 @@ int main(int argc, char** argv) {
   app.add_option("--max-body", options.body_bytes_max, "largest body of an infer request, in bytes")
       ->check(CLI::Range(uint64_t{1024}, uint64_t{32} << 20));
   app.add_option("--max-connections", options.connections_max, "connections served at a time");
+  app.add_flag("--closed-log", options.closed_log, "the ledger's files need a token");
   app.add_option("--call-deadline-ms", options.call_deadline_ms, "longest time a call may take");
   CLI11_PARSE(app, argc, argv);
   if (print_routes) {

@@ -8,6 +8,8 @@
 #include <glasscase/rpc/convert.h>
 #include <glasscase/tensor/tensor.h>
 
+#include "signature.h"
+
 namespace glasscase::inspector {
 namespace {
 
@@ -41,6 +43,8 @@ Status Compare(std::string_view what, const std::vector<TensorSpec>& ours,
 
 Status Inspect(const rpc::InspectJob& job, std::span<const Fd> fds, inference::Engine& engine,
                uint64_t bytes_max, rpc::InspectReport& report) {
+  if (!job.signature().empty()) GC_TRY_VOID(CheckSignature(job, fds));
+  if (job.kept()) return Ok();
   GC_TRY(const std::vector<hosting::FileClaim> claims, hosting::ReadClaims(job.files()));
   GC_TRY(const hosting::ModelFiles files, hosting::ModelFiles::Copy(claims, fds, std::nullopt, bytes_max));
   const std::vector<inference::ExternalFile> external = files.external();

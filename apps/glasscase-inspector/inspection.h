@@ -9,8 +9,9 @@
 
 namespace glasscase::inspector {
 
-// Copies the files, checks them (base/onnx), then has the engine load them, and compares what both say about
-// inputs and outputs. Every failure is in the report: InvalidArgument when the files are at fault.
+// Checks the signature, if one came with them. Of files for a host: copies, checks them (base/onnx), then has
+// the engine load them, and compares what both say about inputs and outputs. Every failure is in the report:
+// InvalidArgument when the files are at fault.
 rpc::InspectReport InspectFiles(const rpc::InspectJob& job, std::span<const Fd> fds,
                                 inference::Engine& engine, uint64_t bytes_max);
 

@@ -16,6 +16,7 @@
 #include <glasscase/rpc/link.pb.h>
 
 #include "inspection.h"
+#include "signature.h"
 
 namespace {
 
@@ -87,6 +88,7 @@ int main() {
   std::signal(SIGINT, SIG_IGN);
   if (const Status warm = inference::WarmUpOnnxRuntime(); !warm)
     Die("ONNX Runtime does not start", warm.error());
+  if (const Status warm = inspector::WarmUpSignatures(); !warm) Die("OpenSSL does not start", warm.error());
   auto engine = inference::MakeOnnxRuntimeEngine({.threads = 1});
   if (!engine) Die("ONNX Runtime does not start", engine.error());
   const auto confinement = process::Confine({.syscalls = process::SyscallProfile::kInspector,

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from system.installation import Installation
+from system.models import Models
+
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_SIGNING = ROOT / ".deps" / "model-signing" / "bin" / "python"
 VERIFY_BUNDLE = Path(__file__).with_name("verify_bundle.mjs")
@@ -326,3 +329,41 @@ def test_both_refuse_the_key_of_another(ours: Ours, theirs: Theirs, keys: tuple[
             ours.verify(public, model, signature)
         with pytest.raises(Refused, match="Key mismatch"):
             theirs.verify(public, model, signature)
+
+
+# ---- of a running installation ----
+
+
+def test_theirs_accept_what_an_installation_signs(
+    glasscase: Installation, models: Models, theirs: Theirs, unique: Callable[[str], str], model: Path, tmp_path: Path
+) -> None:
+    """A file and a folder, taken from the installation as published, with its signature and its key."""
+    public, signature = tmp_path / "signing.pem", tmp_path / "model.sig"
+    for path, kept in ((models.scale, []), (model, ["--kept"])):
+        name, taken = unique("signed"), tmp_path / unique("taken")
+        version = glasscase.cli("publish", str(path), "--name", name, *kept, json=True)["model"]["versions"][0]
+        glasscase.cli("take", name, "--output", str(taken))
+        glasscase.cli("signature", name, "--output", str(signature), "--public-key", str(public))
+        theirs.verify(public, taken, signature)
+        statement = sigstore_payload(public, signature)
+        assert statement["predicateType"] == "https://model_signing/signature/v1.0"
+        altered = next(p for p in ([taken] if taken.is_file() else sorted(taken.rglob("*.onnx"))))
+        altered.chmod(0o600)
+        altered.write_bytes(altered.read_bytes() + b"x")
+        with pytest.raises(Refused):
+            theirs.verify(public, taken, signature)
+        glasscase.cli("signature", name, "--statement", "--output", str(tmp_path / "publish.json"))
+        stated = sigstore_payload(public, tmp_path / "publish.json")
+        assert stated["subject"][0]["name"] == f"urn:uuid:{version['id']}"
+
+
+@p256_only
+def test_an_installation_accepts_what_theirs_sign(
+    glasscase: Installation, models: Models, theirs: Theirs, unique: Callable[[str], str], keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    signature, name = tmp_path / "model.sig", unique("theirs")
+    theirs.sign(keys[0], models.scale, signature)
+    words = ("--signature", str(signature), "--signer", str(keys[1]))
+    refused = glasscase.cli("publish", str(models.scale_more), "--name", name, *words, check=False)
+    assert (refused.returncode, "other files" in refused.stderr) == (1, True)
+    glasscase.cli("publish", str(models.scale), "--name", name, *words)

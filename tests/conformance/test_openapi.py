@@ -191,11 +191,14 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     token, _ = walk_access(walk)
     for control in (False, True):
         for path in ("/glasscase/v1/whoami", "/glasscase/v1/models", "/glasscase/v1/models/{model}",
-                     "/glasscase/v1/models/{model}/receipt", "/glasscase/v1/models/{model}/history"):
+                     "/glasscase/v1/models/{model}/receipt", "/glasscase/v1/models/{model}/history",
+                     "/glasscase/v1/models/{model}/statement"):
             assert walk("GET", path, token, control=control).ok
         for name in ("checkpoint", "tile/0/000.p/3", "tile/entries/000.p/3"):
             assert walk("GET", "/log/{path}", "", names={"path": name}, control=control).ok
         assert walk("GET", "/log/{path}", "", names={"path": "tile/9/000"}, control=control).status_code == 404
+    assert walk("GET", "/glasscase/v1/models/{model}/signature").ok
+    assert walk("GET", "/glasscase/v1/models/{model}/signature", token).status_code == 403
     assert walk("GET", "/glasscase/v1/models/{model}/files").json()["files"][0]["path"] == "scale.onnx"
     assert walk("GET", "/glasscase/v1/models/{model}/files/{file}", names={"file": "0"}).content == models.scale_more.read_bytes()
     assert walk("GET", "/glasscase/v1/models/{model}/files/{file}", token, names={"file": "0"}).status_code == 403

@@ -152,7 +152,7 @@ def test_a_server_that_names_another_model_than_the_receipts_is_caught(
     with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         environment = glasscase.environment(token) | {"GLASSCASE_URL": f"http://127.0.0.1:{server.server_port}"}
-        command = [glasscase.programs / "glasscase", "verify", "--model", name, "--policy", glasscase.data / "ledger-policy"]
+        command = [str(glasscase.programs / "glasscase"), "verify", "--model", name, "--policy", str(glasscase.data / "ledger-policy")]
         for member in ("", "name", "label", "asset", "sha256", "version"):
             altered["member"] = member
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -257,6 +257,22 @@ def test_a_grant_to_take_does_not_let_call(glasscase: Installation, digits: str,
     assert glasscase.infer(digits, models.digit_body(), token).status_code == 200
 
 
+def test_an_operator_may_close_the_log(fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path) -> None:
+    glasscase = fresh_glasscase(serve_words=("--closed-log",))
+    glasscase.publish(models.scale, "scale")
+    token = glasscase.learner("ada", "scale")
+    for control in (False, True):
+        for path in ("/log/checkpoint", "/log/tile/0/000.p/3"):
+            assert glasscase.request("GET", path, "", control=control).status_code == 401
+            assert glasscase.request("GET", path, "gct_" + "x" * 36, control=control).status_code == 401
+            assert glasscase.request("GET", path, token, control=control).status_code == 200
+    # Receipts, status and the policy are as they were.
+    glasscase.cli("receipt", "scale", "--output", str(tmp_path / "r.tlog-proof"), token=token)
+    policy = str(glasscase.data / "ledger-policy")
+    assert glasscase.cli("verify", str(tmp_path / "r.tlog-proof"), "--policy", policy).returncode == 0
+    assert glasscase.cli("status", json=True)["ledger_key"] in Path(policy).read_text()
+
+
 @pytest.mark.parametrize("name", ["keys", "../keys/ledger.key", "tile/0/../../../catalog.db", "%2e%2e/catalog.db", "tile/entries/000.p/", ""])
 def test_nothing_but_the_log_is_read_under_log(glasscase: Installation, name: str) -> None:
     with requests.Session() as session:
@@ -340,7 +356,7 @@ def test_fsck_finds_every_changed_byte_of_log_and_blobs(programs: Path, stopped:
 
 def repair(programs: Path, data: Path) -> tuple[int, list[str], list[str]]:
     """The exit code, what was repaired, and what was left."""
-    command = [programs / "glasscase", "fsck", "--repair", "--data", str(data), "--json"]
+    command = [str(programs / "glasscase"), "fsck", "--repair", "--data", str(data), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = json.loads(done.stdout)
     return done.returncode, said["repaired"], said["left"] + said["problems"]

@@ -13,9 +13,9 @@ _glasscase() {
     "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --catalog --blobs --blob-cache --uploads-expire --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
-    "publish") names=""; flags="--help --name --version --card --licence --tag --derived-from --media-type --trained-on --tested-on --kept --json --profile" ;;
+    "publish") names=""; flags="--help --name --version --card --licence --tag --derived-from --signature --signer --media-type --trained-on --tested-on --kept --json --profile" ;;
     "dataset") names="add"; flags="--help --json --profile" ;;
-    "dataset add") names=""; flags="--help --name --version --card --licence --tag --derived-from --media-type --json --profile" ;;
+    "dataset add") names=""; flags="--help --name --version --card --licence --tag --derived-from --signature --signer --media-type --json --profile" ;;
     "call") names=""; flags="--help --input --json --profile" ;;
     "list") names="models datasets subjects grants tokens"; flags="--help --json --profile" ;;
     "list models") names=""; flags="--help --json --profile" ;;
@@ -29,6 +29,7 @@ _glasscase() {
     "erase") names=""; flags="--help --yes --json --profile" ;;
     "take") names=""; flags="--help --output --json --profile" ;;
     "receipt") names=""; flags="--help --output --json --profile" ;;
+    "signature") names=""; flags="--help --output --public-key --statement --json --profile" ;;
     "history") names=""; flags="--help --prove --policy --json --profile" ;;
     "subject") names="add"; flags="--help --json --profile" ;;
     "subject add") names=""; flags="--help --role --json --profile" ;;

@@ -1,4 +1,4 @@
-// receipt, history: what the ledger says of an asset, with proofs.
+// receipt, signature, history: what can be shown of an asset, with proofs.
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -63,6 +63,49 @@ Result<Outcome> WriteReceipt(Context& context, const ReceiptOptions& options) {
                             "@" + ShownOf(answer, "version"));
   context.console.PrintLine("check it anywhere, without the server:\n  glasscase verify " + ShellQuote(path) +
                             " --policy ledger-policy --file THE-FILE");
+  return Done();
+}
+
+struct SignatureOptions {
+  std::string asset;
+  std::string output;
+  std::string public_key;
+  bool statement = false;
+};
+
+// Next to what it is about: "digits@2.sig", or "digits@2.publish.json".
+std::string SignatureFileFor(const json::value& answer, bool statement) {
+  std::string name = TextOf(answer, "name") + "@" + TextOf(answer, "version");
+  name.erase(0, name.find('/') + 1);
+  return name + (statement ? ".publish.json" : ".sig");
+}
+
+Result<Outcome> WriteSignature(Context& context, const SignatureOptions& options) {
+  GC_TRY(const ModelName name, ModelName::Parse(options.asset));
+  GC_TRY(Api * api, options.statement ? context.Public() : context.Control());
+  const std::string path = "/glasscase/v1/models/" + PercentEncode(WithVersion(name));
+  GC_TRY(json::value answer, api->Get(path + (options.statement ? "/statement" : "/signature")));
+  if (!options.public_key.empty()) GC_TRY_VOID(WriteText(options.public_key, TextOf(answer, "public_key")));
+  const std::string file =
+      options.output.empty() ? SignatureFileFor(answer, options.statement) : options.output;
+  if (file == "-") {
+    context.console.Print(TextOf(answer, "signature"));
+    return Done();
+  }
+  GC_TRY_VOID(WriteText(file, TextOf(answer, "signature")));
+  if (context.console.json) {
+    answer.as_object()["file"] = file;
+    context.console.PrintJson(answer);
+    return Done();
+  }
+  context.console.PrintLine(
+      "wrote " + Printable(file, 400) + ": the installation's " +
+      (options.statement ? "statement that it published " : "signature of the files of ") +
+      ShownOf(answer, "name") + "@" + ShownOf(answer, "version"));
+  if (!options.statement)
+    context.console.PrintLine(
+        "check it with a tool of others:\n  model_signing verify key THE-FILES --signature " +
+        ShellQuote(file) + " --public_key signing.pem");
   return Done();
 }
 
@@ -185,6 +228,24 @@ void AddLedgerCommands(CommandTree& tree) {
             ->type_name("FILE");
       },
       WriteReceipt);
+  tree.Add<SignatureOptions>(
+      tree.root(), "signature", "Write the installation's signature of a version, for tools of others",
+      "glasscase signature digits --output model.sig --public-key signing.pem\n"
+      "glasscase signature digits@2 --statement",
+      [](CLI::App& command, SignatureOptions& options) {
+        command.add_option("asset", options.asset, "Name, owner/name or UUID")
+            ->required()
+            ->type_name("ASSET[@V]");
+        command
+            .add_option("--output,-o", options.output, "Where to (default: NAME@V.sig; -: standard output)")
+            ->type_name("FILE");
+        command.add_option("--public-key", options.public_key, "Also write the key that it is checked with")
+            ->type_name("FILE");
+        command.add_flag("--statement", options.statement,
+                         "The in-toto statement that the version was published, instead of the OpenSSF model "
+                         "signature of its files");
+      },
+      WriteSignature);
   tree.Add<HistoryOptions>(
       tree.root(), "history", "All entries of the ledger about an asset",
       "glasscase history digits\nglasscase history digits --prove --policy ledger-policy",

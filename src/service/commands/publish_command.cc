@@ -28,6 +28,7 @@ struct PublishOptions {
   std::string media_type;
   std::string licence;
   std::vector<std::string> tags;
+  std::string signature, signer;
   std::vector<std::string> trained_on, tested_on, derived_from;
 
   bool IsKept() const { return dataset || kept; }
@@ -68,17 +69,36 @@ uint64_t TotalBytes(const std::vector<ModelFile>& files) {
   return total;
 }
 
-Result<std::string> ReadCard(const std::string& path) {
+// Empty for no path.
+Result<std::string> ReadText(const std::string& what, const std::string& path) {
   if (path.empty()) return std::string();
-  std::error_code error;
-  if (const auto bytes = fs::file_size(path, error); !error && bytes > kCardBytesMax)
-    return Fail(Error::FailedPrecondition("the card " + path + " has " + FormatBytes(bytes) +
-                                          "; at most 256 KiB are kept"));
-  std::ifstream stream(path);
+  std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;
   text << stream.rdbuf();
-  if (!stream || fs::is_directory(path)) return Fail(Error::NotFound("could not read the card " + path));
+  if (!stream || fs::is_directory(path)) return Fail(Error::NotFound("could not read " + what + " " + path));
   return text.str();
+}
+
+Result<std::string> ReadCard(const std::string& path) {
+  std::error_code error;
+  const uint64_t bytes = path.empty() ? 0 : fs::file_size(path, error);
+  if (!error && bytes > kCardBytesMax)
+    return Fail(Error::FailedPrecondition("the card " + path + " has " + FormatBytes(bytes) +
+                                          "; at most 256 KiB are kept"));
+  return ReadText("the card", path);
+}
+
+// What comes from other files than the asset's.
+Result<json::object> ReadTexts(const PublishOptions& options) {
+  if (options.signature.empty() != options.signer.empty())
+    return Fail(Error::InvalidArgument(
+        "--signature and --signer go together: the signature, and whose it should be"));
+  json::object texts = {{"name", options.name}, {"version", options.version}};
+  GC_TRY(texts["card"], ReadCard(options.card));
+  if (options.signature.empty()) return texts;
+  GC_TRY(texts["signature"], ReadText("the signature", options.signature));
+  GC_TRY(texts["signer"], ReadText("the signer's key", options.signer));
+  return texts;
 }
 
 Result<std::vector<ModelFile>> PrepareFiles(const Context& context, const PublishOptions& options) {
@@ -120,13 +140,12 @@ Status SendFiles(const Context& context, Uploading& uploading, const std::vector
 // What the server refuses to publish is of no use there.
 Result<json::value> PublishSent(Context& context, Api& api, Uploading& uploading,
                                 const PublishOptions& options, const std::vector<ModelFile>& files,
-                                const std::string& card) {
+                                json::object asked) {
   json::array named;
   for (size_t i = 0; i < files.size(); ++i)
     named.push_back(
         {{"path", files[i].name}, {"upload", uploading.sent()[i].upload}, {"sha256", files[i].sha256}});
-  json::object asked = {
-      {"files", std::move(named)}, {"name", options.name}, {"version", options.version}, {"card", card}};
+  asked["files"] = std::move(named);
   AddDetails(options, asked);
   Progress progress(context.console,
                     options.IsKept() ? "the server writes it down" : "the server checks and runs the model",
@@ -153,6 +172,9 @@ void PrintPublished(Context& context, const Profile& connection, const PublishOp
   const json::value version = versions.empty() ? json::value() : versions.front();
   const std::string name = ShownOf(model, "name") + "@" + ShownOf(version, "version");
   const bool before = FlagOf(answer, "already_published");
+  if (!options.signature.empty())
+    context.console.PrintLine("the signature " + Visible(options.signature) +
+                              " is of these files, by the key in " + Visible(options.signer));
   context.console.PrintLine(before ? "already published: " + name + " has these bytes; nothing changed"
                                    : "published " + name);
   context.console.Print(
@@ -173,12 +195,12 @@ void PrintPublished(Context& context, const Profile& connection, const PublishOp
 Result<Outcome> Publish(Context& context, const PublishOptions& options) {
   GC_TRY(const Profile* connection, context.Connection());
   GC_TRY(Api * api, context.Control());
-  GC_TRY(const std::string card, ReadCard(options.card));
+  GC_TRY(const json::object texts, ReadTexts(options));
   const InterruptGuard guard;
   GC_TRY(const std::vector<ModelFile> files, PrepareFiles(context, options));
   Uploading uploading(*api, context.console);
   GC_TRY_VOID(SendFiles(context, uploading, files));
-  GC_TRY(const json::value answer, PublishSent(context, *api, uploading, options, files, card));
+  GC_TRY(const json::value answer, PublishSent(context, *api, uploading, options, files, texts));
   if (context.console.json) {
     context.console.PrintJson(answer);
   } else {
@@ -197,6 +219,12 @@ void DeclareAsset(CLI::App& command, PublishOptions& options) {
   command.add_option("--tag", options.tags, "A word to find it by; may be repeated")->type_name("WORD");
   command.add_option("--derived-from", options.derived_from, "What it was made from; may be repeated")
       ->type_name("ASSET[@V]");
+  command
+      .add_option("--signature", options.signature,
+                  "OpenSSF model signature of these files: nothing is published unless it holds")
+      ->type_name("FILE");
+  command.add_option("--signer", options.signer, "Whose signature it must be, a public key in PEM")
+      ->type_name("FILE");
   command.add_option("--media-type", options.media_type, "Of what is kept (default: by the file's ending)")
       ->type_name("TYPE");
 }

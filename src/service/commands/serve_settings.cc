@@ -70,6 +70,8 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
   command.add_option("--tls-key", settings.tls_key, "Its private key, PEM")->type_name("FILE");
   command.add_flag("--behind-proxy", settings.behind_proxy,
                    "A proxy in front ends TLS, so other than loopback addresses may be plain");
+  command.add_flag("--closed-log", settings.closed_log,
+                   "The ledger's files under /log/ need a token, anybody's (default: everybody reads them)");
   command
       .add_option("--catalog", settings.catalog,
                   "A PostgreSQL database for the catalog, postgresql://USER@HOST/DATABASE (default: a file)")
@@ -233,6 +235,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
   if (settings.behind_proxy) arguments.emplace_back("--behind-proxy");
   for (const std::string& server : ServersOf(settings).value_or(std::vector<std::string>{}))
     arguments.insert(arguments.end(), {"--server", server});
+  if (settings.closed_log)
+    arguments.insert(arguments.end(), {"--edge-arg=--closed-log", "--custodian-arg=--closed-log"});
   for (const std::string& argument : StoreArguments(settings))
     arguments.push_back("--custodian-arg=" + argument);
   if (settings.uploads_expire_s != 0)

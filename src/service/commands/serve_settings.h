@@ -19,6 +19,7 @@ struct ServeSettings {
   std::string tls_cert;
   std::string tls_key;
   bool behind_proxy = false;
+  bool closed_log = false;
   std::string catalog;            // postgresql://…; empty: in the data directory
   std::string blobs;              // s3://…; empty: in the data directory
   std::string blob_cache;         // bytes, with an ending as in 16G

@@ -82,7 +82,8 @@ bool Connection::Authorise() {
   FindRoute(method.value_or(Method::kGet), target.substr(0, target.find('?')), match_);
   if (!method) match_.route = nullptr;
   const Route* route = match_.route;
-  if (route != nullptr && route->presents == Presents::kNothing &&
+  const bool closed = route != nullptr && route->handler == Handler::kLogFile && gateway_.options.closed_log;
+  if (route != nullptr && route->presents == Presents::kNothing && !closed &&
       (route->handler != Handler::kPage || head_.token.empty())) {
     return true;
   }

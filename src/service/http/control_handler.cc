@@ -86,6 +86,10 @@ void ServeControlAct(Connection& connection) {
 void ServeLogFile(Connection& connection) {
   rpc::Request request;
   request.mutable_log_file()->set_path(connection.match().parameters[0]);
+  if (connection.gateway().options.closed_log) {
+    const Digest credential = access::CustodianCredential(connection.head().token);
+    request.set_credential(credential.data(), credential.size());
+  }
   connection.gateway().custodian.Ask(
       std::move(request), [&connection, life = connection.life()](const Result<rpc::Response>& answer) {
         if (life.expired()) return;

@@ -108,6 +108,9 @@ constexpr Route kRoutes[] = {
     {1106, "history", Method::kGet, "/glasscase/v1/models/{model}/history", Listener::kBoth, Presents::kToken,
      kAnyone, Handler::kControlAct, Request::kHistory},
 
+    {1107, "statement", Method::kGet, "/glasscase/v1/models/{model}/statement", Listener::kBoth,
+     Presents::kToken, kAnyone, Handler::kControlAct, Request::kStatement},
+
     // Control acts.
     {1110, "list subjects", Method::kGet, "/glasscase/v1/subjects", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kListSubjects},
@@ -155,6 +158,8 @@ constexpr Route kRoutes[] = {
      Presents::kToken, kAnyone, Handler::kControlAct, Request::kListFiles},
     {1130, "take file", Method::kGet, "/glasscase/v1/models/{model}/files/{file}", Listener::kControl,
      Presents::kToken, kAnyone, Handler::kFile, Request::kOpenFile},
+    {1131, "signature", Method::kGet, "/glasscase/v1/models/{model}/signature", Listener::kControl,
+     Presents::kToken, kAnyone, Handler::kControlAct, Request::kSignature},
     {1127, "status", Method::kGet, "/glasscase/v1/status", Listener::kControl, Presents::kToken, kOperators,
      Handler::kControlAct, Request::kStatus},
     {1128, "stop", Method::kPost, "/glasscase/v1/stop", Listener::kControl, Presents::kToken, kOperators,
@@ -205,8 +210,9 @@ bool Matches(std::string_view pattern, std::string_view path, std::array<std::st
 
 // Joins "/models/owner/name" to "/models/owner%2Fname"; other paths stay as they are.
 std::string_view JoinOwnerAndName(std::string_view path, std::string& joined) {
-  static constexpr std::string_view kAfterName[] = {"versions", "infer",   "ready",   "config",  "stats",
-                                                    "trace",    "default", "receipt", "history", "files"};
+  static constexpr std::string_view kAfterName[] = {"versions", "infer", "ready",     "config",
+                                                    "stats",    "trace", "default",   "receipt",
+                                                    "history",  "files", "statement", "signature"};
   static constexpr std::string_view kPrefixes[] = {"/v2/models/", "/glasscase/v1/models/"};
   for (const std::string_view prefix : kPrefixes) {
     if (!path.starts_with(prefix)) continue;

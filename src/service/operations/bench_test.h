@@ -209,7 +209,8 @@ class OperationsTest : public ::testing::Test {
                                     .blobs = *blobs,
                                     .supervisor = supervisor,
                                     .log_files = log_files,
-                                    .log_signer = LogSigner()},
+                                    .log_signer = LogSigner(),
+                                    .signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random)},
                                    std::move(settings))
                      .value();
     public_edge = Join(kPublic);

@@ -258,6 +258,25 @@ Result<NamedModel> FindModel(Desk& desk, Act& act, std::string_view text) {
                       "\"; `glasscase show " + found->FullName() + "` lists them"));
 }
 
+Result<catalog::Version> FindVisibleVersion(Desk& desk, Act& act, const NamedModel& named) {
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
+  const catalog::Version* by_default = DefaultVersion(named.model, versions);
+  const Uuid wanted = named.version ? named.version->id : by_default != nullptr ? by_default->id : Uuid{};
+  GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
+  const auto found = std::find_if(visible.begin(), visible.end(),
+                                  [&](const catalog::Version& version) { return version.id == wanted; });
+  if (found != visible.end()) return *found;
+  if (named.version)
+    return act.Refuse(access::Reason::kVersionNotGranted,
+                      Error::NotFound(named.FullName() +
+                                      " has no such version that you may see; "
+                                      "`glasscase show " +
+                                      named.FullName() + "` lists those"));
+  return act.Refuse(access::Reason::kNoSuchVersion,
+                    Error::NotFound(named.FullName() +
+                                    " has no version in use that you may see; name one, as in NAME@VERSION"));
+}
+
 Result<NamedModel> FindOwnModel(Desk& desk, Act& act, std::string_view text) {
   GC_TRY(NamedModel named, FindModel(desk, act, text));
   if (named.model.owner == act.caller->id) return named;

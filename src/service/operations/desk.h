@@ -71,6 +71,7 @@ class Desk {
         supervisor(parts.supervisor),
         ledger(parts.loop, parts.clock, parts.catalog, parts.log_files, parts.log_signer),
         log_files(parts.log_files),
+        signing_key(parts.signing_key),
         audit(audit_log),
         links(peer_links),
         pusher(table_pusher) {}
@@ -83,6 +84,7 @@ class Desk {
   Supervisor& supervisor;
   LedgerDesk ledger;
   ledger::LogFiles& log_files;
+  EcdsaPrivateKey signing_key;
   AuditLog& audit;
   PeerLinks& links;
   TablePusher& pusher;
@@ -140,6 +142,8 @@ bool MaySee(Desk& desk, const Act& act, const catalog::Model& model);
 // theirs covers.
 Result<std::vector<catalog::Version>> VisibleVersions(Desk& desk, const Act& act, const catalog::Model& model,
                                                       const std::vector<catalog::Version>& versions);
+// The version that `named` names, or the default one; only what the caller sees.
+Result<catalog::Version> FindVisibleVersion(Desk& desk, Act& act, const NamedModel& named);
 Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model,
                                                       std::string_view label_or_uuid);
 

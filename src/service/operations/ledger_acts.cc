@@ -1,37 +1,10 @@
 // The ledger, read: its files, receipts, histories.
-#include <algorithm>
-
 #include <glasscase/ledger/log.h>
 
 #include "ledger_entries.h"
 #include "routes.h"
-#include "table_rows.h"
 
 namespace glasscase::operations {
-namespace {
-
-// The version that a receipt is for, if the caller may see it.
-Result<catalog::Version> VersionFor(Desk& desk, Act& act, const NamedModel& named) {
-  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
-  const catalog::Version* by_default = DefaultVersion(named.model, versions);
-  const Uuid wanted = named.version ? named.version->id : by_default != nullptr ? by_default->id : Uuid{};
-  GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
-  const auto found = std::find_if(visible.begin(), visible.end(),
-                                  [&](const catalog::Version& version) { return version.id == wanted; });
-  if (found != visible.end()) return *found;
-  if (named.version)
-    return act.Refuse(access::Reason::kVersionNotGranted,
-                      Error::NotFound(named.FullName() +
-                                      " has no such version that you may see; "
-                                      "`glasscase show " +
-                                      named.FullName() + "` lists those"));
-  return act.Refuse(access::Reason::kNoSuchVersion,
-                    Error::NotFound(named.FullName() +
-                                    " has no version in use that you may see; name one, as in NAME@VERSION"));
-}
-
-}  // namespace
-
 Result<Outcome> ReadLogFile(Workplace& place, Act& act) {
   const std::string& path = act.request.log_file().path();
   const bool is_checkpoint = path == ledger::kCheckpointPath;
@@ -57,7 +30,7 @@ Result<Outcome> ReadLogFile(Workplace& place, Act& act) {
 Result<Outcome> GiveReceipt(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   GC_TRY(const NamedModel named, FindModel(desk, act, act.request.receipt().model()));
-  GC_TRY(const catalog::Version version, VersionFor(desk, act, named));
+  GC_TRY(const catalog::Version version, FindVisibleVersion(desk, act, named));
   GC_TRY_VOID(desk.Permit(act));
   desk.ledger.PublishNow();
   GC_TRY(ledger::Log * log, desk.ledger.log());

@@ -17,8 +17,9 @@ namespace {
 
 constexpr size_t kNameBytesMax = 63;
 constexpr size_t kPathBytesMax = 512;
-constexpr std::array<std::string_view, 10> kReservedWords = {
-    "versions", "infer", "ready", "config", "stats", "trace", "default", "receipt", "history", "files"};
+constexpr std::array<std::string_view, 12> kReservedWords = {"versions", "infer", "ready",     "config",
+                                                             "stats",    "trace", "default",   "receipt",
+                                                             "history",  "files", "statement", "signature"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
@@ -51,10 +52,10 @@ Status CheckSubjectName(std::string_view name) {
 Status CheckModelName(std::string_view name) {
   if (!IsName(name, false) || LooksLikeUuid(name)) return Fail(BadName("model's name", name, "a-z 0-9"));
   if (std::find(kReservedWords.begin(), kReservedWords.end(), name) != kReservedWords.end())
-    return Fail(
-        Error::InvalidArgument("not a model's name: versions, infer, ready, config, stats, trace, default, "
-                               "receipt, history and files are words of the routes: \"" +
-                               std::string(name) + "\""));
+    return Fail(Error::InvalidArgument(
+        "not a model's name: versions, infer, ready, config, stats, trace, default, "
+        "receipt, history, files, statement and signature are words of the routes: \"" +
+        std::string(name) + "\""));
   return Ok();
 }
 

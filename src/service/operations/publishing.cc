@@ -23,6 +23,8 @@ constexpr size_t kTensorsMax = 256;
 constexpr size_t kLicenceBytesMax = 200;
 constexpr size_t kTagsMax = 64;
 constexpr size_t kTagBytesMax = 100;
+constexpr size_t kSignatureBytesMax = size_t{512} << 10;
+constexpr size_t kSignerBytesMax = 4'096;
 
 Error InspectorDied() {
   return Error::InvalidArgument("inspecting the file used more than the allowed memory or time");
@@ -96,6 +98,16 @@ Status FindPublished(Plan& plan, const std::string& label) {
   return Ok();
 }
 
+Status CheckSignatureParts(const rpc::PublishRequest& request) {
+  if (request.signature().empty() != request.signer().empty())
+    return Fail(Error::InvalidArgument(
+        "signature and signer go together: the signature, and the public key that it should be of"));
+  if (request.signature().size() <= kSignatureBytesMax && request.signer().size() <= kSignerBytesMax)
+    return Ok();
+  return Fail(Error::InvalidArgument("signature and signer: at most " + std::to_string(kSignatureBytesMax) +
+                                     " and " + std::to_string(kSignerBytesMax) + " bytes"));
+}
+
 Status CheckDetails(const rpc::PublishRequest& request) {
   if (request.card().size() > kCardBytesMax)
     return Fail(
@@ -135,6 +147,7 @@ Result<Plan> MakePlan(Desk& desk, Act& act, const Claim& claim) {
   GC_TRY_VOID(CheckModelName(plan.name));
   if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
   GC_TRY_VOID(CheckDetails(request));
+  GC_TRY_VOID(CheckSignatureParts(request));
   GC_TRY(plan.parents, FindParents(desk, act, request.lineage()));
   plan.files = FilesOf(claim);
   plan.manifest = ManifestDigest(plan.files);
@@ -336,8 +349,10 @@ void Publishing::BeginDigested(std::unique_ptr<Job> job, const Status& digested)
   }
   const Status permitted = desk_.Permit(*job->act);
   if (!permitted) return job->reply(Fail(permitted.error()));
-  if (plan->published) return job->reply(AnswerPublished(*plan, *job->act, job->claim));
-  if (plan->kept) return job->reply(Commit(desk_, *job->act, job->claim, {}));
+  // A signature is looked at whatever else is known of the bytes.
+  const bool is_signed = !job->act->request.publish().signature().empty();
+  if (plan->published && !is_signed) return job->reply(AnswerPublished(*plan, *job->act, job->claim));
+  if (plan->kept && !is_signed) return job->reply(Commit(desk_, *job->act, job->claim, {}));
   waiting_.push_back(std::move(job));
   StartNext();
 }
@@ -362,6 +377,10 @@ void Publishing::OnInspectorLinked(uint32_t number) {
   if (found == running_.end()) return desk_.links.Remove({process::ProcessKind::kInspector, number});
   rpc::FromCustodian message;
   std::vector<Fd> fds;
+  const rpc::PublishRequest& asked = found->second->act->request.publish();
+  message.mutable_inspect()->set_kept(IsKept(asked));
+  message.mutable_inspect()->set_signature(asked.signature());
+  message.mutable_inspect()->set_signer(asked.signer());
   for (const UploadedFile& file : found->second->claim.files()) {
     rpc::ModelFile* row = message.mutable_inspect()->add_files();
     row->set_path(file.path);

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 32> kRoutes = {{
+constexpr std::array<Route, 34> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -44,6 +44,8 @@ constexpr std::array<Route, 32> kRoutes = {{
     {Request::kHistory, "history", true, kAnybody, true, GiveHistory},
     {Request::kListFiles, "list_files", false, kAnybody, true, ListFiles},
     {Request::kOpenFile, "open_file", false, kAnybody, true, OpenFile},
+    {Request::kSignature, "signature", false, kAnybody, true, SignVersion},
+    {Request::kStatement, "statement", true, kAnybody, true, StateVersion},
     {Request::kStop, "stop", false, kOperator, true, Stop},
 }};
 

@@ -85,6 +85,17 @@ Result<Outcome> GiveHistory(Workplace& place, Act& act);
 Result<Outcome> ListFiles(Workplace& place, Act& act);
 Result<Outcome> OpenFile(Workplace& place, Act& act);
 
+// The version, for those who may take it: its owner, and who has a grant to.
+struct Taken {
+  NamedModel named;
+  catalog::Version version;
+};
+Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text);
+
+// signing.cc
+Result<Outcome> SignVersion(Workplace& place, Act& act);
+Result<Outcome> StateVersion(Workplace& place, Act& act);
+
 // uploads.cc
 Result<Outcome> CreateUpload(Workplace& place, Act& act);
 Result<Outcome> ListUploads(Workplace& place, Act& act);

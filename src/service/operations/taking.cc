@@ -8,10 +8,6 @@
 namespace glasscase::operations {
 namespace {
 
-struct Taken {
-  NamedModel named;
-  catalog::Version version;
-};
 
 // A grant without a version covers the default one, now and later; one with a version that one alone.
 Result<bool> MayTake(Desk& desk, const Act& act, const catalog::Model& model, const Uuid& version,
@@ -28,27 +24,6 @@ Result<bool> MayTake(Desk& desk, const Act& act, const catalog::Model& model, co
   GC_TRY_VOID(
       desk.catalog.EachGrant({.subject = act.caller->id, .model = model.id, .with_revoked = false}, look));
   return granted;
-}
-
-Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text) {
-  GC_TRY(NamedModel named, FindModel(desk, act, text));
-  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
-  const catalog::Version* by_default = DefaultVersion(named.model, versions);
-  if (!named.version && by_default == nullptr)
-    return Fail(Error::NotFound(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
-  const catalog::Version version = named.version ? *named.version : *by_default;
-  GC_TRY(const bool may, MayTake(desk, act, named.model, version.id, by_default));
-  const std::string what = named.FullName() + "@" + version.label;
-  if (!may)
-    return act.Refuse(access::Reason::kNoGrant,
-                      Error::PermissionDenied("you have no grant to take " + what +
-                                              "; its owner gives one with: " + "glasscase grant " +
-                                              act.caller->name + " take " + named.FullName()));
-  if (version.state == catalog::VersionState::kErased)
-    return Fail(Error::NotFound(what + " is erased: its bytes are gone"));
-  act.reason =
-      named.model.owner == act.caller->id ? access::Reason::kAllowedToOwner : access::Reason::kAllowedByGrant;
-  return Taken{.named = std::move(named), .version = version};
 }
 
 Result<uint64_t> Number(std::string_view member, const std::string& text) {
@@ -70,6 +45,27 @@ rpc::FileInfo Describe(const catalog::VersionFile& file) {
 }
 
 }  // namespace
+
+Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text) {
+  GC_TRY(NamedModel named, FindModel(desk, act, text));
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
+  const catalog::Version* by_default = DefaultVersion(named.model, versions);
+  if (!named.version && by_default == nullptr)
+    return Fail(Error::NotFound(named.FullName() + " has no version in use; name one, as in NAME@VERSION"));
+  const catalog::Version version = named.version ? *named.version : *by_default;
+  GC_TRY(const bool may, MayTake(desk, act, named.model, version.id, by_default));
+  const std::string what = named.FullName() + "@" + version.label;
+  if (!may)
+    return act.Refuse(access::Reason::kNoGrant,
+                      Error::PermissionDenied("you have no grant to take " + what +
+                                              "; its owner gives one with: " + "glasscase grant " +
+                                              act.caller->name + " take " + named.FullName()));
+  if (version.state == catalog::VersionState::kErased)
+    return Fail(Error::NotFound(what + " is erased: its bytes are gone"));
+  act.reason =
+      named.model.owner == act.caller->id ? access::Reason::kAllowedToOwner : access::Reason::kAllowedByGrant;
+  return Taken{.named = std::move(named), .version = version};
+}
 
 Result<Outcome> ListFiles(Workplace& place, Act& act) {
   Desk& desk = place.desk;

@@ -20,6 +20,7 @@ struct EdgeOptions {
   Listener listener = Listener::kPublic;
   uint64_t body_bytes_max = uint64_t{32} << 20;  // of an infer request, also after unpacking
   uint32_t connections_max = 20'000;
+  bool closed_log = false;            // the ledger's files need a token
   int64_t call_deadline_ms = 10'000;  // a request's own `timeout` can only shorten it
 };
 

@@ -13,6 +13,7 @@
 #include <glasscase/catalog/catalog.h>
 #include <glasscase/core/clock.h>
 #include <glasscase/core/error.h>
+#include <glasscase/crypto/ecdsa.h>
 #include <glasscase/crypto/random.h>
 #include <glasscase/ledger/cosigning.h>
 #include <glasscase/ledger/files.h>
@@ -54,7 +55,8 @@ struct Parts {
   Supervisor& supervisor;
   ledger::LogFiles& log_files;
   ledger::NoteSigner log_signer;
-  AskWitness ask_witness{};  // with Settings::witnesses
+  EcdsaPrivateKey signing_key;  // of what is published, for others to check
+  AskWitness ask_witness{};     // with Settings::witnesses
 };
 
 struct Settings {
@@ -62,6 +64,7 @@ struct Settings {
   std::optional<ledger::Policy> witnesses{};             // who shall sign the log's checkpoints too
   std::string version;                                   // of the program, for `glasscase status`
   process::Confinement confinement;                      // the custodian's own
+  bool closed_log = false;                               // the ledger's files need a token
   std::function<std::string_view(uint16_t)> route_name;  // of the routes of edges and hosts, from 1000 on
   int64_t uploads_idle_ms = int64_t{24} * 3'600'000;     // an upload to which nothing comes for so long goes
 };
