@@ -90,6 +90,7 @@ void LedgerDesk::Release() {
 }
 
 void LedgerDesk::Refuse(const Error& why) {
+  if (refused_) return;
   held_ = refused_ = true;
   trouble_ =
       why.message() +
