@@ -8,7 +8,6 @@
 namespace glasscase::operations {
 namespace {
 
-
 // A grant without a version covers the default one, now and later; one with a version that one alone.
 Result<bool> MayTake(Desk& desk, const Act& act, const catalog::Model& model, const Uuid& version,
                      const catalog::Version* by_default) {
