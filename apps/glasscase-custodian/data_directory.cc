@@ -26,7 +26,7 @@ constexpr uint32_t kCustodianUser = process::kUserBase + 1;
 // them.
 constexpr const char* kCustodiansOwn[] = {kCatalogFile, "catalog.db-wal", "catalog.db-shm", "blobs",
                                           "staging",    "uploads",        kAuditFolder,     kLogFolder,
-                                          "keys",       kPolicyFile,      "signing.pem"};
+                                          "keys",       kPolicyFile,      "signing.pem",    "chain.json"};
 
 struct Owner {
   uid_t user;

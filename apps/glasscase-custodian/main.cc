@@ -12,6 +12,7 @@
 #include <glasscase/crypto/random.h>
 
 #include "backup.h"
+#include "chain.h"
 #include "fsck.h"
 #include "initialise.h"
 #include "migrate.h"
@@ -73,13 +74,21 @@ int RunFsck(const std::string& directory, const custodian::StoreSettings& stores
   return report->problems == 0 ? 0 : 1;
 }
 
+void PrintLine(std::string_view sentence) {
+  std::printf("%.*s\n", static_cast<int>(sentence.size()), sentence.data());
+  std::fflush(stdout);
+}
+
 int RunMigrate(const custodian::MigrateOptions& options) {
   const SystemClock clock;
   SystemRandom random;
-  return Report(custodian::Migrate(options, clock, random, [](std::string_view sentence) {
-    std::printf("%.*s\n", static_cast<int>(sentence.size()), sentence.data());
-    std::fflush(stdout);
-  }));
+  return Report(custodian::Migrate(options, clock, random, PrintLine));
+}
+
+int RunChainInit(const custodian::ChainInitOptions& options) {
+  const SystemClock clock;
+  SystemRandom random;
+  return Report(custodian::InitialiseChain(options, clock, random, PrintLine));
 }
 
 int RunServe(custodian::ServeOptions options) {
@@ -102,6 +111,7 @@ struct Arguments {
   std::string fsck;
   bool repair = false;
   custodian::MigrateOptions migrate;
+  custodian::ChainInitOptions chain;
   custodian::ServeOptions serve;
 };
 
@@ -119,7 +129,14 @@ void DeclareModes(CLI::App& app, Arguments& arguments) {
   auto* migrate = app.add_option("--migrate", arguments.migrate.directory, "Move catalog and blobs of DIR");
   app.add_option("--to-catalog", arguments.migrate.to.catalog, "where to: as --catalog")->needs(migrate);
   app.add_option("--to-blobs", arguments.migrate.to.blobs, "where to: as --blobs")->needs(migrate);
-  const std::vector<CLI::Option*> modes = {initialise, backup, restore, fsck, migrate};
+  auto* chain = app.add_option("--chain-init", arguments.chain.directory, "Configure a chain for DIR");
+  custodian::ChainSettings& settings = arguments.chain.settings;
+  app.add_option("--chain-url", settings.url, "of a node's JSON-RPC")->needs(chain);
+  app.add_option("--chain-id", settings.chain_id, "which chain")->needs(chain);
+  app.add_option("--chain-finality", settings.finality, "tag, immediate or a number")->needs(chain);
+  app.add_flag("--chain-free", settings.free_of_fees, "takes transactions at a price of zero")->needs(chain);
+  app.add_option("--chain-every-s", settings.anchor_every_s, "between checkpoints")->needs(chain);
+  const std::vector<CLI::Option*> modes = {initialise, backup, restore, fsck, migrate, chain};
   for (size_t i = 0; i < modes.size(); ++i)
     for (size_t j = i + 1; j < modes.size(); ++j) modes[i]->excludes(modes[j]);
 }
@@ -149,6 +166,7 @@ int Run(Arguments& arguments) {
   if (!arguments.fsck.empty()) return RunFsck(arguments.fsck, stores);
   arguments.migrate.from = stores;
   if (!arguments.migrate.directory.empty()) return RunMigrate(arguments.migrate);
+  if (!arguments.chain.directory.empty()) return RunChainInit(arguments.chain);
   return RunServe(std::move(arguments.serve));
 }
 

@@ -23,6 +23,7 @@
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/lifeline.h>
 
+#include "chain.h"
 #include "data_directory.h"
 #include "ledger_key.h"
 #include "migrate.h"
@@ -177,6 +178,7 @@ struct Works {
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<blobs::BlobStore> blobs;
   std::unique_ptr<ledger::LogFiles> log_files;
+  std::unique_ptr<ledger::Anchor> anchor;  // with a chain
   std::unique_ptr<operations::Operations> operations;
   Status outcome;
 };
@@ -261,6 +263,12 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   settings.version = GLASSCASE_VERSION;
   GC_TRY(settings.witnesses, ReadWitnesses(directory));
+  GC_TRY(const auto chain, ReadChainSettings(directory.get()));
+  if (chain) {
+    GC_TRY(works.anchor, OpenAnchor(*chain, directory.get(), *works.stores));
+    settings.chain = chain->Place();
+    settings.anchor_every_s = chain->anchor_every_s;
+  }
   settings.confinement = std::move(confinement);
   settings.uploads_idle_ms = options.uploads_expire_s * 1000;
   settings.closed_log = options.closed_log;
@@ -275,7 +283,8 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
                                                           .log_files = *works.log_files,
                                                           .log_signer = std::move(signer),
                                                           .signing_key = std::move(signing_key),
-                                                          .ask_witness = MakeAskWitness(*works.stores)},
+                                                          .ask_witness = MakeAskWitness(*works.stores),
+                                                          .anchor = works.anchor.get()},
                                                          std::move(settings)));
   return Ok();
 }

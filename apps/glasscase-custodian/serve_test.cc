@@ -143,15 +143,11 @@ TEST_F(ServeTest, ServesFromInsideItsConfinementAndEndsWhenTold) {
   rpc::Request add;
   add.mutable_add_subject()->set_name("ada");
   EXPECT_EQ(Ask(add).subject().name(), "ada");
-  rpc::Request begin;
-  begin.mutable_begin_upload()->add_files()->set_path("m.onnx");
-  begin.mutable_begin_upload()->mutable_files(0)->set_bytes(3);
-  const auto upload = Ask(begin);
+  rpc::Request create;
+  create.mutable_create_upload()->set_bytes(3);
+  const auto upload = Ask(create);
   ASSERT_EQ(upload.code(), 0u) << upload.message();
-  rpc::Request piece;
-  piece.mutable_upload_piece()->set_upload(upload.upload().id());
-  piece.mutable_upload_piece()->set_data("abc");
-  EXPECT_EQ(Ask(piece).code(), 0u);
+  EXPECT_EQ(upload.upload().bytes(), 3);
   EXPECT_GT(fs::file_size(fs::path(data) / "audit" / "audit.jsonl"), 0u);
   ASSERT_TRUE(process::SendLifeline(lifeline.get(), {.type = Type::kShutDown}));
   EXPECT_EQ(Wait(), 0);
@@ -163,19 +159,18 @@ TEST_F(ServeTest, AfterAKillTheNextOneFindsWhatWasAnsweredAndNothingElse) {
   rpc::Request add;
   add.mutable_add_subject()->set_name("ada");
   const std::string id = Ask(add).subject().id();
-  rpc::Request begin;
-  begin.mutable_begin_upload()->add_files()->set_path("m.onnx");
-  begin.mutable_begin_upload()->mutable_files(0)->set_bytes(6);
-  rpc::Request piece;
-  piece.mutable_upload_piece()->set_upload(Ask(begin).upload().id());
-  piece.mutable_upload_piece()->set_data("abc");
-  EXPECT_EQ(Ask(piece).code(), 0u);
-  EXPECT_FALSE(fs::is_empty(fs::path(data) / "staging"));
+  rpc::Request create;
+  create.mutable_create_upload()->set_bytes(6);
+  const std::string upload = Ask(create).upload().id();
+  ASSERT_FALSE(upload.empty());
   End(SIGKILL);
 
   Start();
   LinkControlEdge();
   EXPECT_EQ(Ask(add).subject().id(), id);
+  rpc::Request show;
+  show.mutable_show_upload()->set_upload(upload);
+  EXPECT_EQ(Ask(show).upload().bytes(), 6);
   EXPECT_TRUE(fs::is_empty(fs::path(data) / "staging"));
 }
 

@@ -19,6 +19,7 @@ class RowSink {
   virtual Status TakeDefault(const Uuid& model, const Uuid& version) = 0;  // when its versions are there
   virtual Status Take(const Lineage& edge) = 0;                            // when all versions are there
   virtual Status Take(const Grant& grant) = 0;
+  virtual Status Take(const ChainAct& act) = 0;
   virtual Status TakeSetting(const std::string& key, const std::string& value) = 0;
 };
 
@@ -52,6 +53,7 @@ Status Walk(Catalog& from, RowSink& sink) {
   GC_TRY_VOID(
       from.EachModel(std::nullopt, [&](const Model& model) { return WalkLineage(from, model, sink); }));
   GC_TRY_VOID(from.EachGrant({}, [&](const Grant& grant) { return sink.Take(grant); }));
+  GC_TRY_VOID(from.EachChainAct([&](const ChainAct& act) { return sink.Take(act); }));
   return from.EachSetting([&](const std::string& key, const std::string& value) {
     return key == kTermsEditionSetting ? Ok() : sink.TakeSetting(key, value);
   });
@@ -76,6 +78,7 @@ class Copier final : public RowSink {
   }
   Status Take(const Lineage& edge) override { return to_.InsertLineage(edge); }
   Status Take(const Grant& grant) override { return to_.InsertGrant(grant); }
+  Status Take(const ChainAct& act) override { return to_.InsertChainAct(act); }
   Status TakeSetting(const std::string& key, const std::string& value) override {
     return to_.SetSetting(key, value);
   }
@@ -137,6 +140,11 @@ class Digester final : public RowSink {
     Add(grant.quota ? int64_t{grant.quota->calls} : -1);
     Add(grant.quota ? static_cast<int64_t>(grant.quota->period_ns) : -1);
     return Add(grant.created_micros).Add(grant.expires_micros).Add(grant.revoked_micros).End();
+  }
+  Status Take(const ChainAct& act) override {
+    Begin("chain act").Add(act.id).Add(static_cast<int64_t>(act.kind)).Add(act.asset).Add(act.version);
+    Add(act.created_micros).Add(act.kept).Add(int64_t{act.is_final}).Add(act.state);
+    return Add(act.transaction).Add(act.contract).Add(act.note).End();
   }
   Status TakeSetting(const std::string& key, const std::string& value) override {
     return Begin("setting").Add(key).Add(value).End();

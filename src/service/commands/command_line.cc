@@ -146,6 +146,7 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddIdentityCommands(tree);
   AddKeepingCommands(tree);
   AddMigrateCommand(tree);
+  AddChainCommands(tree);
   AddVerifyCommand(tree);
   AddWitnessCommands(tree);
   AddCompletionCommand(tree);

@@ -10,6 +10,7 @@
 #include <glasscase/ledger/policy.h>
 #include <glasscase/outlet/server.h>
 
+#include "json_members.h"
 #include "listen_address.h"
 #include "nearest.h"
 
@@ -200,6 +201,18 @@ Status AddWitnesses(const fs::path& data, std::vector<std::string>& servers) {
   return Ok();
 }
 
+// The node in chain.json.
+Status AddChainNode(const fs::path& data, std::vector<std::string>& servers) {
+  std::ifstream file(data / "chain.json");  // api/formats/data-directory.md
+  if (!file) return Ok();
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  GC_TRY(const boost::json::value chain, ParseJson(text, "chain.json"));
+  const auto server = outlet::Server::OfUrl(TextOf(chain, "url"));
+  if (!server) return Fail(server.error().WithContext("chain.json: url"));
+  AddOnce(servers, server->ToString());
+  return Ok();
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> ServersOf(const ServeSettings& settings) {
@@ -212,6 +225,7 @@ Result<std::vector<std::string>> ServersOf(const ServeSettings& settings) {
     AddOnce(servers, server->ToString());
   }
   GC_TRY_VOID(AddWitnesses(settings.data, servers));
+  GC_TRY_VOID(AddChainNode(settings.data, servers));
   return servers;
 }
 

@@ -72,6 +72,7 @@ class Desk {
         ledger(parts.loop, parts.clock, parts.catalog, parts.log_files, parts.log_signer),
         log_files(parts.log_files),
         signing_key(parts.signing_key),
+        has_chain(parts.anchor != nullptr),
         audit(audit_log),
         links(peer_links),
         pusher(table_pusher) {}
@@ -85,6 +86,7 @@ class Desk {
   LedgerDesk ledger;
   ledger::LogFiles& log_files;
   EcdsaPrivateKey signing_key;
+  const bool has_chain;  // what is registered is written there too
   AuditLog& audit;
   PeerLinks& links;
   TablePusher& pusher;

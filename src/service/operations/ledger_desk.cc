@@ -74,7 +74,7 @@ void LedgerDesk::Publish() {
     log_ = std::move(*opened);
     version_entries_.clear();
   }
-  if (held_) return;
+  if (IsHeld()) return;
   const auto published = log_->Publish();
   if (!published) {
     if (published.error().code() == Code::kAborted) log_.reset();
@@ -85,13 +85,12 @@ void LedgerDesk::Publish() {
 }
 
 void LedgerDesk::Release() {
-  if (refused_ || !std::exchange(held_, false)) return;
-  Publish();
+  if (--holds_ == 0 && !refused_) Publish();
 }
 
 void LedgerDesk::Refuse(const Error& why) {
   if (refused_) return;
-  held_ = refused_ = true;
+  refused_ = true;
   trouble_ =
       why.message() +
       ". Nothing is signed, so that there are no two histories; acts wait. Put back the data that belongs to "
@@ -120,7 +119,7 @@ void LedgerDesk::Settle() {
 }
 
 void LedgerDesk::Finish() {
-  while (log_ && !held_) {
+  while (log_ && !IsHeld()) {
     const auto published = log_->Publish();
     if (!published || !*published) break;
   }

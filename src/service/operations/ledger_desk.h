@@ -28,7 +28,7 @@ class LedgerDesk {
   Status Start();
   // Nothing new is published until Release, which does nothing after Refuse: `why` is the trouble then, for
   // good.
-  void Hold() { held_ = true; }
+  void Hold() { ++holds_; }  // each of them once, before Start
   void Release();
   void Refuse(const Error& why);
 
@@ -63,8 +63,9 @@ class LedgerDesk {
   ledger::NoteSigner signer_;
   std::unique_ptr<ledger::Log> log_;
   std::string trouble_;
-  bool held_ = false;
+  int holds_ = 0;
   bool refused_ = false;
+  bool IsHeld() const { return refused_ || holds_ > 0; }
   process::EventLoop::TimerId timer_ = 0;
   process::EventLoop::TimerId settle_timer_ = 0;
   std::unordered_map<Uuid, uint64_t, UuidHash> version_entries_;

@@ -9,6 +9,7 @@
 #include <glasscase/core/log.h>
 
 #include "audit_log.h"
+#include "chain_desk.h"
 #include "desk.h"
 #include "peer_links.h"
 #include "publishing.h"
@@ -100,7 +101,8 @@ class Operations::Core {
         uploads_(desk_, settings_.uploads_idle_ms),
         publishing_(desk_, uploads_),
         faults_(desk_),
-        place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); }} {
+        place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); },
+               [this] { return DescribeChain(); }} {
     links_.SetListener(
         {[this](const LinkId& from, rpc::ToCustodian message) { OnMessage(from, std::move(message)); },
          [this](const LinkId& link) { OnLost(link); }});
@@ -114,7 +116,7 @@ class Operations::Core {
   }
 
   Status AskForHosts();
-  Status StartLedger(const AskWitness& ask_witness);
+  Status StartLedger(const Parts& parts);
   Status TakeUpUploads() { return uploads_.TakeUp(); }
   void Link(const PeerId& peer, Fd socket);
   void PeerGone(const PeerId& peer);
@@ -135,6 +137,7 @@ class Operations::Core {
   void FlushAudit();
   void EverySecond();
   rpc::StatusAnswer DescribeStatus();
+  rpc::ListChainAnswer DescribeChain() const;
 
   Settings settings_;
   const std::string installation_;
@@ -146,6 +149,7 @@ class Operations::Core {
   Uploads uploads_;
   Publishing publishing_;
   std::unique_ptr<WitnessDesk> witnesses_;  // null: the policy has none
+  std::unique_ptr<ChainDesk> chain_;        // null: no chain is configured
   FaultCounter faults_;
   Workplace place_;
   std::map<PeerId, LinkId> current_;  // the last life of each peer
@@ -382,10 +386,22 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
   return answer;
 }
 
-Status Operations::Core::StartLedger(const AskWitness& ask_witness) {
+Status Operations::Core::StartLedger(const Parts& parts) {
   if (settings_.witnesses && !settings_.witnesses->witnesses().empty())
-    witnesses_ = std::make_unique<WitnessDesk>(desk_.loop, desk_.ledger, *settings_.witnesses, ask_witness);
+    witnesses_ =
+        std::make_unique<WitnessDesk>(desk_.loop, desk_.ledger, *settings_.witnesses, parts.ask_witness);
+  if (parts.anchor != nullptr)
+    chain_ = std::make_unique<ChainDesk>(desk_.loop, desk_.clock, desk_.catalog, desk_.ledger, *parts.anchor,
+                                         settings_.anchor_every_s);
   return desk_.ledger.Start();
+}
+
+rpc::ListChainAnswer Operations::Core::DescribeChain() const {
+  rpc::ListChainAnswer answer;
+  if (!chain_) return answer;
+  answer.set_place(settings_.chain);
+  answer.set_trouble(chain_->trouble());
+  return answer;
 }
 
 // ---- the public face ----
@@ -401,7 +417,7 @@ Result<std::unique_ptr<Operations>> Operations::Start(const Parts& parts, Settin
   GC_TRY(auto audit, AuditLog::Open(std::move(settings.audit_directory), parts.clock));
   auto core = std::make_unique<Core>(parts, std::move(settings), std::move(audit), *installation);
   GC_TRY_VOID(core->AskForHosts());
-  GC_TRY_VOID(core->StartLedger(parts.ask_witness));
+  GC_TRY_VOID(core->StartLedger(parts));
   GC_TRY_VOID(core->TakeUpUploads());
   return std::unique_ptr<Operations>(new Operations(std::move(core)));
 }

@@ -8,6 +8,7 @@
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/rpc/convert.h>
 
+#include "chain_desk.h"
 #include "describe.h"
 #include "ledger_entries.h"
 #include "lineage.h"
@@ -238,6 +239,7 @@ Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const c
     GC_TRY_VOID(t.SetModelDetails(model.id, catalog::DetailsOf(model)));
   }
   GC_TRY_VOID(t.InsertVersion(version, plan.files));
+  if (desk.has_chain) GC_TRY_VOID(ChainDesk::QueueRegistration(t, version, !plan.model.has_value()));
   EntryDraft entry = VersionEntry(model, name, version, version.created_micros);
   for (const Parent& parent : plan.parents) {
     const catalog::Lineage edge{.child = version.id,

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 34> kRoutes = {{
+constexpr std::array<Route, 36> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -42,6 +42,8 @@ constexpr std::array<Route, 34> kRoutes = {{
     {Request::kLogFile, "log_file", true, 0, false, ReadLogFile},
     {Request::kReceipt, "receipt", true, kAnybody, true, GiveReceipt},
     {Request::kHistory, "history", true, kAnybody, true, GiveHistory},
+    {Request::kAnchor, "anchor", false, kOperatorOrOwner, true, Anchor},
+    {Request::kListChain, "list_chain", false, kAnybody, true, ListChain},
     {Request::kListFiles, "list_files", false, kAnybody, true, ListFiles},
     {Request::kOpenFile, "open_file", false, kAnybody, true, OpenFile},
     {Request::kSignature, "signature", false, kAnybody, true, SignVersion},

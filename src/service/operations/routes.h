@@ -19,6 +19,7 @@ struct Workplace {
   Uploads& uploads;
   Publishing& publishing;
   std::function<rpc::StatusAnswer()> status;
+  std::function<rpc::ListChainAnswer()> describe_chain;  // without acts
 };
 
 using Reply = std::function<void(Result<Outcome>)>;
@@ -80,6 +81,10 @@ Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& fi
 Result<Outcome> ReadLogFile(Workplace& place, Act& act);
 Result<Outcome> GiveReceipt(Workplace& place, Act& act);
 Result<Outcome> GiveHistory(Workplace& place, Act& act);
+
+// chain_acts.cc
+Result<Outcome> Anchor(Workplace& place, Act& act);
+Result<Outcome> ListChain(Workplace& place, Act& act);
 
 // taking.cc
 Result<Outcome> ListFiles(Workplace& place, Act& act);

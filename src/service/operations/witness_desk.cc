@@ -80,7 +80,7 @@ void WitnessDesk::EndRound() {
     cosigned_size_ = round_size_;
   }
   round_.reset();
-  ledger_.Release();
+  if (std::exchange(holds_, false)) ledger_.Release();
   if (enough_) {
     pause_ms_ = 0;
     trouble_.clear();

@@ -56,6 +56,7 @@ class WitnessDesk {
   std::unique_ptr<SideJob> job_;
   uint64_t cosigned_size_ = 0;
   bool enough_ = false;  // for cosigned_size_
+  bool holds_ = true;    // the ledger, until the first round has ended
   std::string trouble_;
   std::string round_trouble_;
   int64_t pause_ms_ = 0;

@@ -142,6 +142,20 @@ class PostgresCatalog final : public Catalog {
     return EdgesOf(LINEAGE_ROW "WHERE parent = $1 ORDER BY created, child", version);
   }
 
+  Result<std::vector<ChainAct>> OpenChainActs() const override {
+    Statement list(connection_, CHAIN_ACT_ROW "WHERE NOT is_final ORDER BY ordinal");
+    return All(list, ReadChainAct<ResultRow>);
+  }
+  Result<std::vector<ChainAct>> ChainActsOf(const Uuid& asset) const override {
+    Statement list(connection_, CHAIN_ACT_ROW "WHERE asset = $1 ORDER BY ordinal");
+    list.Bind(asset);
+    return All(list, ReadChainAct<ResultRow>);
+  }
+  Status EachChainAct(const Visitor<ChainAct>& visit) const override {
+    Statement all(connection_, CHAIN_ACT_ROW "ORDER BY ordinal");
+    return Each(all, ReadChainAct<ResultRow>, visit);
+  }
+
   ledger::Journal& Journal() override { return *journal_; }
 
   Result<bool> BlobIsUsed(const Digest& sha256) const override {

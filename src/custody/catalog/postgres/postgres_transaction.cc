@@ -151,6 +151,25 @@ class PostgresTransaction final : public Transaction {
     return AddAncestors(connection_, edge);
   }
 
+  Status InsertChainAct(const ChainAct& act) override {
+    Statement insert(connection_,
+                     "INSERT INTO chain_acts (id, kind, asset, version, created, kept, is_final, state, tx, "
+                     "contract, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+    insert.Bind(act.id).Bind(static_cast<int64_t>(act.kind)).BindIdOrNull(act.asset);
+    insert.BindIdOrNull(act.version).Bind(act.created_micros).BindBlob(act.kept).BindFlag(act.is_final);
+    insert.Bind(act.state).Bind(act.transaction).Bind(act.contract).Bind(act.note);
+    return InsertOne(insert, "chain act");
+  }
+
+  Status SetChainAct(const ChainAct& act) override {
+    Statement update(connection_,
+                     "UPDATE chain_acts SET kept = $1, is_final = $2, state = $3, tx = $4, contract = $5, "
+                     "note = $6 WHERE id = $7");
+    update.BindBlob(act.kept).BindFlag(act.is_final).Bind(act.state).Bind(act.transaction);
+    update.Bind(act.contract).Bind(act.note).Bind(act.id);
+    return RunOnOneRow(update, "chain act");
+  }
+
   Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) override {
     // Counted in the row that Begin has locked until the commit: see README.md for why not by the table
     // itself.

@@ -188,7 +188,27 @@ ALTER TABLE ledger_head ADD COLUMN forgotten BIGINT NOT NULL DEFAULT 0;
 UPDATE ledger_head SET forgotten = coalesce((SELECT min(first) FROM ledger_kept), size);
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables, kSearch, kArchive};
+// Version 4: what is to be written to a chain.
+constexpr char kChain[] = R"sql(
+CREATE TABLE chain_acts (
+  ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id UUID NOT NULL UNIQUE,
+  kind BIGINT NOT NULL CHECK (kind BETWEEN 1 AND 4),
+  asset UUID REFERENCES models (id),
+  version UUID REFERENCES versions (id),
+  created BIGINT NOT NULL,
+  kept BYTEA NOT NULL,
+  is_final BOOLEAN NOT NULL,
+  state TEXT NOT NULL,
+  tx TEXT NOT NULL,
+  contract TEXT NOT NULL,
+  note TEXT NOT NULL
+);
+CREATE INDEX chain_acts_of_asset ON chain_acts (asset);
+CREATE INDEX chain_acts_open ON chain_acts (ordinal) WHERE NOT is_final;
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kSearch, kArchive, kChain};
 
 // Two programs that start at once must not both make the tables. "GCAT" and "sche" as numbers.
 constexpr char kSchemaLock[] = "SELECT pg_advisory_xact_lock(1195589972, 1935894629)";

@@ -166,7 +166,27 @@ CREATE TABLE search_terms (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger, kSearch};
+// Version 4: what is to be written to a chain.
+constexpr char kChain[] = R"sql(
+CREATE TABLE chain_acts (
+  ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+  id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+  kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 4),
+  asset BLOB REFERENCES models (id),
+  version BLOB REFERENCES versions (id),
+  created INTEGER NOT NULL,
+  kept BLOB NOT NULL,
+  is_final INTEGER NOT NULL CHECK (is_final IN (0, 1)),
+  state TEXT NOT NULL,
+  tx TEXT NOT NULL,
+  contract TEXT NOT NULL,
+  note TEXT NOT NULL
+) STRICT;
+CREATE INDEX chain_acts_of_asset ON chain_acts (asset);
+CREATE INDEX chain_acts_open ON chain_acts (ordinal) WHERE is_final = 0;
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger, kSearch, kChain};
 
 Result<uint32_t> VersionOf(sqlite3* database) {
   GC_TRY_VOID(Execute(database,

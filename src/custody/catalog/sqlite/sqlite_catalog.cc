@@ -156,6 +156,20 @@ class SqliteCatalog final : public Catalog {
     return EdgesOf(LINEAGE_ROW "WHERE parent = ? ORDER BY created, child", version);
   }
 
+  Result<std::vector<ChainAct>> OpenChainActs() const override {
+    GC_TRY(Statement list, Prepare(CHAIN_ACT_ROW "WHERE is_final = 0 ORDER BY ordinal"));
+    return ChainActsFrom(list);
+  }
+  Result<std::vector<ChainAct>> ChainActsOf(const Uuid& asset) const override {
+    GC_TRY(Statement list, Prepare(CHAIN_ACT_ROW "WHERE asset = ? ORDER BY ordinal"));
+    list.Bind(asset);
+    return ChainActsFrom(list);
+  }
+  Status EachChainAct(const Visitor<ChainAct>& visit) const override {
+    GC_TRY(Statement all, Prepare(CHAIN_ACT_ROW "ORDER BY ordinal"));
+    return Each<ChainAct>(all, ReadChainAct<Statement>, visit);
+  }
+
   ledger::Journal& Journal() override { return *journal_; }
 
   Result<bool> BlobIsUsed(const Digest& sha256) const override {
@@ -238,6 +252,15 @@ class SqliteCatalog final : public Catalog {
       return Ok();
     }));
     return edges;
+  }
+
+  static Result<std::vector<ChainAct>> ChainActsFrom(Statement& list) {
+    std::vector<ChainAct> acts;
+    GC_TRY_VOID(Each<ChainAct>(list, ReadChainAct<Statement>, [&](const ChainAct& act) {
+      acts.push_back(act);
+      return Ok();
+    }));
+    return acts;
   }
 
   // A check that gives rows only for what is wrong, or the one row `fine`.

@@ -158,6 +158,28 @@ class SqliteTransaction final : public Transaction {
     return AddAncestors(connection_, edge);
   }
 
+  Status InsertChainAct(const ChainAct& act) override {
+    GC_TRY(Statement insert,
+           Prepare("INSERT INTO chain_acts (id, kind, asset, version, created, kept, is_final, "
+                   "state, tx, contract, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    insert.Bind(act.id).Bind(static_cast<int64_t>(act.kind)).BindIdOrNull(act.asset);
+    insert.BindIdOrNull(act.version).Bind(act.created_micros).BindBlob(act.kept);
+    insert.Bind(int64_t{act.is_final})
+        .Bind(act.state)
+        .Bind(act.transaction)
+        .Bind(act.contract)
+        .Bind(act.note);
+    return insert.Run();
+  }
+
+  Status SetChainAct(const ChainAct& act) override {
+    GC_TRY(Statement update, Prepare("UPDATE chain_acts SET kept = ?, is_final = ?, state = ?, tx = ?, "
+                                     "contract = ?, note = ? WHERE id = ?"));
+    update.BindBlob(act.kept).Bind(int64_t{act.is_final}).Bind(act.state).Bind(act.transaction);
+    update.Bind(act.contract).Bind(act.note).Bind(act.id);
+    return RunOnOneRow(update, "chain act");
+  }
+
   Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) override {
     GC_TRY(Statement insert, Prepare("INSERT INTO ledger_outbox (entry, assets) VALUES (?, ?)"));
     std::string ids;

@@ -66,6 +66,11 @@ class Transaction {
   // The entry of this act, to be published after the commit.
   virtual Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) = 0;
 
+  // To be written to the chain after the commit.
+  virtual Status InsertChainAct(const ChainAct& act) = 0;
+  // How far it is: kept, is_final, state, transaction, contract, note.
+  virtual Status SetChainAct(const ChainAct& act) = 0;
+
   virtual Status SetSetting(std::string_view key, std::string_view value) = 0;
 
   // Durable when it returns.
@@ -150,6 +155,12 @@ class Catalog {
 
   virtual Result<std::vector<Lineage>> ParentsOf(const Uuid& version) const = 0;
   virtual Result<std::vector<Lineage>> ChildrenOf(const Uuid& version) const = 0;
+
+  // In the order in which they were queued: those that are not final, or, with `asset`, all of that asset;
+  // those of checkpoints have none.
+  virtual Result<std::vector<ChainAct>> OpenChainActs() const = 0;
+  virtual Result<std::vector<ChainAct>> ChainActsOf(const Uuid& asset) const = 0;
+  virtual Status EachChainAct(const Visitor<ChainAct>& visit) const = 0;
 
   // Lives as long as the catalog. Its transactions are its own: none may be open.
   virtual ledger::Journal& Journal() = 0;

@@ -33,6 +33,8 @@
   "hostable, media_type, fields FROM versions "
 #define FILE_ROW "SELECT path, bytes, sha256, is_graph FROM version_files "
 #define LINEAGE_ROW "SELECT child, parent, relation, witnessed, created FROM lineage "
+#define CHAIN_ACT_ROW \
+  "SELECT id, kind, asset, version, created, kept, is_final, state, tx, contract, note FROM chain_acts "
 
 namespace glasscase::catalog {
 
@@ -165,6 +167,23 @@ Result<Lineage> ReadLineage(Row& row) {
   edge.created_micros = row.Integer(4);
   if (row.damaged()) return Fail(DamagedRow<Row>("lineage"));
   return edge;
+}
+
+template <typename Row>
+Result<ChainAct> ReadChainAct(Row& row) {
+  ChainAct act{.id = row.Id(0), .kind = static_cast<ChainActKind>(row.Integer(1))};
+  act.asset = row.IdOrNil(2);
+  act.version = row.IdOrNil(3);
+  act.created_micros = row.Integer(4);
+  act.kept = row.Blob(5);
+  act.is_final = row.Flag(6);
+  act.state = row.Text(7);
+  act.transaction = row.Text(8);
+  act.contract = row.Text(9);
+  act.note = row.Text(10);
+  if (row.damaged() || act.kind < ChainActKind::kCheckpoint || act.kind > ChainActKind::kContract)
+    return Fail(DamagedRow<Row>("chain_acts"));
+  return act;
 }
 
 }  // namespace glasscase::catalog

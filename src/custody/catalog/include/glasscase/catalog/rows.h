@@ -133,6 +133,25 @@ struct Lineage {
   bool operator==(const Lineage&) const = default;
 };
 
+// Stored: never renumber.
+enum class ChainActKind : uint8_t { kCheckpoint = 1, kRecord = 2, kChange = 3, kContract = 4 };
+
+// Something to be written to a chain (ledger/anchor.h): queued with the act that it tells of.
+struct ChainAct {
+  Uuid id{};
+  ChainActKind kind = ChainActKind::kCheckpoint;
+  Uuid asset{};    // nil: of a checkpoint
+  Uuid version{};  // that was published; nil: of a checkpoint
+  int64_t created_micros = 0;
+  std::string kept{};  // the submission, as Anchor::Prepare gave it; empty: not prepared yet
+  bool is_final = false;
+  std::string state = "waiting";  // "waiting", "sent", "written", "refused"
+  std::string transaction{};
+  std::string contract{};  // address, of a kContract that is written
+  std::string note{};      // why it waits or was refused
+  bool operator==(const ChainAct&) const = default;
+};
+
 struct VersionFile {
   std::string path{};  // relative
   uint64_t bytes = 0;

@@ -15,6 +15,7 @@
 #include <glasscase/core/error.h>
 #include <glasscase/crypto/ecdsa.h>
 #include <glasscase/crypto/random.h>
+#include <glasscase/ledger/anchor.h>
 #include <glasscase/ledger/cosigning.h>
 #include <glasscase/ledger/files.h>
 #include <glasscase/ledger/note.h>
@@ -57,9 +58,13 @@ struct Parts {
   ledger::NoteSigner log_signer;
   EcdsaPrivateKey signing_key;  // of what is published, for others to check
   AskWitness ask_witness{};     // with Settings::witnesses
+  ledger::Anchor* anchor =
+      nullptr;  // of the chain, where one is configured; used on a thread of Operations' own
 };
 
 struct Settings {
+  std::string chain{};              // which one, for people
+  int64_t anchor_every_s = 86'400;  // a checkpoint to the chain; 0: only when somebody asks for it
   Fd audit_directory;
   std::optional<ledger::Policy> witnesses{};             // who shall sign the log's checkpoints too
   std::string version;                                   // of the program, for `glasscase status`

@@ -384,6 +384,29 @@ TEST_P(CatalogContract, SettingsAreListedByKey) {
   EXPECT_EQ(seen, "B=1;a_=;b=2;");
 }
 
+TEST_P(CatalogContract, ChainActsKeepTheirOrderAndTheirState) {
+  AddOwnerWithModel();
+  ChainAct record{
+      .id = Uuid::Random(), .kind = ChainActKind::kRecord, .asset = model.id, .version = version.id};
+  ChainAct checkpoint{.id = Uuid::Random(), .created_micros = 7};
+  Change([&](Transaction& t) -> Status {
+    GC_TRY_VOID(t.InsertChainAct(record));
+    return t.InsertChainAct(checkpoint);
+  });
+  EXPECT_EQ(catalog->OpenChainActs().value(), (std::vector<ChainAct>{record, checkpoint}));
+  record.kept = std::string("a\0b", 3);
+  record.state = "written";
+  record.is_final = true;
+  record.transaction = "0x1";
+  record.contract = "0x2";
+  record.note = "n";
+  Change([&](Transaction& t) { return t.SetChainAct(record); });
+  Reopen();
+  EXPECT_EQ(catalog->OpenChainActs().value(), std::vector<ChainAct>{checkpoint});
+  EXPECT_EQ(catalog->ChainActsOf(model.id).value(), std::vector<ChainAct>{record});
+  EXPECT_TRUE(catalog->ChainActsOf(owner.id)->empty());
+}
+
 // Into another database of the same kind; between the two kinds: system tests.
 TEST_P(CatalogContract, ACopyHoldsTheSameRows) {
   AddOwnerWithModel();
@@ -391,6 +414,7 @@ TEST_P(CatalogContract, ACopyHoldsTheSameRows) {
     GC_TRY_VOID(t.InsertToken(SomeToken(learner.id, 1)));
     GC_TRY_VOID(t.InsertInvitation({.id = Uuid::Random(), .subject = learner.id, .created_micros = 3}));
     GC_TRY_VOID(t.SetDefaultVersion(model.id, version.id));
+    GC_TRY_VOID(t.InsertChainAct({.id = Uuid::Random(), .asset = model.id, .kept = "k"}));
     return t.SetSetting(kInstallationSetting, "i");
   });
   const Grant grant = SomeGrant(learner.id, model.id);
