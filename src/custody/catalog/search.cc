@@ -13,14 +13,6 @@ constexpr size_t kGramsAsked = 6;         // of a part of a name; the part itsel
 constexpr int64_t kRareMax = 1'000;       // terms with more assets than that are not told apart
 constexpr size_t kDigestCharacters = 32;  // of 64: enough that nobody meets another's
 
-// ASCII alone: what other letters fold to depends on the language.
-std::string Folded(std::string_view text) {
-  std::string folded(text);
-  for (char& c : folded)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return folded;
-}
-
 std::string HexOf(const Uuid& id) { return ToHex(AsBytes(id.AsBytes())); }
 std::string DigestTerm(const Digest& digest) {
   return "sha256:" + ToHex(digest).substr(0, kDigestCharacters);
@@ -194,6 +186,13 @@ Result<Search> Prepare(const AssetQuery& query, SearchedDatabase& database) {
 }
 
 }  // namespace
+
+std::string Folded(std::string_view text) {
+  std::string folded(text);
+  for (char& c : folded)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return folded;
+}
 
 ModelDetails DetailsOf(const Model& model) {
   return {.licence = model.licence, .tags = model.tags, .fields = model.fields, .card = model.card};

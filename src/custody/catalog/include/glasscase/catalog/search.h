@@ -21,6 +21,10 @@ namespace glasscase::catalog {
 inline constexpr std::string_view kTermsEdition = "1";
 inline constexpr std::string_view kTermsEditionSetting = "search_terms";
 
+// As search compares what has no case: the letters of ASCII alone, since what others fold to depends on the
+// language.
+std::string Folded(std::string_view text);
+
 // No term has a line feed.
 std::vector<std::string> TermsOf(const Model& asset);
 std::vector<std::string> TermsOf(const ModelDetails& details);  // those that change with them
