@@ -87,7 +87,7 @@ class Filled {
     model.name = std::string(kWords[i % 10]) + "-" + kWords[i / 10 % 10] + "-" + std::to_string(i);
     model.kind = i % 3 == 0 ? catalog::AssetKind::kDataset : catalog::AssetKind::kModel;
     model.licence = i % 2 == 0 ? "CC-BY-4.0" : "MIT";
-    model.tags = {i % 2 == 0 ? "even" : "odd", "tag-" + std::to_string(i % 5'000)};
+    model.tags = {i / kOwners % 2 == 0 ? "even" : "odd", "tag-" + std::to_string(i % 5'000)};
     model.fields = {{.key = "site", .value = std::to_string(i % 50)}};
     catalog::Version version;
     version.id = Uuid::Random();
