@@ -78,11 +78,18 @@ class Tree {
   }
 
   std::string Words(const json::value& link, const std::string& other, Way way) const {
-    std::string relation = ShownOf(link, "relation");
-    std::replace(relation.begin(), relation.end(), '_', ' ');
+    const std::string relation = RelationOf(link);
     const std::string by = " (" + ShownOf(link, "by") + ")";
     if (way == Way::kUp) return relation + " " + NameOf(other) + by;
     return NameOf(other) + ", " + relation + " it" + by;
+  }
+
+  // "trained on", for what an answer calls trained_on; each reads on to the parent.
+  static std::string RelationOf(const json::value& link) {
+    std::string relation = ShownOf(link, "relation");
+    if (relation == "released_as") return "release of";
+    std::replace(relation.begin(), relation.end(), '_', ' ');
+    return relation;
   }
 
   // With the state when it is not the usual one; the UUID of what the caller may not see.

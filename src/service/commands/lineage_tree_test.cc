@@ -33,7 +33,7 @@ TEST(LineageTreeTest, SharedVersionsAreDrawnOnceAndTheRestIsCounted) {
             "│     └─ derived from s (claimed)\n"
             "└─ tested on ada/data@1 (witnessed), see above\n"
             "made from it\n"
-            "├─ ada/release@1, released as it (claimed)\n"
+            "├─ ada/release@1, release of it (claimed)\n"
             "└─ … 8 more\n");
 }
 
