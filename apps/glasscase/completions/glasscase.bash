@@ -4,13 +4,13 @@ _glasscase() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     longer="${path:+$path }${COMP_WORDS[i]}"
     case "$longer" in
-      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
+      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"migrate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
     esac
   done
   case "$path" in
-    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt history subject token invite grant revoke login whoami version backup restore fsck verify witness completion"; flags="--help --json --profile" ;;
+    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt history subject token invite grant revoke login whoami version backup restore fsck migrate verify witness completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
-    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --config --json --profile" ;;
+    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --catalog --blobs --blob-cache --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
     "publish") names=""; flags="--help --name --version --card --licence --tag --field --derived-from --media-type --trained-on --tested-on --translated-from --release-of --kept --json --profile" ;;
@@ -53,6 +53,7 @@ _glasscase() {
     "backup") names=""; flags="--help --data --json --profile" ;;
     "restore") names=""; flags="--help --data --json --profile" ;;
     "fsck") names=""; flags="--help --data --repair --json --profile" ;;
+    "migrate") names=""; flags="--help --to --blobs-to --data --json --profile" ;;
     "verify") names=""; flags="--help --model --policy --file --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;
     "witness init") names=""; flags="--help --data --name --json --profile" ;;
