@@ -338,6 +338,21 @@ def measure_upload(bench: Bench) -> Any:
     return asdict(result)
 
 
+def measure_search(bench: Bench) -> Any:
+    """Search among 100,000 assets, one figure per kind of query."""
+    program = bench.programs / "catalog_bench"
+    if not program.exists():
+        bench.add("catalog search among 100,000 assets, p99", None, "ms", 5, note=f"{program.name} is not built")
+        return {}
+    say("\nsearch")
+    with tempfile.TemporaryDirectory(prefix="glasscase-search-", dir=ROOT / "build") as folder:
+        run = subprocess.run([program, Path(folder) / "data", "100000"], capture_output=True, text=True, check=True)
+    result = json.loads(run.stdout)
+    for kind, times in result["kinds"].items():
+        bench.add(f"search among 100,000 assets, p99: {kind}", times["p99_ms"], "ms", 5)
+    return result
+
+
 # ---- the table ----
 
 
@@ -394,9 +409,10 @@ def main() -> int:
         measure_idle_connections(bench, glasscase)
         decision = measure_decision(bench)
         ledger = measure_ledger(bench)
+        search = measure_search(bench)
     uploaded = measure_upload(bench)
     print_table(bench)
-    write_results(bench, samples, {"decision": decision, "ledger": ledger, "upload": uploaded})
+    write_results(bench, samples, {"decision": decision, "ledger": ledger, "search": search, "upload": uploaded})
     return 0
 
 

@@ -89,7 +89,7 @@ def test_it_has_exactly_the_routes_of_the_binary(programs: Path) -> None:
 def test_names_of_members_are_those_of_the_contract_between_the_processes() -> None:
     proto = (ROOT / "api" / "grpc" / "control.proto").read_text()
     for name in ("Subject", "RevokeAnswer", "Token", "NewToken", "NewInvitation", "Grant", "TensorInfo", "Version", "Model",
-                 "PublishAnswer", "UploadInfo", "LineageEdge", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "FileInfo", "ListFilesAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
+                 "PublishAnswer", "UploadInfo", "LineageEdge", "LineageNode", "LineageLink", "LineageAnswer", "Field", "ListModelsAnswer", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "FileInfo", "ListFilesAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
         body = proto.split(f"message {name} {{")[1].split("}")[0]
         members = [line.split("=")[0].split()[-1] for line in body.splitlines() if "=" in line.split("//")[0]]
         assert sorted(SPEC["components"]["schemas"][name]["properties"]) == sorted(members), name
@@ -192,7 +192,7 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     for control in (False, True):
         for path in ("/glasscase/v1/whoami", "/glasscase/v1/models", "/glasscase/v1/models/{model}",
                      "/glasscase/v1/models/{model}/receipt", "/glasscase/v1/models/{model}/history",
-                     "/glasscase/v1/models/{model}/statement"):
+                     "/glasscase/v1/models/{model}/statement", "/glasscase/v1/models/{model}/lineage"):
             assert walk("GET", path, token, control=control).ok
         for name in ("checkpoint", "tile/0/000.p/3", "tile/entries/000.p/3"):
             assert walk("GET", "/log/{path}", "", names={"path": name}, control=control).ok
@@ -210,6 +210,10 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     walk("OPTIONS", "/glasscase/v1/uploads")
     walk("OPTIONS", "/glasscase/v1/uploads/{id}", names={"id": dropped})
     walk("DELETE", "/glasscase/v1/uploads/{id}", names={"id": dropped}, headers=tus)
+    assert walk("POST", "/glasscase/v1/models/{model}/edit", json={"card": "# Edited", "tag": ["small"], "field": [{"key": "site", "value": "north"}]}).ok
+    assert walk("POST", "/glasscase/v1/models/{model}/edit", json={"tag": ["a\nb"]}).status_code == 400
+    assert len(walk("GET", "/glasscase/v1/models", query="?tag=small&field=site%3Dnorth&limit=1").json()["models"]) == 1
+    assert walk("GET", "/glasscase/v1/models", query="?limit=none").status_code == 400
     walk("PUT", "/glasscase/v1/models/{model}/default", json={"version": "2"})
     walk.names["version"] = "1"
     walk("POST", "/glasscase/v1/models/{model}/versions/{version}/retire")

@@ -292,7 +292,7 @@ def test_lists_are_arrays_with_json_and_tables_without(
     table = as_owner("list", "grants", "--subject", "ada").stdout.splitlines()
     assert table[0].split() == ["SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "ID"]
     assert table[1].split() == ["ada", "predict", "o/digits", "-", "-", "active", "g1"]
-    server.answers["GET", "/glasscase/v1/models?kind=model"] = (200, {"models": []})
+    server.answers["GET", "/glasscase/v1/models?limit=500&kind=model"] = (200, {"models": [], "next": ""})
     assert as_owner("list", "models", "--json").stdout == "[]\n"
     empty = as_owner("list", "models")
     assert (empty.returncode, empty.stdout) == (0, "")

@@ -189,7 +189,7 @@ def test_a_dataset_is_kept_and_the_model_says_what_it_was_trained_on(
     glasscase.publish(models.scale, model, "--trained-on", data)
     parents = glasscase.cli("show", model, json=True)["versions"][0]["parents"]
     assert [(p["relation"], p["by"], p["name"]) for p in parents] == [("trained_on", "claimed", f"owner/{data}@1")]
-    assert "is trained on this" in glasscase.cli("show", data).stdout
+    assert ", trained on it (claimed)" in glasscase.cli("show", data).stdout
     assert glasscase.infer(data, {"inputs": []}).status_code == 404
     assert [m["name"] for m in glasscase.cli("list", "datasets", json=True) if m["id"] == added["model"]["id"]] == [f"owner/{data}"]
     refused = glasscase.cli("publish", str(models.scale_more), "--name", unique("x"), "--trained-on", "nothing", check=False)

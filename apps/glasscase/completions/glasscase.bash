@@ -4,29 +4,35 @@ _glasscase() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     longer="${path:+$path }${COMP_WORDS[i]}"
     case "$longer" in
-      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"show"|"default"|"retire"|"erase"|"take"|"receipt"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"migrate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
+      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"migrate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
     esac
   done
   case "$path" in
-    "") names="init serve stop status publish dataset call list show default retire erase take receipt history subject token invite grant revoke login whoami version backup restore fsck migrate verify witness completion"; flags="--help --json --profile" ;;
+    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck migrate verify witness completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
-    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --catalog --blobs --blob-cache --uploads-expire --config --json --profile" ;;
+    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
-    "publish") names=""; flags="--help --name --version --card --licence --tag --derived-from --signature --signer --media-type --trained-on --tested-on --kept --json --profile" ;;
+    "publish") names=""; flags="--help --name --version --card --licence --tag --field --derived-from --signature --signer --media-type --trained-on --tested-on --translated-from --release-of --kept --json --profile" ;;
     "dataset") names="add"; flags="--help --json --profile" ;;
-    "dataset add") names=""; flags="--help --name --version --card --licence --tag --derived-from --signature --signer --media-type --json --profile" ;;
+    "dataset add") names=""; flags="--help --name --version --card --licence --tag --field --derived-from --signature --signer --media-type --json --profile" ;;
     "call") names=""; flags="--help --input --json --profile" ;;
     "list") names="models datasets subjects grants tokens"; flags="--help --json --profile" ;;
-    "list models") names=""; flags="--help --json --profile" ;;
-    "list datasets") names=""; flags="--help --json --profile" ;;
+    "list models") names=""; flags="--help --name --tag --digest --licence --ancestor --media-type --field --limit --after --json --profile" ;;
+    "list datasets") names=""; flags="--help --name --tag --digest --licence --ancestor --media-type --field --limit --after --json --profile" ;;
     "list subjects") names=""; flags="--help --json --profile" ;;
     "list grants") names=""; flags="--help --subject --model --json --profile" ;;
     "list tokens") names=""; flags="--help --subject --json --profile" ;;
+    "search") names=""; flags="--help --kind --tag --digest --licence --ancestor --media-type --field --limit --after --json --profile" ;;
     "show") names=""; flags="--help --json --profile" ;;
+    "lineage") names=""; flags="--help --json --profile" ;;
     "default") names=""; flags="--help --json --profile" ;;
     "retire") names=""; flags="--help --json --profile" ;;
     "erase") names=""; flags="--help --yes --json --profile" ;;
+    "edit") names=""; flags="--help --tag --untag --field --unfield --licence --no-licence --json --profile" ;;
+    "card") names="set remove"; flags="--help --json --profile" ;;
+    "card set") names=""; flags="--help --json --profile" ;;
+    "card remove") names=""; flags="--help --json --profile" ;;
     "take") names=""; flags="--help --output --json --profile" ;;
     "receipt") names=""; flags="--help --output --json --profile" ;;
     "signature") names=""; flags="--help --output --public-key --statement --json --profile" ;;

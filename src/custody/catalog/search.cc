@@ -1,6 +1,8 @@
 #include <glasscase/catalog/search.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 #include <glasscase/catalog/row_readers.h>
 #include <glasscase/core/bytes.h>
@@ -10,16 +12,8 @@ namespace {
 
 constexpr size_t kGramBytes = 3;
 constexpr size_t kGramsAsked = 6;         // of a part of a name; the part itself is compared in any case
-constexpr int64_t kRareMax = 1'000;       // terms with more assets than that are not told apart
+constexpr int64_t kSampleMax = 500;       // assets by which a term is judged
 constexpr size_t kDigestCharacters = 32;  // of 64: enough that nobody meets another's
-
-// ASCII alone: what other letters fold to depends on the language.
-std::string Folded(std::string_view text) {
-  std::string folded(text);
-  for (char& c : folded)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return folded;
-}
 
 std::string HexOf(const Uuid& id) { return ToHex(AsBytes(id.AsBytes())); }
 std::string DigestTerm(const Digest& digest) {
@@ -41,17 +35,24 @@ void Unite(std::vector<std::string>& terms) {
   terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
 }
 
-// The conditions of a query as terms, without whose view it is.
+// Some of what a longer part of a name is made of. The name itself is compared too, so that one of them will
+// do.
+std::vector<std::string> GramsOf(const std::string& part) {
+  std::vector<std::string> grams;
+  if (part.size() < kGramBytes) return grams;
+  const size_t there = part.size() - kGramBytes + 1;
+  const size_t asked = std::min(there, kGramsAsked);
+  for (size_t i = 0; i < asked; ++i) grams.push_back(GramTerm(part, i * there / asked));
+  Unite(grams);
+  return grams;
+}
+
+// The conditions of a query as terms, without whose view it is and without a longer part of a name.
 std::vector<std::string> TermsOf(const AssetQuery& query) {
   std::vector<std::string> terms;
   if (!query.name.empty()) terms.push_back(NameTerm(Folded(query.name)));
-  if (const std::string part = Folded(query.name_part); part.size() >= kGramBytes) {
-    const size_t grams = part.size() - kGramBytes + 1;
-    const size_t asked = std::min(grams, kGramsAsked);
-    for (size_t i = 0; i < asked; ++i) terms.push_back(GramTerm(part, i * grams / asked));
-  } else if (!part.empty()) {
-    terms.push_back(NameTerm(part));
-  }
+  if (!query.name_part.empty() && query.name_part.size() < kGramBytes)
+    terms.push_back(NameTerm(Folded(query.name_part)));
   for (const std::string& tag : query.tags) terms.push_back(TagTerm(tag));
   if (query.digest) terms.push_back(DigestTerm(*query.digest));
   if (query.kind) terms.push_back(KindTerm(*query.kind));
@@ -152,48 +153,77 @@ SqlStatement Granted(const Search& search, const Uuid& subject) {
   return writer.Text(") ORDER BY ordinal LIMIT ").Value(search.rows).Take();
 }
 
-// The rarest term first. Nothing when one of them is nowhere.
-Result<bool> PutRarestFirst(SearchedDatabase& database, std::vector<std::string>& terms) {
-  int64_t fewest = kRareMax + 1;
-  size_t rarest = 0;
-  for (size_t i = 0; i < terms.size() && terms.size() > 1; ++i) {
-    GC_TRY(const int64_t count, database.CountTerm(terms[i], kRareMax));
-    if (count == 0) return false;
-    if (count < fewest) {
-      fewest = count;
-      rarest = i;
-    }
+// How many rows a search that is led by this term looks at before it ends, or before it has come as far as
+// one led by another term would.
+bool IsRarer(const TermSample& a, const TermSample& b) {
+  const bool a_is_whole = a.count < kSampleMax;
+  const bool b_is_whole = b.count < kSampleMax;
+  if (a_is_whole || b_is_whole) return a_is_whole && (!b_is_whole || a.count < b.count);
+  return a.last > b.last;
+}
+
+struct Sampled {
+  std::string term;
+  TermSample sample;
+};
+
+// The rarest first. Nothing when one of them is nowhere on this page or a later one.
+Result<std::vector<Sampled>> SampleAll(SearchedDatabase& database, int64_t after,
+                                       const std::vector<std::string>& terms) {
+  std::vector<Sampled> sampled;
+  for (const std::string& term : terms) {
+    GC_TRY(const TermSample sample, database.Sample(term, after, kSampleMax));
+    if (sample.count == 0) return std::vector<Sampled>();
+    sampled.push_back({.term = term, .sample = sample});
   }
-  std::swap(terms[0], terms[rarest]);
-  return true;
+  std::stable_sort(sampled.begin(), sampled.end(),
+                   [](const Sampled& a, const Sampled& b) { return IsRarer(a.sample, b.sample); });
+  return sampled;
 }
 
 Result<std::vector<FoundAsset>> FindOwn(const Search& search) {
   std::vector<std::string> terms = search.terms;
   if (search.query.seen_by) terms.push_back(OwnerTerm(*search.query.seen_by));
   if (terms.empty()) return search.database.Find(EveryAsset(search));
-  GC_TRY(const bool possible, PutRarestFirst(search.database, terms));
-  if (!possible) return std::vector<FoundAsset>();
+  if (terms.size() > 1) {
+    GC_TRY(const std::vector<Sampled> sampled, SampleAll(search.database, search.after, terms));
+    if (sampled.empty()) return std::vector<FoundAsset>();
+    std::transform(sampled.begin(), sampled.end(), terms.begin(), [](const Sampled& s) { return s.term; });
+  }
   return search.database.Find(WithTerms(search, std::move(terms)));
 }
 
-Result<Search> Prepare(const AssetQuery& query, SearchedDatabase& database) {
+// Where the page begins, what it is searched by. None when there is nothing to find.
+Result<std::optional<Search>> Prepare(const AssetQuery& query, SearchedDatabase& database) {
   Search search{
       .query = query, .database = database, .terms = TermsOf(query), .part = Folded(query.name_part)};
-  if (search.terms.size() > kConditionsMax + kGramsAsked)
+  if (search.terms.size() > kConditionsMax)
     return Fail(
         Error::InvalidArgument("a search has at most " + std::to_string(kConditionsMax) + " conditions"));
   search.rows = int64_t{query.limit} + 1;
-  if (!query.after) return search;
-  GC_TRY(const auto ordinal, database.OrdinalOf(*query.after));
-  if (!ordinal)
-    return Fail(Error::InvalidArgument("after: no page ended with " + query.after->ToString() +
-                                       "; take it from the answer before"));
-  search.after = *ordinal;
-  return search;
+  if (query.after) {
+    GC_TRY(const auto ordinal, database.OrdinalOf(*query.after));
+    if (!ordinal)
+      return Fail(Error::InvalidArgument("after: no page ended with " + query.after->ToString() +
+                                         "; take it from the answer before"));
+    search.after = *ordinal;
+  }
+  const std::vector<std::string> grams = GramsOf(search.part);
+  if (grams.empty()) return std::optional(std::move(search));
+  GC_TRY(const std::vector<Sampled> sampled, SampleAll(database, search.after, grams));
+  if (sampled.empty()) return std::optional<Search>();
+  search.terms.push_back(sampled.front().term);
+  return std::optional(std::move(search));
 }
 
 }  // namespace
+
+std::string Folded(std::string_view text) {
+  std::string folded(text);
+  for (char& c : folded)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return folded;
+}
 
 ModelDetails DetailsOf(const Model& model) {
   return {.licence = model.licence, .tags = model.tags, .fields = model.fields, .card = model.card};
@@ -241,10 +271,11 @@ std::vector<std::string> TermsOf(const Version& version, const std::vector<Versi
 }
 
 Result<AssetPage> SearchAssets(const AssetQuery& query, SearchedDatabase& database) {
-  GC_TRY(const Search search, Prepare(query, database));
-  GC_TRY(std::vector<FoundAsset> found, FindOwn(search));
+  GC_TRY(const std::optional<Search> search, Prepare(query, database));
+  if (!search) return AssetPage();
+  GC_TRY(std::vector<FoundAsset> found, FindOwn(*search));
   if (query.seen_by) {
-    GC_TRY(std::vector<FoundAsset> granted, database.Find(Granted(search, *query.seen_by)));
+    GC_TRY(std::vector<FoundAsset> granted, database.Find(Granted(*search, *query.seen_by)));
     std::move(granted.begin(), granted.end(), std::back_inserter(found));
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.ordinal < b.ordinal; });

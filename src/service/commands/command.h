@@ -77,8 +77,9 @@ void AddLoginCommand(CommandTree& tree);
 void AddPublishCommand(CommandTree& tree);
 void AddAccessCommands(CommandTree& tree);  // subject, token, invite, grant, revoke
 void AddCallCommand(CommandTree& tree);
-void AddModelCommands(CommandTree& tree);  // show, default, retire, erase
-void AddListCommands(CommandTree& tree);
+void AddModelCommands(CommandTree& tree);  // show, lineage, default, retire, erase
+void AddEditCommands(CommandTree& tree);   // edit, card
+void AddListCommands(CommandTree& tree);   // list, search
 void AddTakeCommand(CommandTree& tree);
 void AddLedgerCommands(CommandTree& tree);  // receipt, history
 void AddStatusCommand(CommandTree& tree);

@@ -139,6 +139,7 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddCallCommand(tree);
   AddListCommands(tree);
   AddModelCommands(tree);
+  AddEditCommands(tree);
   AddTakeCommand(tree);
   AddLedgerCommands(tree);
   AddAccessCommands(tree);

@@ -1,6 +1,7 @@
-// list models|subjects|grants|tokens.
+// list models|datasets|subjects|grants|tokens, search.
 #include <vector>
 
+#include "asset_list.h"
 #include "command.h"
 #include "json_members.h"
 #include "text.h"
@@ -44,33 +45,24 @@ std::string Query(const ListOptions& options) {
   return query;
 }
 
-Row ModelRow(const json::value& model) {
-  std::vector<std::string> versions;
-  for (const auto& version : ArrayOf(model, "versions")) {
-    const std::string state = ShownOf(version, "state");
-    versions.push_back(ShownOf(version, "version") +
-                       (state.empty() || state == "published" ? "" : " (" + state + ")"));
-  }
-  return {ShownOf(model, "name"), OrDash(ShownOf(model, "default_version")), OrDash(Join(versions, ", ")),
-          ShownOf(model, "id")};
+Result<Outcome> ListModels(Context& context, const AssetFilter& options) {
+  AssetFilter filter = options;
+  filter.kind = "model";
+  return ListAssets(context, filter,
+                    "no models that you may call; owners publish with: glasscase publish FILE --name NAME");
 }
 
-Result<Outcome> ListAssets(Context& context, std::string_view kind, std::string_view when_empty) {
-  GC_TRY(Api * api, context.Public());
-  GC_TRY(const json::value answer, api->Get("/glasscase/v1/models?kind=" + std::string(kind)));
-  return PrintList(context, answer, "models", {"NAME", "DEFAULT", "VERSIONS", "ID"}, ModelRow, when_empty);
-}
-
-Result<Outcome> ListModels(Context& context, const ListOptions&) {
+Result<Outcome> ListDatasets(Context& context, const AssetFilter& options) {
+  AssetFilter filter = options;
+  filter.kind = "dataset";
   return ListAssets(
-      context, "model",
-      "no models yet that you may call; owners publish with: glasscase publish FILE --name NAME");
+      context, filter,
+      "no datasets that you may see; owners add them with: glasscase dataset add FILE --name NAME");
 }
 
-Result<Outcome> ListDatasets(Context& context, const ListOptions&) {
-  return ListAssets(
-      context, "dataset",
-      "no datasets yet that you may see; owners add them with: glasscase dataset add FILE --name NAME");
+Result<Outcome> Search(Context& context, const AssetFilter& filter) {
+  return ListAssets(context, filter,
+                    "nothing that you may see fits; `glasscase search` alone shows all of that");
 }
 
 Result<Outcome> ListSubjects(Context& context, const ListOptions&) {
@@ -129,10 +121,18 @@ void AddListCommands(CommandTree& tree) {
     subject(command, options);
     command.add_option("--model", options.model, "Only on this model")->type_name("MODEL");
   };
-  tree.Add<ListOptions>(list, "models", "Models that you own or may call", "glasscase list models --json", {},
+  const auto filter = [](CLI::App& command, AssetFilter& options) {
+    command
+        .add_option("--name", options.name,
+                    "With this in its name; whole names if shorter than three letters")
+        ->type_name("TEXT");
+    DeclareFilter(command, options);
+  };
+  tree.Add<AssetFilter>(list, "models", "Models that you own or may call",
+                        "glasscase list models --json\nglasscase list models --ancestor digits-data", filter,
                         ListModels);
-  tree.Add<ListOptions>(list, "datasets", "Datasets that you own or may take", "glasscase list datasets", {},
-                        ListDatasets);
+  tree.Add<AssetFilter>(list, "datasets", "Datasets that you own or may take",
+                        "glasscase list datasets --tag images", filter, ListDatasets);
   tree.Add<ListOptions>(list, "subjects", "People and programs known here", "glasscase list subjects", {},
                         ListSubjects);
   tree.Add<ListOptions>(list, "grants", "Who may call what",
@@ -140,6 +140,21 @@ void AddListCommands(CommandTree& tree) {
                         ListGrants);
   tree.Add<ListOptions>(list, "tokens", "Tokens, without their secret part",
                         "glasscase list tokens --subject ada", subject, ListTokens);
+  tree.Add<AssetFilter>(
+      tree.root(), "search", "Find models and datasets that you own or were granted",
+      "glasscase search digits\nglasscase search --tag images --licence CC0-1.0\nglasscase search --ancestor "
+      "digits-data@1 --kind model --limit 20",
+      [](CLI::App& command, AssetFilter& options) {
+        command
+            .add_option("name", options.name,
+                        "With this in its name; whole names if shorter than three letters")
+            ->type_name("NAME");
+        command.add_option("--kind", options.kind, "Only these")
+            ->check(CLI::IsMember({"model", "dataset"}))
+            ->type_name("model|dataset");
+        DeclareFilter(command, options);
+      },
+      Search);
 }
 
 }  // namespace glasscase::commands

@@ -1,9 +1,9 @@
-// show, default, retire, erase: models and their versions.
-#include <algorithm>
+// show, lineage, default, retire, erase: models and their versions.
 #include <vector>
 
 #include "command.h"
 #include "json_members.h"
+#include "lineage_tree.h"
 #include "model_name.h"
 #include "text.h"
 
@@ -34,29 +34,35 @@ std::string TensorsOf(const json::value& version, std::string_view member) {
   return Join(tensors, ", ");
 }
 
-// The neighbours in the lineage graph, parents above the version and children below it.
-void PrintLineage(const Context& context, const json::value& version) {
-  const json::array& parents = ArrayOf(version, "parents");
-  const json::array& children = ArrayOf(version, "children");
-  if (parents.empty() && children.empty()) return;
-  const auto relation = [](const json::value& edge) {
-    std::string words = ShownOf(edge, "relation");
-    std::replace(words.begin(), words.end(), '_', ' ');
-    return words;
-  };
-  const auto name = [](const json::value& edge) {
-    const std::string shown = ShownOf(edge, "name");
-    return shown.empty() ? ShownOf(edge, "version") : shown;
-  };
-  const auto by = [](const json::value& edge) { return "  (" + ShownOf(edge, "by") + ")"; };
-  context.console.PrintLine("  lineage");
-  for (const auto& edge : parents)
-    context.console.PrintLine("    ▲ " + relation(edge) + " " + name(edge) + by(edge));
-  for (const auto& edge : children)
-    context.console.PrintLine("    ▼ " + name(edge) + " is " + relation(edge) + " this" + by(edge));
+std::string FieldsOf(const json::value& object) {
+  std::vector<std::string> fields;
+  for (const auto& field : ArrayOf(object, "fields"))
+    fields.push_back(ShownOf(field, "key") + "=" + ShownOf(field, "value"));
+  return Join(fields, ", ");
 }
 
-void PrintVersion(const Context& context, const json::value& version, const std::string& default_version) {
+// How many neighbours it has, where the tree itself would be too much.
+std::string NeighboursOf(const json::value& version) {
+  const size_t parents = ArrayOf(version, "parents").size();
+  const size_t children = ArrayOf(version, "children").size();
+  if (parents + children == 0) return {};
+  return "made from " + std::to_string(parents) + ", " + std::to_string(children) +
+         " made from it; glasscase lineage " + ShownOf(version, "id");
+}
+
+Result<json::value> GetLineage(Api& api, const std::string& version) {
+  return api.Get("/glasscase/v1/models/" + PercentEncode(version) + "/lineage");
+}
+
+Status PrintLineage(const Context& context, Api& api, const json::value& version) {
+  if (NeighboursOf(version).empty()) return Ok();
+  GC_TRY(const json::value graph, GetLineage(api, TextOf(version, "id")));
+  context.console.Print("\n" + DrawLineage(graph, LinesOf(context)));
+  return Ok();
+}
+
+void PrintVersion(const Context& context, const json::value& version, const std::string& default_version,
+                  bool with_lineage) {
   const std::string label = ShownOf(version, "version");
   context.console.PrintLine("\nversion " + label + (label == default_version ? " (default)" : ""));
   const bool hosted = FlagOf(version, "hosted");
@@ -77,11 +83,45 @@ void PrintVersion(const Context& context, const json::value& version, const std:
   }
   rows.push_back({"  sha256", ShownOf(version, "sha256")});
   rows.push_back({"  id", ShownOf(version, "id")});
+  if (auto fields = FieldsOf(version); !fields.empty()) rows.push_back({"  fields", fields});
   for (const auto* extra : {"producer", "note"}) {
     if (auto text = ShownOf(version, extra); !text.empty()) rows.push_back({std::string("  ") + extra, text});
   }
+  if (auto neighbours = NeighboursOf(version); !with_lineage && !neighbours.empty())
+    rows.push_back({"  lineage", neighbours});
   context.console.Print(FormatTable(rows));
-  PrintLineage(context, version);
+}
+
+// The whole lineage of the version that was named, or of the one that is called when none is.
+Status PrintVersions(const Context& context, Api& api, const json::value& model, const ModelName& name) {
+  const std::string default_version = ShownOf(model, "default_version");
+  const json::array& versions = ArrayOf(model, "versions");
+  bool found = false;
+  for (const auto& version : versions) {
+    const std::string label = TextOf(version, "version");
+    if (!name.version.empty() && name.version != label && name.version != TextOf(version, "id")) continue;
+    found = true;
+    const bool with_lineage = !name.version.empty() || label == default_version || versions.size() == 1;
+    PrintVersion(context, version, default_version, with_lineage);
+    if (with_lineage) GC_TRY_VOID(PrintLineage(context, api, version));
+  }
+  if (!found && !name.version.empty())
+    return Fail(Error::NotFound("model " + name.model + " has no version " + name.version));
+  return Ok();
+}
+
+Result<Outcome> ShowLineage(Context& context, const ModelOptions& options) {
+  GC_TRY_VOID(ModelName::Parse(options.model));
+  GC_TRY(Api * api, context.Public());
+  GC_TRY(const json::value graph, GetLineage(*api, options.model));
+  if (context.console.json) {
+    context.console.PrintJson(graph);
+    return Done();
+  }
+  const std::string tree = DrawLineage(graph, LinesOf(context));
+  context.console.Print(tree.empty() ? "nothing is known of what it was made from or what was made from it\n"
+                                     : tree);
+  return Done();
 }
 
 Result<Outcome> Show(Context& context, const ModelOptions& options) {
@@ -92,7 +132,6 @@ Result<Outcome> Show(Context& context, const ModelOptions& options) {
     context.console.PrintJson(model);
     return Done();
   }
-  const std::string default_version = ShownOf(model, "default_version");
   const std::string kind = ShownOf(model, "kind");
   std::vector<std::vector<std::string>> rows = {{kind.empty() ? "model" : kind, ShownOf(model, "name")},
                                                 {"owner", ShownOf(model, "owner")},
@@ -100,16 +139,9 @@ Result<Outcome> Show(Context& context, const ModelOptions& options) {
                                                 {"id", ShownOf(model, "id")}};
   if (auto licence = ShownOf(model, "licence"); !licence.empty()) rows.push_back({"licence", licence});
   if (auto tags = ShownTextsOf(model, "tags"); !tags.empty()) rows.push_back({"tags", Join(tags, ", ")});
+  if (auto fields = FieldsOf(model); !fields.empty()) rows.push_back({"fields", fields});
   context.console.Print(FormatTable(rows));
-  bool found = false;
-  for (const auto& version : ArrayOf(model, "versions")) {
-    const bool wanted = name.version.empty() || name.version == TextOf(version, "version") ||
-                        name.version == TextOf(version, "id");
-    found = found || wanted;
-    if (wanted) PrintVersion(context, version, default_version);
-  }
-  if (!found && !name.version.empty())
-    return Fail(Error::NotFound("model " + name.model + " has no version " + name.version));
+  GC_TRY_VOID(PrintVersions(context, *api, model, name));
   if (auto card = TextOf(model, "card"); !card.empty()) context.console.PrintLine("\n" + Visible(card, true));
   return Done();
 }
@@ -184,6 +216,8 @@ void AddModelCommands(CommandTree& tree) {
   };
   add("show", "Show a model: versions, inputs, outputs, card",
       "glasscase show digits\nglasscase show ada/digits@2 --json", "MODEL[@V]", Show);
+  add("lineage", "Draw what a version was made from, and what was made from it",
+      "glasscase lineage digits\nglasscase lineage digits@2 --json", "ASSET[@V]", ShowLineage);
   add("default", "Say which version is called when none is named", "glasscase default digits@2", "MODEL@V",
       SetDefault);
   add("retire", "End calls of a version; its bytes stay", "glasscase retire digits@1", "MODEL@V", Retire);

@@ -2,7 +2,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "card_file.h"
 #include "command.h"
+#include "free_fields.h"
 #include "interrupt.h"
 #include "json_members.h"
 #include "model_folder.h"
@@ -16,8 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-constexpr uint64_t kCardBytesMax = uint64_t{256} << 10;
-
 struct PublishOptions {
   std::string path;
   std::string name;
@@ -29,7 +29,8 @@ struct PublishOptions {
   std::string licence;
   std::vector<std::string> tags;
   std::string signature, signer;
-  std::vector<std::string> trained_on, tested_on, derived_from;
+  std::vector<std::string> fields;
+  std::vector<std::string> trained_on, tested_on, derived_from, translated_from, release_of;
 
   bool IsKept() const { return dataset || kept; }
 };
@@ -42,6 +43,8 @@ json::array Claims(const PublishOptions& options) {
   add("trained_on", options.trained_on);
   add("tested_on", options.tested_on);
   add("derived_from", options.derived_from);
+  add("translated_from", options.translated_from);
+  add("released_as", options.release_of);
   return claims;
 }
 
@@ -79,22 +82,16 @@ Result<std::string> ReadText(const std::string& what, const std::string& path) {
   return text.str();
 }
 
-Result<std::string> ReadCard(const std::string& path) {
-  std::error_code error;
-  const uint64_t bytes = path.empty() ? 0 : fs::file_size(path, error);
-  if (!error && bytes > kCardBytesMax)
-    return Fail(Error::FailedPrecondition("the card " + path + " has " + FormatBytes(bytes) +
-                                          "; at most 256 KiB are kept"));
-  return ReadText("the card", path);
-}
-
 // What comes from other files than the asset's.
 Result<json::object> ReadTexts(const PublishOptions& options) {
   if (options.signature.empty() != options.signer.empty())
     return Fail(Error::InvalidArgument(
         "--signature and --signer go together: the signature, and whose it should be"));
   json::object texts = {{"name", options.name}, {"version", options.version}};
-  GC_TRY(texts["card"], ReadCard(options.card));
+  GC_TRY(texts["card"], ReadCardFile(options.card));
+  if (!options.fields.empty()) {
+    GC_TRY(texts["fields"], FieldsFrom(options.fields));
+  }
   if (options.signature.empty()) return texts;
   GC_TRY(texts["signature"], ReadText("the signature", options.signature));
   GC_TRY(texts["signer"], ReadText("the signer's key", options.signer));
@@ -217,6 +214,8 @@ void DeclareAsset(CLI::App& command, PublishOptions& options) {
   command.add_option("--card", options.card, "What its users should know, Markdown")->type_name("FILE");
   command.add_option("--licence", options.licence, "Its licence, for example CC-BY-4.0")->type_name("TEXT");
   command.add_option("--tag", options.tags, "A word to find it by; may be repeated")->type_name("WORD");
+  command.add_option("--field", options.fields, "What else to say of this version; may be repeated")
+      ->type_name("KEY=VALUE");
   command.add_option("--derived-from", options.derived_from, "What it was made from; may be repeated")
       ->type_name("ASSET[@V]");
   command
@@ -244,6 +243,12 @@ void AddPublishCommand(CommandTree& tree) {
             ->type_name("DATASET[@V]");
         command.add_option("--tested-on", options.tested_on, "The dataset it was tested on; may be repeated")
             ->type_name("DATASET[@V]");
+        command
+            .add_option("--translated-from", options.translated_from,
+                        "The model it says the same as, in another form")
+            ->type_name("MODEL[@V]");
+        command.add_option("--release-of", options.release_of, "The model that it is a release of")
+            ->type_name("MODEL[@V]");
         command.add_flag("--kept", options.kept, "A model in another format: kept and taken, not called");
       },
       Publish);

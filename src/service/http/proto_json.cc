@@ -148,9 +148,10 @@ Status ParseJsonMessage(std::string_view text, Message& out) {
 
 bool SetTextField(Message& message, const std::string& name, std::string_view value) {
   const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(name);
-  if (field == nullptr || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING || field->is_repeated())
-    return false;
-  message.GetReflection()->SetString(&message, field, std::string(value));
+  if (field == nullptr || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) return false;
+  const Reflection& access = *message.GetReflection();
+  field->is_repeated() ? access.AddString(&message, field, std::string(value))
+                       : access.SetString(&message, field, std::string(value));
   return true;
 }
 

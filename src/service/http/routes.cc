@@ -110,6 +110,8 @@ constexpr Route kRoutes[] = {
 
     {1107, "statement", Method::kGet, "/glasscase/v1/models/{model}/statement", Listener::kBoth,
      Presents::kToken, kAnyone, Handler::kControlAct, Request::kStatement},
+    {1108, "lineage", Method::kGet, "/glasscase/v1/models/{model}/lineage", Listener::kBoth, Presents::kToken,
+     kAnyone, Handler::kControlAct, Request::kLineage},
 
     // Control acts.
     {1110, "list subjects", Method::kGet, "/glasscase/v1/subjects", Listener::kControl, Presents::kToken,
@@ -150,6 +152,8 @@ constexpr Route kRoutes[] = {
      Handler::kControlAct, Request::kPublish, 201},
     {1124, "set default version", Method::kPut, "/glasscase/v1/models/{model}/default", Listener::kControl,
      Presents::kToken, kOwners, Handler::kControlAct, Request::kSetDefault},
+    {1140, "edit model", Method::kPost, "/glasscase/v1/models/{model}/edit", Listener::kControl,
+     Presents::kToken, kOwners, Handler::kControlAct, Request::kEditModel},
     {1125, "retire version", Method::kPost, "/glasscase/v1/models/{model}/versions/{version}/retire",
      Listener::kControl, Presents::kToken, kOwners, Handler::kControlAct, Request::kRetire},
     {1126, "erase version", Method::kDelete, "/glasscase/v1/models/{model}/versions/{version}",
@@ -162,7 +166,7 @@ constexpr Route kRoutes[] = {
      Presents::kToken, kAnyone, Handler::kControlAct, Request::kSignature},
     {1139, "anchor", Method::kPost, "/glasscase/v1/anchors", Listener::kControl, Presents::kToken, kOwners,
      Handler::kControlAct, Request::kAnchor, 202},
-    {1140, "list anchors", Method::kGet, "/glasscase/v1/anchors", Listener::kControl, Presents::kToken,
+    {1142, "list anchors", Method::kGet, "/glasscase/v1/anchors", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kListChain},
     {1141, "chain", Method::kGet, "/glasscase/v1/models/{model}/chain", Listener::kControl, Presents::kToken,
      kAnyone, Handler::kControlAct, Request::kListChain},
@@ -216,9 +220,10 @@ bool Matches(std::string_view pattern, std::string_view path, std::array<std::st
 
 // Joins "/models/owner/name" to "/models/owner%2Fname"; other paths stay as they are.
 std::string_view JoinOwnerAndName(std::string_view path, std::string& joined) {
-  static constexpr std::string_view kAfterName[] = {"versions", "infer", "ready",     "config",
-                                                    "stats",    "trace", "default",   "receipt",
-                                                    "history",  "files", "statement", "signature"};
+  static constexpr std::string_view kAfterName[] = {"versions",  "infer",     "ready",   "config",  "stats",
+                                                    "trace",     "default",   "receipt", "history", "files",
+                                                    "statement", "signature", "edit",    "lineage",
+                                                    "chain"};
   static constexpr std::string_view kPrefixes[] = {"/v2/models/", "/glasscase/v1/models/"};
   for (const std::string_view prefix : kPrefixes) {
     if (!path.starts_with(prefix)) continue;

@@ -30,6 +30,8 @@ rpc::Request Harmless(Op op) {
     case Op::kListGrants: request.mutable_list_grants(); break;
     case Op::kRevokeGrant: request.mutable_revoke_grant(); break;
     case Op::kListModels: request.mutable_list_models(); break;
+    case Op::kLineage: request.mutable_lineage()->set_model("none"); break;
+    case Op::kEditModel: request.mutable_edit_model()->set_model("none"); break;
     case Op::kShowModel: request.mutable_show_model()->set_model("none"); break;
     case Op::kSetDefault: request.mutable_set_default()->set_model("none"); break;
     case Op::kRetire: request.mutable_retire()->set_model("none"); break;
@@ -66,6 +68,7 @@ constexpr Row kMatrix[] = {
     {Op::kListTokens, true, true, true, false},      {Op::kRevokeToken, true, true, true, false},
     {Op::kRotateToken, true, true, true, true},      {Op::kCreateInvitation, true, true, false, false},
     {Op::kCreateGrant, false, true, false, false},   {Op::kListGrants, true, true, true, false},
+    {Op::kLineage, true, true, true, true},          {Op::kEditModel, false, true, false, false},
     {Op::kRevokeGrant, true, true, false, false},    {Op::kListModels, true, true, true, true},
     {Op::kShowModel, true, true, true, true},        {Op::kSetDefault, false, true, false, false},
     {Op::kRetire, false, true, false, false},        {Op::kErase, false, true, false, false},
@@ -115,7 +118,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
     EXPECT_TRUE(Admitted(*control, Fresh("teacher"), row.op)) << name;
     EXPECT_EQ(Admitted(*public_edge, Fresh("teacher"), row.op), row.on_public) << name;
   }
-  EXPECT_EQ(std::size(kMatrix), 30u) << "all but redeem_invitation and log_file, which ask for no token";
+  EXPECT_EQ(std::size(kMatrix), 32u) << "all but redeem_invitation and log_file, which ask for no token";
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/json.hpp>
 #include <gtest/gtest.h>
 
 #include <glasscase/access/decide.h>
@@ -401,6 +402,46 @@ class OperationsTest : public ::testing::Test {
   rpc::Response Publish(std::string_view token, std::string_view name, std::string_view bytes,
                         std::string_view version = "") {
     return Ask(token, PublishRequest(Upload(token, {{"m.onnx", std::string(bytes)}}), name, version));
+  }
+
+  // A dataset, or what `adjust` makes of it.
+  using AdjustPublish = std::function<void(rpc::PublishRequest&)>;
+  rpc::Response Keep(std::string_view token, std::string_view name, const Files& files,
+                     const AdjustPublish& adjust = {}) {
+    rpc::Request request = PublishRequest(Upload(token, files), name);
+    request.mutable_publish()->set_kind("dataset");
+    request.mutable_publish()->set_kept(true);
+    if (adjust) adjust(*request.mutable_publish());
+    return Ask(token, request);
+  }
+  static void MadeFrom(rpc::PublishRequest& request, std::string_view parent,
+                       std::string_view relation = "derived_from") {
+    rpc::LineageClaim& claim = *request.add_lineage();
+    claim.set_relation(std::string(relation));
+    claim.set_parent(std::string(parent));
+  }
+  static rpc::Request Take(std::string_view model) {
+    rpc::Request request;
+    request.mutable_list_files()->set_model(std::string(model));
+    return request;
+  }
+  static rpc::Request GrantTake(std::string_view subject, std::string_view model) {
+    rpc::Request request = CreateGrant(subject, model);
+    request.mutable_create_grant()->set_action("take");
+    return request;
+  }
+  // What the ledger has of an asset, as "type" words in the order of the acts; the last entry's text.
+  std::vector<std::string> EntryTypes(std::string_view asset, std::string* last = nullptr) {
+    rpc::Request request;
+    request.mutable_history()->set_model(std::string(asset));
+    std::vector<std::string> types;
+    const rpc::Response answer = Do(root, request);
+    for (const rpc::HistoryEntry& row : answer.history().entries()) {
+      const boost::json::value entry = boost::json::parse(row.entry());
+      types.emplace_back(entry.at("type").as_string());
+      if (last != nullptr) *last = row.entry();
+    }
+    return types;
   }
 
   // ---- the inspector ----

@@ -7,14 +7,11 @@ namespace {
 
 constexpr uint64_t kSampleElementsMax = 50'000;
 
-std::string_view StateName(catalog::VersionState state) {
-  switch (state) {
-    case catalog::VersionState::kPublished: return "published";
-    case catalog::VersionState::kRetired: return "retired";
-    case catalog::VersionState::kErased: return "erased";
-    case catalog::VersionState::kDisabled: return "disabled";
-  }
-  return "unknown";
+rpc::Field Describe(const catalog::Field& field) {
+  rpc::Field message;
+  message.set_key(field.key);
+  message.set_value(field.value);
+  return message;
 }
 
 rpc::TensorInfo Describe(const TensorSpec& spec) {
@@ -38,6 +35,16 @@ std::string_view KindName(catalog::AssetKind kind) {
   return kind == catalog::AssetKind::kDataset ? "dataset" : "model";
 }
 
+std::string_view StateName(catalog::VersionState state) {
+  switch (state) {
+    case catalog::VersionState::kPublished: return "published";
+    case catalog::VersionState::kRetired: return "retired";
+    case catalog::VersionState::kErased: return "erased";
+    case catalog::VersionState::kDisabled: return "disabled";
+  }
+  return "unknown";
+}
+
 rpc::Version Describe(const catalog::Version& version) {
   rpc::Version message;
   message.set_id(version.id.ToString());
@@ -55,6 +62,7 @@ rpc::Version Describe(const catalog::Version& version) {
   message.set_note(version.note);
   message.set_hosted(version.hostable);
   message.set_media_type(version.media_type);
+  for (const catalog::Field& field : version.fields) *message.add_fields() = Describe(field);
   return message;
 }
 
@@ -68,6 +76,7 @@ rpc::Model Describe(const catalog::Model& model, std::string_view owner_name,
   message.set_kind(std::string(KindName(model.kind)));
   message.set_licence(model.licence);
   for (const std::string& tag : model.tags) message.add_tags(tag);
+  for (const catalog::Field& field : model.fields) *message.add_fields() = Describe(field);
   if (const catalog::Version* version = DefaultVersion(model, versions))
     message.set_default_version(version->label);
   return message;

@@ -9,6 +9,7 @@
 namespace glasscase::operations {
 
 std::string_view KindName(catalog::AssetKind kind);
+std::string_view StateName(catalog::VersionState state);
 rpc::Version Describe(const catalog::Version& version);
 // Without card and versions.
 rpc::Model Describe(const catalog::Model& model, std::string_view owner_name,

@@ -6,10 +6,13 @@
 #include <glasscase/core/log.h>
 
 #include "routes.h"
+#include "table_rows.h"
+#include "visibility.h"
 
 namespace glasscase::operations {
 namespace {
 
+constexpr uint32_t kNamesakesNamed = 10;
 constexpr size_t kNamesKept = 4096;
 constexpr size_t kTokenUsesKept = 65'536;
 
@@ -152,29 +155,6 @@ bool MaySee(Desk& desk, const Act& act, const catalog::Model& model) {
   return visited && granted;
 }
 
-Result<std::vector<catalog::Version>> VisibleVersions(Desk& desk, const Act& act, const catalog::Model& model,
-                                                      const std::vector<catalog::Version>& versions) {
-  if (act.Is(access::kOperator) || model.owner == act.caller->id) return versions;
-  std::vector<Uuid> granted;
-  const catalog::Version* by_default = DefaultVersion(model, versions);
-  GC_TRY_VOID(desk.catalog.EachGrant({.subject = act.caller->id, .model = model.id, .with_revoked = false},
-                                     [&](const catalog::Grant& grant) {
-                                       if (grant.expires_micros != 0 && grant.expires_micros <= desk.now())
-                                         return Ok();
-                                       if (!grant.version.IsNil()) granted.push_back(grant.version);
-                                       if (grant.version.IsNil() && by_default != nullptr)
-                                         granted.push_back(by_default->id);
-                                       return Ok();
-                                     }));
-  std::vector<catalog::Version> visible;
-  std::copy_if(versions.begin(), versions.end(), std::back_inserter(visible),
-               [&](const catalog::Version& version) {
-                 return version.state != catalog::VersionState::kErased &&
-                        std::find(granted.begin(), granted.end(), version.id) != granted.end();
-               });
-  return visible;
-}
-
 Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model,
                                                       std::string_view label_or_uuid) {
   const auto id = Uuid::Parse(label_or_uuid);
@@ -218,13 +198,14 @@ Result<std::optional<NamedModel>> FindByFullName(Desk& desk, std::string_view ow
 
 // A short name works where the caller sees exactly one model of that name.
 Result<std::optional<NamedModel>> FindByShortName(Desk& desk, Act& act, std::string_view name) {
+  if (name.empty()) return std::optional<NamedModel>();
+  catalog::AssetQuery query{.name = std::string(name), .now_micros = desk.now(), .limit = kNamesakesNamed};
+  if (!act.Is(access::kOperator)) query.seen_by = act.caller->id;
+  GC_TRY(const catalog::AssetPage page, desk.catalog.Search(query));
   std::vector<NamedModel> seen;
-  GC_TRY_VOID(desk.catalog.EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
-    if (model.name != name || !MaySee(desk, act, model)) return Ok();
-    GC_TRY(NamedModel named, WithOwner(desk, model));
-    seen.push_back(std::move(named));
-    return Ok();
-  }));
+  for (const catalog::Model& model : page.assets) {
+    GC_TRY(seen.emplace_back(), WithOwner(desk, model));
+  }
   if (seen.empty()) return std::optional<NamedModel>();
   if (seen.size() == 1) return std::optional(std::move(seen[0]));
   std::string names;

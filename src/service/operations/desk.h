@@ -140,10 +140,6 @@ Result<NamedModel> FindModel(Desk& desk, Act& act, std::string_view text);
 // The same, for acts that only the model's owner may do.
 Result<NamedModel> FindOwnModel(Desk& desk, Act& act, std::string_view text);
 bool MaySee(Desk& desk, const Act& act, const catalog::Model& model);
-// What the caller sees of a model's versions: its owner and operators all, others those that a grant of
-// theirs covers.
-Result<std::vector<catalog::Version>> VisibleVersions(Desk& desk, const Act& act, const catalog::Model& model,
-                                                      const std::vector<catalog::Version>& versions);
 // The version that `named` names, or the default one; only what the caller sees.
 Result<catalog::Version> FindVisibleVersion(Desk& desk, Act& act, const NamedModel& named);
 Result<std::optional<catalog::Version>> FindVersionOf(Desk& desk, const Uuid& model,

@@ -21,6 +21,12 @@ Uuid IdIn(const boost::json::object& said, std::string_view name) {
   return Uuid::Parse(Text(said, name)).value_or(Uuid{});
 }
 
+std::map<std::string, std::string> With(std::map<std::string, std::string> values, const std::string& name,
+                                        const std::string& value) {
+  values[name] = value;
+  return values;
+}
+
 }  // namespace
 
 Status LedgerCheck::Take(uint64_t index, std::string_view entry, const ledger::Hash& leaf) {
@@ -116,6 +122,21 @@ void LedgerCheck::CompareAsset(const catalog::Model& model, const Problem& probl
   if (act == nullptr) return problem(row, "has no entry that registers it");
   if (act->kind != KindName(model.kind)) problem(row, "its kind is not that of its entry");
   Compare(row, *act, model, {{"name", SubjectName(model.owner) + "/" + model.name}}, problem);
+  CompareDetails(model, row, problem);
+}
+
+void LedgerCheck::CompareDetails(const catalog::Model& model, const std::string& row,
+                                 const Problem& problem) const {
+  const auto details = HiddenOf(DetailsOf(model));
+  const Act* act = Last(model.id, "card", Uuid{});
+  if (act == nullptr) {
+    if (!details.empty()) problem(row, "has a licence, tags, fields or a card that no entry speaks of");
+    return;
+  }
+  if (!model.secret) return;  // as Compare
+  Compare(row, *act, model, details, problem);
+  for (const auto& [name, commitment] : act->hidden)
+    if (!details.contains(name)) problem(row, "its entry commits to " + name + ", and it has none");
 }
 
 void LedgerCheck::CompareVersion(const catalog::Model& model, const std::string& name,
@@ -123,8 +144,7 @@ void LedgerCheck::CompareVersion(const catalog::Model& model, const std::string&
   const std::string row = "catalog.db: version " + version.id.ToString();
   const Act* act = Last(model.id, "version", version.id);
   if (act == nullptr) return problem(row, "has no entry");
-  Compare(row, *act, model, {{"label", version.label}, {"name", name}, {"sha256", ToHex(version.sha256)}},
-          problem);
+  Compare(row, *act, model, With(HiddenOf(version), "name", name), problem);
   const bool erased = Last(model.id, "erased", version.id) != nullptr;
   const bool retired = Last(model.id, "retired", version.id) != nullptr;
   if (erased != (version.state == catalog::VersionState::kErased))

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
 #include <glasscase/ledger/tile.h>
 
@@ -18,6 +19,17 @@ constexpr int64_t kEntryVersion = 1;
 void SetText(boost::json::object& object, std::string_view name, std::string_view value) {
   object[boost::json::string_view(name.data(), name.size())] =
       boost::json::string_view(value.data(), value.size());
+}
+
+// Only text that is not UTF-8 has no canonical form: that of a damaged row, which then is what no entry says.
+std::string Canonical(const boost::json::value& value) {
+  return json::WriteCanonical(value).value_or(std::string());
+}
+
+std::string FieldsText(const std::vector<catalog::Field>& fields) {
+  boost::json::object object;
+  for (const catalog::Field& field : fields) SetText(object, field.key, field.value);
+  return Canonical(object);
 }
 
 struct RelationWord {
@@ -113,11 +125,30 @@ EntryDraft RegisteredEntry(const catalog::Model& asset, std::string_view full_na
 EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
                         const catalog::Version& version, int64_t now_micros) {
   EntryDraft draft("version", asset, now_micros);
-  draft.About(version)
-      .Hide("label", version.label)
-      .Hide("name", full_name)
-      .Hide("sha256", ToHex(version.sha256));
+  draft.About(version).Hide("name", full_name);
+  for (const auto& [name, value] : HiddenOf(version)) draft.Hide(name, value);
   return draft;
+}
+
+EntryDraft CardEntry(const catalog::Model& asset, const catalog::ModelDetails& details, int64_t now_micros) {
+  EntryDraft draft("card", asset, now_micros);
+  for (const auto& [name, value] : HiddenOf(details)) draft.Hide(name, value);
+  return draft;
+}
+
+std::map<std::string, std::string> HiddenOf(const catalog::Version& version) {
+  std::map<std::string, std::string> hidden = {{"label", version.label}, {"sha256", ToHex(version.sha256)}};
+  if (!version.fields.empty()) hidden["fields"] = FieldsText(version.fields);
+  return hidden;
+}
+
+std::map<std::string, std::string> HiddenOf(const catalog::ModelDetails& details) {
+  std::map<std::string, std::string> hidden;
+  if (!details.card.empty()) hidden["sha256"] = ToHex(Sha256(AsBytes(details.card)));
+  if (!details.fields.empty()) hidden["fields"] = FieldsText(details.fields);
+  if (!details.licence.empty()) hidden["licence"] = details.licence;
+  if (!details.tags.empty()) hidden["tags"] = Canonical(boost::json::value_from(details.tags));
+  return hidden;
 }
 
 std::string TermsOf(const catalog::Grant& grant) {

@@ -42,6 +42,11 @@ EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
 // entries share one.
 Result<std::string> SaltContext(boost::json::object said);
 
+// What is said of the asset from now on: all of it, not what changed.
+EntryDraft CardEntry(const catalog::Model& asset, const catalog::ModelDetails& details, int64_t now_micros);
+// The hidden fields of the entries that speak of them; what is empty is not there.
+std::map<std::string, std::string> HiddenOf(const catalog::ModelDetails& details);
+std::map<std::string, std::string> HiddenOf(const catalog::Version& version);
 // "predict 100/min until 2027-01-01T00:00:00Z"
 std::string TermsOf(const catalog::Grant& grant);
 EntryDraft GrantEntry(const catalog::Model& asset, const catalog::Grant& grant, std::string_view subject,

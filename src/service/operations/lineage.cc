@@ -1,7 +1,10 @@
 #include "lineage.h"
 
+#include <algorithm>
+
 #include "ledger_entries.h"
 #include "table_rows.h"
+#include "visibility.h"
 
 namespace glasscase::operations {
 namespace {
@@ -34,8 +37,9 @@ Result<rpc::LineageEdge> Describe(Desk& desk, const Act& act, const catalog::Lin
   GC_TRY(const auto version, desk.catalog.FindVersion(other));
   if (!version) return message;
   GC_TRY(const auto model, desk.catalog.FindModel(version->model));
-  if (model && MaySee(desk, act, *model))
-    message.set_name(desk.SubjectName(model->owner) + "/" + model->name + "@" + version->label);
+  if (!model) return message;
+  GC_TRY(const bool visible, IsVisible(desk, act, *model, *version));
+  if (visible) message.set_name(desk.SubjectName(model->owner) + "/" + model->name + "@" + version->label);
   return message;
 }
 
@@ -47,7 +51,11 @@ Result<std::vector<Parent>> FindParents(Desk& desk, Act& act,
     return Fail(Error::InvalidArgument("lineage: at most " + std::to_string(kParentsMax) + " parents"));
   std::vector<Parent> parents;
   for (const rpc::LineageClaim& claim : claims) {
-    GC_TRY(parents.emplace_back(), FindParent(desk, act, claim));
+    GC_TRY(const Parent parent, FindParent(desk, act, claim));
+    const bool is_known = std::any_of(parents.begin(), parents.end(), [&](const Parent& known) {
+      return known.version == parent.version && known.relation == parent.relation;
+    });
+    if (!is_known) parents.push_back(parent);
   }
   return parents;
 }

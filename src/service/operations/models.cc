@@ -1,34 +1,18 @@
 // Models: shown, their default chosen, their versions retired and erased.
+#include "models.h"
+
 #include <algorithm>
 
 #include "describe.h"
 #include "ledger_entries.h"
 #include "lineage.h"
 #include "routes.h"
+#include "visibility.h"
 
 namespace glasscase::operations {
 namespace {
 
 using catalog::VersionState;
-
-Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& named, bool with_card) {
-  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
-  GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
-  rpc::Model message = Describe(named.model, named.owner.name, versions);
-  const catalog::Version* by_default = DefaultVersion(named.model, versions);
-  const bool sees_default =
-      by_default != nullptr &&
-      std::any_of(visible.begin(), visible.end(), [&](const auto& v) { return v.id == by_default->id; });
-  if (!sees_default) message.clear_default_version();
-  if (sees_default && with_card) message.set_card(by_default->card);
-  for (const catalog::Version& version : visible)
-    if (!named.version || named.version->id == version.id) {
-      *message.add_versions() = Describe(version);
-      if (with_card)
-        GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
-    }
-  return message;
-}
 
 Error NameAVersion() { return Error::InvalidArgument("name the version, as in NAME@VERSION"); }
 
@@ -61,16 +45,36 @@ Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state) {
   });
 }
 
-Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model) {
+}  // namespace
+
+Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& named, Shown shown) {
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
+  GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
+  rpc::Model message = Describe(named.model, named.owner.name, versions);
+  const catalog::Version* by_default = DefaultVersion(named.model, versions);
+  const bool sees_default =
+      by_default != nullptr &&
+      std::any_of(visible.begin(), visible.end(), [&](const auto& v) { return v.id == by_default->id; });
+  if (!sees_default) message.clear_default_version();
+  if (shown.with_card) message.set_card(named.model.card);
+  if (sees_default && shown.with_card && named.model.card.empty()) message.set_card(by_default->card);
+  for (const catalog::Version& version : visible)
+    if (!named.version || named.version->id == version.id) {
+      *message.add_versions() = Describe(version);
+      if (shown.with_card)
+        GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
+    }
+  return message;
+}
+
+Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model, Shown shown) {
   GC_TRY(const auto fresh, desk.catalog.FindModel(model));
   Outcome outcome;
   GC_TRY(*outcome.answer.mutable_model(),
-         DescribeFor(desk, act, {.model = *fresh, .owner = *act.caller, .version = {}}, false));
+         DescribeFor(desk, act, {.model = *fresh, .owner = *act.caller, .version = {}}, shown));
   outcome.change.models.push_back(model);
   return outcome;
 }
-
-}  // namespace
 
 Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files) {
   for (const catalog::VersionFile& file : files) {
@@ -80,28 +84,11 @@ Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& fi
   return Ok();
 }
 
-Result<Outcome> ListModels(Workplace& place, Act& act) {
-  Desk& desk = place.desk;
-  GC_TRY_VOID(desk.Permit(act));
-  Outcome outcome;
-  rpc::ListModelsAnswer* answer = outcome.answer.mutable_models();
-  GC_TRY_VOID(desk.catalog.EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
-    const std::string& kind = act.request.list_models().kind();
-    if (!MaySee(desk, act, model) || (!kind.empty() && kind != KindName(model.kind))) return Ok();
-    GC_TRY(const auto owner, desk.catalog.FindSubject(model.owner));
-    if (!owner) return Fail(Error::DataLoss("model without an owner: " + model.id.ToString()));
-    GC_TRY(*answer->add_models(),
-           DescribeFor(desk, act, {.model = model, .owner = *owner, .version = {}}, false));
-    return Ok();
-  }));
-  return outcome;
-}
-
 Result<Outcome> ShowModel(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   GC_TRY(const NamedModel named, FindModel(desk, act, act.request.show_model().model()));
   Outcome outcome;
-  GC_TRY(*outcome.answer.mutable_model(), DescribeFor(desk, act, named, true));
+  GC_TRY(*outcome.answer.mutable_model(), DescribeFor(desk, act, named, {.with_card = true}));
   if (named.version && outcome.answer.model().versions().empty())
     return act.Refuse(
         access::Reason::kVersionNotGranted,

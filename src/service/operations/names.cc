@@ -17,9 +17,9 @@ namespace {
 
 constexpr size_t kNameBytesMax = 63;
 constexpr size_t kPathBytesMax = 512;
-constexpr std::array<std::string_view, 12> kReservedWords = {"versions", "infer", "ready",     "config",
-                                                             "stats",    "trace", "default",   "receipt",
-                                                             "history",  "files", "statement", "signature"};
+constexpr std::array<std::string_view, 15> kReservedWords = {
+    "versions", "infer",   "ready", "config",    "stats",     "trace", "default",
+    "receipt",  "history", "files", "statement", "signature", "edit",  "lineage", "chain"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
@@ -54,7 +54,7 @@ Status CheckModelName(std::string_view name) {
   if (std::find(kReservedWords.begin(), kReservedWords.end(), name) != kReservedWords.end())
     return Fail(Error::InvalidArgument(
         "not a model's name: versions, infer, ready, config, stats, trace, default, "
-        "receipt, history, files, statement and signature are words of the routes: \"" +
+        "receipt, history, files, statement, signature, edit and lineage are words of the routes: \"" +
         std::string(name) + "\""));
   return Ok();
 }

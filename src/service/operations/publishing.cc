@@ -10,6 +10,7 @@
 
 #include "chain_desk.h"
 #include "describe.h"
+#include "details.h"
 #include "ledger_entries.h"
 #include "lineage.h"
 #include "names.h"
@@ -19,11 +20,8 @@ namespace {
 
 using catalog::VersionState;
 
-constexpr size_t kCardBytesMax = size_t{256} << 10;
 constexpr size_t kTensorsMax = 256;
-constexpr size_t kLicenceBytesMax = 200;
-constexpr size_t kTagsMax = 64;
-constexpr size_t kTagBytesMax = 100;
+constexpr size_t kMediaTypeBytesMax = 200;
 constexpr size_t kSignatureBytesMax = size_t{512} << 10;
 constexpr size_t kSignerBytesMax = 4'096;
 
@@ -60,6 +58,8 @@ struct Plan {
   catalog::AssetKind kind = catalog::AssetKind::kModel;
   bool kept = false;  // not hosted
   std::vector<Parent> parents;
+  std::vector<std::string> tags;
+  std::vector<catalog::Field> fields;  // of the version
 };
 
 std::string NextNumber(const std::vector<catalog::Version>& versions) {
@@ -109,19 +109,33 @@ Status CheckSignatureParts(const rpc::PublishRequest& request) {
                                      " and " + std::to_string(kSignerBytesMax) + " bytes"));
 }
 
-Status CheckDetails(const rpc::PublishRequest& request) {
-  if (request.card().size() > kCardBytesMax)
-    return Fail(
-        Error::InvalidArgument("the card has more than 256 KiB: " + std::to_string(request.card().size())));
-  GC_TRY_VOID(CheckWords("licence", request.licence(), kLicenceBytesMax));
-  GC_TRY_VOID(CheckWords("media_type", request.media_type(), kLicenceBytesMax));
-  if (static_cast<size_t>(request.tags_size()) > kTagsMax)
-    return Fail(Error::InvalidArgument("tags: at most " + std::to_string(kTagsMax)));
-  for (const std::string& tag : request.tags()) {
-    if (tag.empty()) return Fail(Error::InvalidArgument("tags: one is empty"));
-    GC_TRY_VOID(CheckWords("tags", tag, kTagBytesMax));
+// Publishing the same bytes again changes nothing, so it cannot say anything new either.
+Status CheckSaysTheSame(Desk& desk, const Plan& plan) {
+  const std::string what = plan.name + "@" + plan.published->label;
+  GC_TRY(const auto known, desk.catalog.ParentsOf(plan.published->id));
+  for (const Parent& parent : plan.parents) {
+    if (parent.version == plan.published->id)
+      return Fail(Error::InvalidArgument(what + " has these bytes, and no version is made from itself"));
+    const bool is_known = std::any_of(known.begin(), known.end(), [&](const catalog::Lineage& edge) {
+      return edge.parent == parent.version && edge.relation == parent.relation;
+    });
+    if (!is_known)
+      return Fail(Error::AlreadyExists(what + " has these bytes, and was published with another lineage: " +
+                                       std::string(RelationName(parent.relation)) + " " +
+                                       parent.version.ToString() + " is not in it"));
   }
+  if (!plan.fields.empty() && plan.fields != plan.published->fields)
+    return Fail(
+        Error::AlreadyExists(what +
+                             " has these bytes, and was published with other fields; say what is new of "
+                             "the asset, or publish under another --version"));
   return Ok();
+}
+
+Status CheckDetails(const rpc::PublishRequest& request) {
+  GC_TRY_VOID(CheckCard(request.card()));
+  GC_TRY_VOID(CheckLicence(request.licence()));
+  return CheckWords("media_type", request.media_type(), kMediaTypeBytesMax);
 }
 
 Result<catalog::AssetKind> KindFrom(const std::string& text) {
@@ -149,6 +163,8 @@ Result<Plan> MakePlan(Desk& desk, Act& act, const Claim& claim) {
   if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
   GC_TRY_VOID(CheckDetails(request));
   GC_TRY_VOID(CheckSignatureParts(request));
+  GC_TRY(plan.tags, TagsFrom(request.tags()));
+  GC_TRY(plan.fields, FieldsFrom(request.fields()));
   GC_TRY(plan.parents, FindParents(desk, act, request.lineage()));
   plan.files = FilesOf(claim);
   plan.manifest = ManifestDigest(plan.files);
@@ -161,6 +177,7 @@ Result<Plan> MakePlan(Desk& desk, Act& act, const Claim& claim) {
     GC_TRY(plan.versions, desk.catalog.VersionsOf(plan.model->id));
   }
   GC_TRY_VOID(FindPublished(plan, request.version()));
+  if (plan.published) GC_TRY_VOID(CheckSaysTheSame(desk, plan));
   plan.label = request.version().empty() ? NextNumber(plan.versions) : request.version();
   return plan;
 }
@@ -194,6 +211,7 @@ Result<catalog::Version> MakeVersion(Desk& desk, const Act& act, const Plan& pla
     const std::string& media_type = act.request.publish().media_type();
     version.media_type = media_type.empty() ? "application/octet-stream" : media_type;
   }
+  version.fields = plan.fields;
   version.published_by = act.caller->id;
   version.created_micros = desk.now();
   return version;
@@ -229,15 +247,23 @@ Result<Outcome> AnswerPublished(Plan& plan, const Act& act, Claim& claim) {
   return outcome;
 }
 
+Status InsertAsset(catalog::Transaction& t, const Plan& plan, const catalog::Model& model,
+                   const std::string& name, int64_t now_micros) {
+  const catalog::ModelDetails before = plan.model ? DetailsOf(*plan.model) : catalog::ModelDetails();
+  const catalog::ModelDetails details = DetailsOf(model);
+  if (!plan.model) {
+    GC_TRY_VOID(t.InsertModel(model));
+    GC_TRY_VOID(RegisteredEntry(model, name, now_micros).Queue(t));
+  }
+  if (details == before) return Ok();
+  if (plan.model) GC_TRY_VOID(t.SetModelDetails(model.id, details));
+  return CardEntry(model, details, now_micros).Queue(t);
+}
+
 Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const catalog::Model& model,
                   const catalog::Version& version) {
   const std::string name = desk.SubjectName(model.owner) + "/" + model.name;
-  if (!plan.model) {
-    GC_TRY_VOID(t.InsertModel(model));
-    GC_TRY_VOID(RegisteredEntry(model, name, version.created_micros).Queue(t));
-  } else if (plan.model->licence != model.licence || plan.model->tags != model.tags) {
-    GC_TRY_VOID(t.SetModelDetails(model.id, catalog::DetailsOf(model)));
-  }
+  GC_TRY_VOID(InsertAsset(t, plan, model, name, version.created_micros));
   GC_TRY_VOID(t.InsertVersion(version, plan.files));
   if (desk.has_chain) GC_TRY_VOID(ChainDesk::QueueRegistration(t, version, !plan.model.has_value()));
   EntryDraft entry = VersionEntry(model, name, version, version.created_micros);
@@ -284,7 +310,7 @@ catalog::Model MakeModel(Desk& desk, const Act& act, const Plan& plan) {
   }
   const rpc::PublishRequest& request = act.request.publish();
   if (!request.licence().empty()) model.licence = request.licence();
-  if (!request.tags().empty()) model.tags.assign(request.tags().begin(), request.tags().end());
+  if (!plan.tags.empty()) model.tags = plan.tags;
   return model;
 }
 

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 36> kRoutes = {{
+constexpr std::array<Route, 38> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -27,6 +27,8 @@ constexpr std::array<Route, 36> kRoutes = {{
     {Request::kRevokeGrant, "revoke_grant", false, kOperatorOrOwner, true, RevokeGrant},
     {Request::kListModels, "list_models", true, kAnybody, true, ListModels},
     {Request::kShowModel, "show_model", true, kAnybody, true, ShowModel},
+    {Request::kLineage, "lineage", true, kAnybody, true, ShowLineage},
+    {Request::kEditModel, "edit_model", false, kOwner, true, EditModel},
     {Request::kSetDefault, "set_default", false, kOwner, true, SetDefault},
     {Request::kRetire, "retire", false, kOwner, true, Retire},
     {Request::kErase, "erase", false, kOwner, true, Erase},

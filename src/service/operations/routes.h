@@ -68,8 +68,16 @@ Result<Outcome> CreateGrant(Workplace& place, Act& act);
 Result<Outcome> ListGrants(Workplace& place, Act& act);
 Result<Outcome> RevokeGrant(Workplace& place, Act& act);
 
-// models.cc
+// searching.cc
 Result<Outcome> ListModels(Workplace& place, Act& act);
+
+// details.cc
+Result<Outcome> EditModel(Workplace& place, Act& act);
+
+// lineage_graph.cc
+Result<Outcome> ShowLineage(Workplace& place, Act& act);
+
+// models.cc
 Result<Outcome> ShowModel(Workplace& place, Act& act);
 Result<Outcome> SetDefault(Workplace& place, Act& act);
 Result<Outcome> Retire(Workplace& place, Act& act);

@@ -61,6 +61,8 @@ Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text) {
                                               act.caller->name + " take " + named.FullName()));
   if (version.state == catalog::VersionState::kErased)
     return Fail(Error::NotFound(what + " is erased: its bytes are gone"));
+  if (version.state == catalog::VersionState::kRetired && named.model.owner != act.caller->id)
+    return Fail(Error::NotFound(what + " is retired: its owner alone may still take it"));
   act.reason =
       named.model.owner == act.caller->id ? access::Reason::kAllowedToOwner : access::Reason::kAllowedByGrant;
   return Taken{.named = std::move(named), .version = version};

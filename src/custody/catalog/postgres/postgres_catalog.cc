@@ -136,10 +136,10 @@ class PostgresCatalog final : public Catalog {
   }
 
   Result<std::vector<Lineage>> ParentsOf(const Uuid& version) const override {
-    return EdgesOf(LINEAGE_ROW "WHERE child = $1 ORDER BY created, parent", version);
+    return EdgesOf(LINEAGE_ROW "WHERE child = $1 ORDER BY created, relation, parent", version);
   }
   Result<std::vector<Lineage>> ChildrenOf(const Uuid& version) const override {
-    return EdgesOf(LINEAGE_ROW "WHERE parent = $1 ORDER BY created, child", version);
+    return EdgesOf(LINEAGE_ROW "WHERE parent = $1 ORDER BY created, relation, child", version);
   }
 
   Result<std::vector<ChainAct>> OpenChainActs() const override {

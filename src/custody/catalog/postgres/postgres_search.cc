@@ -20,13 +20,15 @@ class SearchedPostgres final : public SearchedDatabase {
     GC_TRY(const bool found, ask.Step());
     return found ? std::optional(ask.row().Integer(0)) : std::nullopt;
   }
-  Result<int64_t> CountTerm(const std::string& term, int64_t max) override {
-    if (!CanBeKept(term)) return 0;  // nor can it be there
-    Statement count(connection_,
-                    "SELECT count(*) FROM (SELECT 1 FROM search_terms WHERE term = $1 LIMIT $2) AS counted");
-    count.Bind(term).Bind(max);
-    GC_TRY_VOID(count.Step());
-    return count.row().Integer(0);
+  Result<TermSample> Sample(const std::string& term, int64_t after, int64_t max) override {
+    if (!CanBeKept(term)) return TermSample();  // nor can it be there
+    Statement ask(
+        connection_,
+        "SELECT count(*), coalesce(max(asset), 0) FROM (SELECT asset FROM search_terms WHERE term = $1 "
+        "AND asset > $2 ORDER BY asset LIMIT $3) AS sample");
+    ask.Bind(term).Bind(after).Bind(max);
+    GC_TRY_VOID(ask.Step());
+    return TermSample{.count = ask.row().Integer(0), .last = ask.row().Integer(1)};
   }
   Result<std::vector<FoundAsset>> Find(const SqlStatement& statement) override {
     Statement find(connection_, texts_.Keep(statement.text));

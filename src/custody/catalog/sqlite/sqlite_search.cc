@@ -20,12 +20,13 @@ class SearchedSqlite final : public SearchedDatabase {
     GC_TRY(const bool found, ask.Step());
     return found ? std::optional(ask.Integer(0)) : std::nullopt;
   }
-  Result<int64_t> CountTerm(const std::string& term, int64_t max) override {
-    GC_TRY(Statement count, connection_.statements.Prepare("SELECT count(*) FROM (SELECT 1 FROM search_terms "
-                                                           "WHERE term = ? LIMIT ?)"));
-    count.Bind(term).Bind(max);
-    GC_TRY_VOID(count.Step());
-    return count.Integer(0);
+  Result<TermSample> Sample(const std::string& term, int64_t after, int64_t max) override {
+    GC_TRY(Statement ask, connection_.statements.Prepare(
+                              "SELECT count(*), coalesce(max(asset), 0) FROM (SELECT asset FROM search_terms "
+                              "WHERE term = ? AND asset > ? ORDER BY asset LIMIT ?)"));
+    ask.Bind(term).Bind(after).Bind(max);
+    GC_TRY_VOID(ask.Step());
+    return TermSample{.count = ask.Integer(0), .last = ask.Integer(1)};
   }
   Result<std::vector<FoundAsset>> Find(const SqlStatement& statement) override {
     GC_TRY(Statement find, connection_.statements.Prepare(connection_.texts.Keep(statement.text)));

@@ -21,6 +21,10 @@ namespace glasscase::catalog {
 inline constexpr std::string_view kTermsEdition = "1";
 inline constexpr std::string_view kTermsEditionSetting = "search_terms";
 
+// As search compares what has no case: the letters of ASCII alone, since what others fold to depends on the
+// language.
+std::string Folded(std::string_view text);
+
 // No term has a line feed.
 std::vector<std::string> TermsOf(const Model& asset);
 std::vector<std::string> TermsOf(const ModelDetails& details);  // those that change with them
@@ -44,6 +48,12 @@ struct FoundAsset {
   Model model;
 };
 
+// How many assets with a term were looked at, and the ordinal of the last: how rare the term is.
+struct TermSample {
+  int64_t count = 0;
+  int64_t last = 0;
+};
+
 // What search asks of a database.
 class SearchedDatabase {
  public:
@@ -51,8 +61,8 @@ class SearchedDatabase {
   virtual char ParameterMark() const = 0;             // '?' or '$'
   virtual std::string_view PositionWord() const = 0;  // the function of (text, part) that gives 0 for none
   virtual Result<std::optional<int64_t>> OrdinalOf(const Uuid& asset) = 0;
-  // How many assets have the term, at most `max`.
-  virtual Result<int64_t> CountTerm(const std::string& term, int64_t max) = 0;
+  // Of the assets with the term after that ordinal, the first `max`.
+  virtual Result<TermSample> Sample(const std::string& term, int64_t after, int64_t max) = 0;
   virtual Result<std::vector<FoundAsset>> Find(const SqlStatement& statement) = 0;  // MODEL_ROW
 };
 

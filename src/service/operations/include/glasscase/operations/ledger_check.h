@@ -44,6 +44,7 @@ class LedgerCheck {
   };
   Status Note(boost::json::object said);
   void CompareAsset(const catalog::Model& model, const Problem& problem);
+  void CompareDetails(const catalog::Model& model, const std::string& row, const Problem& problem) const;
   void CompareVersion(const catalog::Model& model, const std::string& name, const catalog::Version& version,
                       const Problem& problem);
   void CompareGrant(const catalog::Model& model, const catalog::Grant& grant, const Problem& problem);
