@@ -222,8 +222,7 @@ bool Matches(std::string_view pattern, std::string_view path, std::array<std::st
 std::string_view JoinOwnerAndName(std::string_view path, std::string& joined) {
   static constexpr std::string_view kAfterName[] = {"versions",  "infer",     "ready",   "config",  "stats",
                                                     "trace",     "default",   "receipt", "history", "files",
-                                                    "statement", "signature", "edit",    "lineage",
-                                                    "chain"};
+                                                    "statement", "signature", "edit",    "lineage", "chain"};
   static constexpr std::string_view kPrefixes[] = {"/v2/models/", "/glasscase/v1/models/"};
   for (const std::string_view prefix : kPrefixes) {
     if (!path.starts_with(prefix)) continue;

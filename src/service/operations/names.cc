@@ -18,8 +18,8 @@ namespace {
 constexpr size_t kNameBytesMax = 63;
 constexpr size_t kPathBytesMax = 512;
 constexpr std::array<std::string_view, 15> kReservedWords = {
-    "versions", "infer",   "ready", "config",    "stats",     "trace", "default",
-    "receipt",  "history", "files", "statement", "signature", "edit",  "lineage", "chain"};
+    "versions", "infer", "ready",     "config",    "stats", "trace",   "default", "receipt",
+    "history",  "files", "statement", "signature", "edit",  "lineage", "chain"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }

@@ -113,7 +113,7 @@ std::unique_ptr<Catalog> OpenOld(SqliteFixture& fixture, const std::string& sche
 }
 
 TEST(SqliteCatalogTest, EveryOlderSchemaIsOpenedWithAllItHolds) {
-  for (const std::string schema : {"schema1", "schema2"}) {
+  for (const std::string schema : {"schema1", "schema2", "schema3"}) {
     SqliteFixture fixture;
     const auto catalog = OpenOld(fixture, schema);
     const Counts counts = catalog->Count(0).value();
