@@ -50,6 +50,10 @@ rpc::Request Harmless(Op op) {
     case Op::kOpenFile: request.mutable_open_file()->set_model("none"); break;
     case Op::kLogFile: request.mutable_log_file(); break;
     case Op::kReceipt: request.mutable_receipt()->set_model("none"); break;
+    case Op::kSignature: request.mutable_signature()->set_model("none"); break;
+    case Op::kStatement: request.mutable_statement()->set_model("none"); break;
+    case Op::kAnchor: request.mutable_anchor()->set_model("none"); break;
+    case Op::kListChain: request.mutable_list_chain()->set_model("none"); break;
     case Op::kHistory: request.mutable_history()->set_model("none"); break;
     case Op::OP_NOT_SET: break;
   }
@@ -68,6 +72,8 @@ constexpr Row kMatrix[] = {
     {Op::kListTokens, true, true, true, false},      {Op::kRevokeToken, true, true, true, false},
     {Op::kRotateToken, true, true, true, true},      {Op::kCreateInvitation, true, true, false, false},
     {Op::kCreateGrant, false, true, false, false},   {Op::kListGrants, true, true, true, false},
+    {Op::kSignature, true, true, true, false},       {Op::kStatement, true, true, true, true},
+    {Op::kAnchor, true, true, false, false},         {Op::kListChain, true, true, true, false},
     {Op::kLineage, true, true, true, true},          {Op::kEditModel, false, true, false, false},
     {Op::kRevokeGrant, true, true, false, false},    {Op::kListModels, true, true, true, true},
     {Op::kShowModel, true, true, true, true},        {Op::kSetDefault, false, true, false, false},
@@ -118,7 +124,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
     EXPECT_TRUE(Admitted(*control, Fresh("teacher"), row.op)) << name;
     EXPECT_EQ(Admitted(*public_edge, Fresh("teacher"), row.op), row.on_public) << name;
   }
-  EXPECT_EQ(std::size(kMatrix), 32u) << "all but redeem_invitation and log_file, which ask for no token";
+  EXPECT_EQ(std::size(kMatrix), 36u) << "all but redeem_invitation and log_file, which ask for no token";
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {
