@@ -97,14 +97,16 @@ Result<Fd> LockOut(int directory) {
 
 Status WriteNewFileAt(int directory, const std::string& name, std::string_view text, mode_t mode) {
   const std::string unfinished = name + ".new";
+  ::unlinkat(directory, unfinished.c_str(), 0);  // of an attempt that was cut off, perhaps another user's
   const Fd file(
       ::openat(directory, unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + name));
   const bool written = ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (!written || ::fsync(file.get()) != 0) return Fail(Error::FromErrno(errno, "cannot write " + name));
-  if (::renameat2(directory, unfinished.c_str(), directory, name.c_str(), RENAME_NOREPLACE) != 0 &&
-      errno != EEXIST)
-    return Fail(Error::FromErrno(errno, "cannot name " + name));
+  if (::renameat2(directory, unfinished.c_str(), directory, name.c_str(), RENAME_NOREPLACE) != 0) {
+    if (errno != EEXIST) return Fail(Error::FromErrno(errno, "cannot name " + name));
+    ::unlinkat(directory, unfinished.c_str(), 0);
+  }
   ::fsync(directory);
   return Ok();
 }

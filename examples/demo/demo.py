@@ -243,8 +243,8 @@ def show_lineage(demo: Demo, model: str) -> None:
     shown = demo.command("show", model, show=False).stdout
     say(f"   $ glasscase show {model}")
     lines = shown.splitlines()
-    check("  lineage" in lines, f"glasscase show prints no lineage:\n{shown}")
-    for line in lines[lines.index("  lineage"):][:2]:
+    check("made from" in lines, f"glasscase show prints no lineage:\n{shown}")
+    for line in lines[lines.index("made from"):][:2]:
         say(f" {line}")
 
 

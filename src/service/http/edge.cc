@@ -73,8 +73,15 @@ class Edge::Impl {
     fcntl(lifeline_fd, F_SETFL, fcntl(lifeline_fd, F_GETFL) | O_NONBLOCK);
     WaitForLifeline();
     Tick();
-    GC_TRY_VOID(process::SendLifeline(lifeline_fd, {.type = LifelineType::kReady}));
-    while (!done_) RunRound();
+    bool ready = false;
+    while (!done_) {
+      RunRound();
+      // Not before: until the first table is in force, every answer is 503.
+      if (!ready && gateway_.custodian.TableInForce()) {
+        GC_TRY_VOID(process::SendLifeline(lifeline_fd, {.type = LifelineType::kReady}));
+        ready = true;
+      }
+    }
     gateway_.custodian.FlushAudit();
     return Ok();
   }
