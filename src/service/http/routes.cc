@@ -169,7 +169,7 @@ constexpr Route kRoutes[] = {
     {1142, "list anchors", Method::kGet, "/glasscase/v1/anchors", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kListChain},
     {1141, "chain", Method::kGet, "/glasscase/v1/models/{model}/chain", Listener::kControl, Presents::kToken,
-     kAnyone, Handler::kControlAct, Request::kListChain},
+     kOwners, Handler::kControlAct, Request::kListChain},
     {1127, "status", Method::kGet, "/glasscase/v1/status", Listener::kControl, Presents::kToken, kOperators,
      Handler::kControlAct, Request::kStatus},
     {1128, "stop", Method::kPost, "/glasscase/v1/stop", Listener::kControl, Presents::kToken, kOperators,

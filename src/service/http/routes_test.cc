@@ -33,7 +33,8 @@ TEST(RoutesTest, LearnersReachNoControlRouteButTaking) {
     if (route.listener == Listener::kControl && (route.roles & access::kLearner) != 0)
       for_learners.insert(route.path);
   EXPECT_EQ(for_learners, (std::set<std::string_view>{"/glasscase/v1/models/{model}/files",
-                                                      "/glasscase/v1/models/{model}/files/{file}"}));
+                                                      "/glasscase/v1/models/{model}/files/{file}",
+                                                      "/glasscase/v1/models/{model}/signature"}));
 }
 
 TEST(RoutesTest, IdsAndMethodPathPairsAreUnique) {

@@ -45,7 +45,7 @@ constexpr std::array<Route, 38> kRoutes = {{
     {Request::kReceipt, "receipt", true, kAnybody, true, GiveReceipt},
     {Request::kHistory, "history", true, kAnybody, true, GiveHistory},
     {Request::kAnchor, "anchor", false, kOperatorOrOwner, true, Anchor},
-    {Request::kListChain, "list_chain", false, kAnybody, true, ListChain},
+    {Request::kListChain, "list_chain", false, kOperatorOrOwner, true, ListChain},
     {Request::kListFiles, "list_files", false, kAnybody, true, ListFiles},
     {Request::kOpenFile, "open_file", false, kAnybody, true, OpenFile},
     {Request::kSignature, "signature", false, kAnybody, true, SignVersion},
