@@ -73,6 +73,7 @@ class Desk {
         log_files(parts.log_files),
         signing_key(parts.signing_key),
         has_chain(parts.anchor != nullptr),
+        holds_seat(parts.holds_seat),
         audit(audit_log),
         links(peer_links),
         pusher(table_pusher) {}
@@ -87,6 +88,7 @@ class Desk {
   ledger::LogFiles& log_files;
   EcdsaPrivateKey signing_key;
   const bool has_chain;  // what is registered is written there too
+  HoldsSeat holds_seat;
   AuditLog& audit;
   PeerLinks& links;
   TablePusher& pusher;
@@ -110,6 +112,8 @@ class Desk {
 
   // Begins a transaction, lets `change` work on it, commits.
   Status Change(const std::function<Status(catalog::Transaction&)>& change);
+  // Unavailable when another custodian may act by now.
+  Status CheckSeat() const;
   // How many changes were committed so far.
   uint64_t changes() const { return changes_; }
 

@@ -103,6 +103,8 @@ class Operations::Core {
         faults_(desk_),
         place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); },
                [this] { return DescribeChain(); }} {
+    pusher_.LeaseWhile(parts.holds_seat);
+    desk_.ledger.PublishWhile(parts.holds_seat);
     links_.SetListener(
         {[this](const LinkId& from, rpc::ToCustodian message) { OnMessage(from, std::move(message)); },
          [this](const LinkId& link) { OnLost(link); }});
@@ -286,6 +288,9 @@ Reply Operations::Core::ReplyTo(const std::shared_ptr<Act>& act) {
 void Operations::Core::Deliver(const std::shared_ptr<Act>& act, Outcome outcome) {
   GC_CHECK(act->permitted);
   const auto answer = [this, act](Outcome done, double acknowledged_ms) {
+    // Paused since the commit, another one may have been given the seat, and tells other processes.
+    const Status seated = done.change.empty() ? Ok() : desk_.CheckSeat();
+    if (!seated) return AnswerError(*act, seated.error());
     if (done.answer.has_revoked()) done.answer.mutable_revoked()->set_acknowledged_ms(acknowledged_ms);
     const Status finished = done.finish ? done.finish() : Ok();
     if (!finished) return AnswerError(*act, finished.error());
@@ -336,7 +341,9 @@ void Operations::Core::FlushAudit() {
 void Operations::Core::EverySecond() {
   audit_->Sync();
   const auto changed = desk_.catalog.ChangedElsewhere();
-  if (changed && *changed) pusher_.TellEverythingAgain();
+  if (!changed || !*changed) return;
+  pusher_.TellEverythingAgain();
+  desk_.ledger.Poke();
 }
 
 void Operations::Core::Flush() {
