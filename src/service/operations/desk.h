@@ -22,6 +22,7 @@
 #include "audit_log.h"
 #include "ledger_desk.h"
 #include "peer_links.h"
+#include "store_work.h"
 #include "table_pusher.h"
 
 namespace glasscase::operations {
@@ -56,7 +57,8 @@ struct Outcome {
   std::shared_ptr<Fd> descriptor;    // goes out with the answer; shared by the copies of this until then
   TableChange change;                // told to every process before the answer goes out
   std::optional<PeerId> starting;    // a process to wait for as well, until it may act
-  std::function<Status()> finish;    // when every process knows; its error is the answer then
+  // When every process knows; calls back once with what is the answer then.
+  std::function<void(std::function<void(const Status&)>)> finish;
   std::function<void()> afterwards;  // when the answer went out
 };
 
@@ -74,6 +76,8 @@ class Desk {
         signing_key(parts.signing_key),
         has_chain(parts.anchor != nullptr),
         holds_seat(parts.holds_seat),
+        store_changes(parts.loop, parts.blobs.MayWait()),
+        store_reads(parts.loop, parts.blobs.MayWait()),
         audit(audit_log),
         links(peer_links),
         pusher(table_pusher) {}
@@ -89,6 +93,8 @@ class Desk {
   EcdsaPrivateKey signing_key;
   const bool has_chain;  // what is registered is written there too
   HoldsSeat holds_seat;
+  StoreWork store_changes;  // every commit and every removal of blobs
+  StoreWork store_reads;
   AuditLog& audit;
   PeerLinks& links;
   TablePusher& pusher;
