@@ -264,10 +264,9 @@ Status CheckIsTheLogsKey(catalog::Catalog& catalog, const ledger::NoteVerifier& 
   GC_TRY(const auto known, catalog.Setting(kLedgerKeySetting));
   if (known && *known == verifier.ToString()) return Ok();
   if (known)
-    return Fail(
-        Error::FailedPrecondition("keys/ledger.key is not the key of this catalog's log: file=" +
-                                  verifier.ToString() + ", catalog=" + *known +
-                                  "; copy keys/ of the directory that serves this catalog"));
+    return Fail(Error::FailedPrecondition(
+        "keys/ledger.key is not the key of this catalog's log: file=" + verifier.ToString() +
+        ", catalog=" + *known + "; copy keys/ of the directory that serves this catalog"));
   GC_TRY(const auto transaction, catalog.Begin());
   GC_TRY_VOID(transaction->SetSetting(kLedgerKeySetting, verifier.ToString()));
   return transaction->Commit();

@@ -54,9 +54,9 @@ struct Act {
 // What an act leaves when it succeeds.
 struct Outcome {
   rpc::Response answer;
-  std::shared_ptr<Fd> descriptor;    // goes out with the answer; shared by the copies of this until then
-  TableChange change;                // told to every process before the answer goes out
-  std::optional<PeerId> starting;    // a process to wait for as well, until it may act
+  std::shared_ptr<Fd> descriptor;  // goes out with the answer; shared by the copies of this until then
+  TableChange change;              // told to every process before the answer goes out
+  std::optional<PeerId> starting;  // a process to wait for as well, until it may act
   // When every process knows; calls back once with what is the answer then.
   std::function<void(std::function<void(const Status&)>)> finish;
   std::function<void()> afterwards;  // when the answer went out

@@ -94,11 +94,11 @@ void RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& file
     for (const Digest& sha256 : found->unused) GC_TRY_VOID(store.Remove(sha256));
     return Ok();
   };
-  desk.store_changes.Do({.begin = [look, found] { return (found->looked = look()).has_value(); },
-                         .work = remove,
-                         .then = [then = std::move(then), found](const Status& removed) {
-                           then(found->looked ? removed : found->looked);
-                         }});
+  desk.store_changes.Do(
+      {.begin = [look, found] { return (found->looked = look()).has_value(); },
+       .work = remove,
+       .then = [then = std::move(then),
+                found](const Status& removed) { then(found->looked ? removed : found->looked); }});
 }
 
 Result<Outcome> ShowModel(Workplace& place, Act& act) {

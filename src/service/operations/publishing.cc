@@ -469,17 +469,18 @@ void Publishing::Commit(std::unique_ptr<Job> job, const rpc::InspectReport& repo
   Job* const key = job.get();
   committing_[key] = std::move(job);
   desk_.store_changes.Do({.work = [key] { return CommitBytes(key->claim); },
-                          .then = [this, key, report, draft = *std::move(draft)](const Status& committed) {
-                            const auto node = committing_.extract(key);
-                            EndCommit(*key, committed, [&]() -> Result<Outcome> {
-                              if (!desk_.store_changes.may_wait())
-                                return CommitRows(desk_, *key->act, draft);
-                              GC_TRY(Draft fresh, MakeDraft(desk_, *key->act, key->claim, report));
-                              if (fresh.plan.published)
-                                return AnswerPublished(fresh.plan, *key->act, key->claim);
-                              return CommitRows(desk_, *key->act, fresh);
-                            });
-                          }});
+                          .then =
+                              [this, key, report, draft = *std::move(draft)](const Status& committed) {
+                                const auto node = committing_.extract(key);
+                                EndCommit(*key, committed, [&]() -> Result<Outcome> {
+                                  if (!desk_.store_changes.may_wait())
+                                    return CommitRows(desk_, *key->act, draft);
+                                  GC_TRY(Draft fresh, MakeDraft(desk_, *key->act, key->claim, report));
+                                  if (fresh.plan.published)
+                                    return AnswerPublished(fresh.plan, *key->act, key->claim);
+                                  return CommitRows(desk_, *key->act, fresh);
+                                });
+                              }});
 }
 
 void Publishing::EndCommit(Job& job, const Status& bytes, const std::function<Result<Outcome>()>& rows) {

@@ -112,16 +112,15 @@ void ServeModel(Desk& desk, const LinkId& host, const rpc::NeedModel& wanted) {
   auto digests = ListFiles(desk, host.peer, answer);
   if (!digests) return SendServed(desk, host, *serving, Fail(digests.error()));
   serving->digests = std::move(*digests);
-  desk.store_reads.Do({.work = [&store = desk.blobs, serving]() -> Status {
-                         for (const Digest& sha256 : serving->digests) {
-                           GC_TRY(Fd fd, store.Open(sha256));
-                           serving->fds.push_back(std::move(fd));
-                         }
-                         return Ok();
-                       },
-                       .then = [&desk, host, serving](const Status& done) {
-                         SendServed(desk, host, *serving, done);
-                       }});
+  desk.store_reads.Do(
+      {.work = [&store = desk.blobs, serving]() -> Status {
+         for (const Digest& sha256 : serving->digests) {
+           GC_TRY(Fd fd, store.Open(sha256));
+           serving->fds.push_back(std::move(fd));
+         }
+         return Ok();
+       },
+       .then = [&desk, host, serving](const Status& done) { SendServed(desk, host, *serving, done); }});
 }
 
 Result<TableChange> FaultCounter::Note(const LinkId& host, const rpc::ModelFault& fault) {

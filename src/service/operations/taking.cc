@@ -104,16 +104,17 @@ void OpenFile(Workplace& place, const std::shared_ptr<Act>& act, Reply reply) {
                          GC_TRY(*opened, store.Open(sha256));
                          return Ok();
                        },
-                       .then = [&desk, act, opened, file = *file, reply](const Status& done) {
-                         if (!done) return reply(Fail(done.error()));
-                         // What was withdrawn meanwhile is withdrawn.
-                         const auto still = FindTakenFile(desk, *act);
-                         if (!still) return reply(Fail(still.error()));
-                         Outcome outcome;
-                         outcome.descriptor = opened;
-                         *outcome.answer.mutable_open_file()->mutable_file() = Describe(file);
-                         reply(std::move(outcome));
-                       }});
+                       .then =
+                           [&desk, act, opened, file = *file, reply](const Status& done) {
+                             if (!done) return reply(Fail(done.error()));
+                             // What was withdrawn meanwhile is withdrawn.
+                             const auto still = FindTakenFile(desk, *act);
+                             if (!still) return reply(Fail(still.error()));
+                             Outcome outcome;
+                             outcome.descriptor = opened;
+                             *outcome.answer.mutable_open_file()->mutable_file() = Describe(file);
+                             reply(std::move(outcome));
+                           }});
 }
 
 }  // namespace glasscase::operations

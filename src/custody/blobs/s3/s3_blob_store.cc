@@ -129,8 +129,8 @@ Result<std::unique_ptr<PartialBlob>> S3BlobStore::ResumePartial(const Uuid& id) 
 Status S3BlobStore::Commit(const Digest& sha256, StagedBlob& local) {
   {
     GC_TRY(const Fd fd, local.Open());
-    GC_TRY_VOID(writing_.With(
-        [&](S3Client& client) { return client.Upload(sha256, fd.get(), local.bytes()); }));
+    GC_TRY_VOID(
+        writing_.With([&](S3Client& client) { return client.Upload(sha256, fd.get(), local.bytes()); }));
   }
   const std::lock_guard lock(cache_mutex_);
   GC_TRY_VOID(local.Commit());
