@@ -327,19 +327,20 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
   settings.closed_log = options.closed_log;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
-  GC_TRY(works.operations, operations::Operations::Start({.loop = works.loop,
-                                                          .clock = works.clock,
-                                                          .random = works.random,
-                                                          .catalog = *works.catalog,
-                                                          .blobs = *works.blobs,
-                                                          .supervisor = works.supervisor,
-                                                          .log_files = *works.log_files,
-                                                          .log_signer = std::move(signer),
-                                                          .signing_key = std::move(signing_key),
-                                                          .ask_witness = MakeAskWitness(*works.stores),
-                                                          .anchor = works.anchor.get(),
-                                                          .holds_seat = [&works] { return works.seat->Holds(); }},
-                                                         std::move(settings)));
+  GC_TRY(works.operations,
+         operations::Operations::Start({.loop = works.loop,
+                                        .clock = works.clock,
+                                        .random = works.random,
+                                        .catalog = *works.catalog,
+                                        .blobs = *works.blobs,
+                                        .supervisor = works.supervisor,
+                                        .log_files = *works.log_files,
+                                        .log_signer = std::move(signer),
+                                        .signing_key = std::move(signing_key),
+                                        .ask_witness = MakeAskWitness(*works.stores),
+                                        .anchor = works.anchor.get(),
+                                        .holds_seat = [&works] { return works.seat->Holds(); }},
+                                       std::move(settings)));
   return Ok();
 }
 

@@ -49,8 +49,6 @@ rpc::Request Harmless(Op op) {
     case Op::kListFiles: request.mutable_list_files()->set_model("none"); break;
     case Op::kOpenFile: request.mutable_open_file()->set_model("none"); break;
     case Op::kLogFile: request.mutable_log_file(); break;
-    case Op::kSignature: request.mutable_signature()->set_model("none"); break;
-    case Op::kStatement: request.mutable_statement()->set_model("none"); break;
     case Op::kReceipt: request.mutable_receipt()->set_model("none"); break;
     case Op::kSignature: request.mutable_signature()->set_model("none"); break;
     case Op::kStatement: request.mutable_statement()->set_model("none"); break;
@@ -86,7 +84,6 @@ constexpr Row kMatrix[] = {
     {Op::kPublish, false, true, false, false},       {Op::kWhoAmI, true, true, true, true},
     {Op::kStatus, true, false, false, false},        {Op::kStop, true, false, false, false},
     {Op::kReceipt, true, true, true, true},          {Op::kHistory, true, true, true, true},
-    {Op::kSignature, true, true, true, false},       {Op::kStatement, true, true, true, true},
     {Op::kListFiles, true, true, true, false},       {Op::kOpenFile, true, true, true, false},
 };
 

@@ -63,8 +63,8 @@ struct Parts {
   EcdsaPrivateKey signing_key;  // of what is published, for others to check
   AskWitness ask_witness{};     // with Settings::witnesses
   ledger::Anchor* anchor =
-      nullptr;  // of the chain, where one is configured; used on a thread of Operations' own
-  HoldsSeat holds_seat{};       // none: always
+      nullptr;             // of the chain, where one is configured; used on a thread of Operations' own
+  HoldsSeat holds_seat{};  // none: always
 };
 
 struct Settings {
