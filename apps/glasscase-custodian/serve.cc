@@ -21,12 +21,15 @@
 #include <glasscase/outlet/outlets.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
+#include <glasscase/process/frame_socket.h>
 #include <glasscase/process/lifeline.h>
+#include <glasscase/rpc/link.pb.h>
 
 #include "chain.h"
 #include "data_directory.h"
 #include "ledger_key.h"
 #include "migrate.h"
+#include "seat.h"
 #include "signing_key.h"
 
 namespace glasscase::custodian {
@@ -36,7 +39,10 @@ using process::kLifelineFd;
 using process::LifelineMessage;
 using Type = LifelineMessage::Type;
 
+constexpr std::string_view kLedgerKeySetting = "ledger_key";  // of a shared catalog: its verifier's text
+
 constexpr int kSeatMs = 1'000;            // how often the seat is asked for, and proved
+constexpr int64_t kOwnLastLifeMs = 500;   // by then the server knows that a killed one is gone
 constexpr uint64_t kOpenFilesMax = 8192;  // links, uploads, descriptors on their way to hosts
 
 // Asks the supervisor over the lifeline.
@@ -79,6 +85,7 @@ class Inbox {
     GC_TRY(auto received, process::ReceiveLifeline(kLifelineFd));
     return received ? Keep(std::move(*received)) : Ok();
   }
+  const std::vector<process::ReceivedLifelineMessage>& kept() const { return kept_; }
   std::vector<process::ReceivedLifelineMessage> TakeKept() { return std::move(kept_); }
 
  private:
@@ -174,7 +181,7 @@ struct Works {
   outlet::Outlets outlets;
   std::optional<Stores> stores;
   LifelineSupervisor supervisor;
-  std::unique_ptr<catalog::WriterLock> seat;  // with a shared catalog
+  std::optional<Seat> seat;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<blobs::BlobStore> blobs;
   std::unique_ptr<ledger::LogFiles> log_files;
@@ -183,27 +190,58 @@ struct Works {
   Status outcome;
 };
 
-// Of several custodians over one database, one works and the others wait here.
+// To edges that wait for their first table.
+void TellOfStandby(const process::ReceivedLifelineMessage& link, const std::string& why) {
+  const bool edge = link.message.peer == process::ProcessKind::kPublicEdge ||
+                    link.message.peer == process::ProcessKind::kControlEdge;
+  if (link.message.type != Type::kRpcLink || !edge || link.fds.size() != 1) return;
+  rpc::FromCustodian message;
+  message.mutable_standby()->set_why(why);
+  process::FrameSocket socket(Fd(::fcntl(link.fds[0].get(), F_DUPFD_CLOEXEC, 0)), {});
+  const Status sent = socket.Send(message.SerializeAsString());
+  if (!sent) LogWarning("an edge does not hear that it has to wait: " + sent.error().message());
+}
+
+// Tells every edge that came meanwhile why it has to wait, and waits for more to come.
+Status PauseOnStandby(Inbox& inbox, int ms, const std::string& why, size_t& told) {
+  for (; told < inbox.kept().size(); ++told) TellOfStandby(inbox.kept()[told], why);
+  return inbox.Pause(ms);
+}
+
+// Of several custodians over one database, one works and the others wait here. A seat that was given up a
+// moment ago may be that of our own last life; only one that stays taken is another's.
 Status AwaitSeat(Works& works, Inbox& inbox) {
-  if (works.stores->settings().IsCatalogLocal()) return Ok();
-  bool said = false;
+  if (!works.seat->shared()) return Ok();
+  const int64_t begun_ns = works.clock.MonotonicNanos();
+  const auto since_ms = [&](int64_t ns) { return (works.clock.MonotonicNanos() - ns) / 1'000'000; };
+  const std::string why = "another custodian serves this catalog; this one waits to take over";
+  bool waited = false;
+  size_t told = 0;
   while (true) {
-    GC_TRY(works.seat, works.stores->TryToBecomeWriter());
-    if (works.seat) return Ok();
-    if (!std::exchange(said, true)) LogInfo("another custodian serves this catalog; waiting to take over");
-    GC_TRY_VOID(inbox.Pause(kSeatMs));
+    GC_TRY(const bool mine, works.seat->TryToTake());
+    if (mine) break;
+    if (since_ms(begun_ns) < kOwnLastLifeMs) {
+      GC_TRY_VOID(inbox.Pause(kOwnLastLifeMs / 10));
+      continue;
+    }
+    if (!std::exchange(waited, true)) LogInfo(why);
+    GC_TRY_VOID(PauseOnStandby(inbox, kSeatMs, why, told));
   }
+  if (!waited) return Ok();
+  LogInfo("taking over, when the leases of the last one have lapsed");
+  for (const int64_t taken_ns = works.clock.MonotonicNanos(); since_ms(taken_ns) < Seat::kLapseMs;) {
+    GC_TRY_VOID(PauseOnStandby(inbox, kSeatMs / 2, "taking over this catalog; try again", told));
+    works.seat->Prove();
+    if (works.seat->taken_over())
+      return Fail(Error(Code::kAborted, "another custodian has taken over this catalog"));
+  }
+  return Ok();
 }
 
 // A lost connection is made again; a seat that somebody else has taken ends this process, which waits then.
 void KeepSeat(Works& works) {
-  const Status held = works.seat ? works.seat->Check() : Fail(Error::Unavailable("no seat"));
-  if (held) return;
-  works.seat.reset();
-  auto taken = works.stores->TryToBecomeWriter();
-  if (!taken) return LogWarning("the catalog's database: " + taken.error().message());
-  works.seat = std::move(*taken);
-  if (works.seat) return;
+  works.seat->Prove();
+  if (!works.seat->taken_over()) return;
   works.outcome = Fail(Error(Code::kAborted, "another custodian has taken over this catalog"));
   works.loop.Stop();
 }
@@ -221,10 +259,25 @@ Status OpenStores(Works& works, const Fd& directory) {
   return MakeFolderAt(directory.get(), kAuditFolder);
 }
 
+// Each of several data directories has a key file: with different ones they would sign different logs.
+Status CheckIsTheLogsKey(catalog::Catalog& catalog, const ledger::NoteVerifier& verifier) {
+  GC_TRY(const auto known, catalog.Setting(kLedgerKeySetting));
+  if (known && *known == verifier.ToString()) return Ok();
+  if (known)
+    return Fail(Error::FailedPrecondition(
+        "keys/ledger.key is not the key of this catalog's log: file=" + verifier.ToString() +
+        ", catalog=" + *known + "; copy keys/ of the directory that serves this catalog"));
+  GC_TRY(const auto transaction, catalog.Begin());
+  GC_TRY_VOID(transaction->SetSetting(kLedgerKeySetting, verifier.ToString()));
+  return transaction->Commit();
+}
+
 Result<ledger::NoteSigner> LedgerKey(Works& works, const Fd& directory) {
   GC_TRY(const auto installation, works.catalog->Setting(catalog::kInstallationSetting));
   GC_TRY(const Uuid id, Uuid::Parse(installation.value_or("")));
-  return LoadOrMakeLedgerKey(directory.get(), id, works.random);
+  GC_TRY(ledger::NoteSigner signer, LoadOrMakeLedgerKey(directory.get(), id, works.random));
+  if (works.seat->shared()) GC_TRY_VOID(CheckIsTheLogsKey(*works.catalog, signer.verifier()));
+  return signer;
 }
 
 // Whom the policy names as witnesses; none when there is no such file.
@@ -274,18 +327,20 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
   settings.closed_log = options.closed_log;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
-  GC_TRY(works.operations, operations::Operations::Start({.loop = works.loop,
-                                                          .clock = works.clock,
-                                                          .random = works.random,
-                                                          .catalog = *works.catalog,
-                                                          .blobs = *works.blobs,
-                                                          .supervisor = works.supervisor,
-                                                          .log_files = *works.log_files,
-                                                          .log_signer = std::move(signer),
-                                                          .signing_key = std::move(signing_key),
-                                                          .ask_witness = MakeAskWitness(*works.stores),
-                                                          .anchor = works.anchor.get()},
-                                                         std::move(settings)));
+  GC_TRY(works.operations,
+         operations::Operations::Start({.loop = works.loop,
+                                        .clock = works.clock,
+                                        .random = works.random,
+                                        .catalog = *works.catalog,
+                                        .blobs = *works.blobs,
+                                        .supervisor = works.supervisor,
+                                        .log_files = *works.log_files,
+                                        .log_signer = std::move(signer),
+                                        .signing_key = std::move(signing_key),
+                                        .ask_witness = MakeAskWitness(*works.stores),
+                                        .anchor = works.anchor.get(),
+                                        .holds_seat = [&works] { return works.seat->Holds(); }},
+                                       std::move(settings)));
   return Ok();
 }
 
@@ -327,6 +382,7 @@ Status Serve(ServeOptions options) {
   for (const std::string& missing : confined.confinement.missing) LogWarning("not confined by " + missing);
   works.outlets = std::move(confined.outlets);
   if (!works.outlets.empty()) works.stores->Use(works.outlets);
+  works.seat.emplace(*works.stores, works.clock);
   GC_TRY_VOID(AwaitSeat(works, inbox));
   GC_TRY_VOID(Start(works, directory, std::move(confined.confinement), options));
 
@@ -334,9 +390,9 @@ Status Serve(ServeOptions options) {
   if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
     return Fail(Error::FromErrno(errno, "cannot set up the lifeline"));
   works.loop.Add(kLifelineFd, EPOLLIN, [&works](uint32_t) { OnLifeline(works); });
-  LifelineSupervisor::Say({.type = Type::kReady});
   for (process::ReceivedLifelineMessage& message : inbox.TakeKept()) OnMessage(works, std::move(message));
-  if (works.seat) works.loop.Every(kSeatMs, [&works] { KeepSeat(works); });
+  LifelineSupervisor::Say({.type = Type::kReady});
+  if (works.seat->shared()) works.loop.Every(kSeatMs, [&works] { KeepSeat(works); });
   works.loop.Run();
   works.operations->Flush();
   return works.outcome;

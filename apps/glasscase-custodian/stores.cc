@@ -149,7 +149,8 @@ Result<std::unique_ptr<catalog::WriterLock>> Stores::TryToBecomeWriter() const {
   if (settings_.IsCatalogLocal())
     return Fail(Error::FailedPrecondition("a catalog in a file has one custodian anyway"));
   GC_TRY(const std::string url, CatalogUrl());
-  return catalog::TryToBecomeWriter(url);
+  // Asked on the thread on which revocations wait.
+  return catalog::TryToBecomeWriter(url, {.answer_timeout_ms = 2'000});
 }
 
 Result<std::unique_ptr<blobs::BlobStore>> Stores::OpenBlobs(const BlobsOptions& where) const {

@@ -49,6 +49,7 @@ class Installation:
     serve_words: tuple[str, ...] = ()
     ports: list[int] = field(default_factory=lambda: free_ports(2))
     process: subprocess.Popen[bytes] | None = None
+    launched_at: int = 0  # where in `log` its last life begins
 
     @property
     def data(self) -> Path:
@@ -99,15 +100,22 @@ class Installation:
 
     def start(self, *words: str) -> Installation:
         """Starts `glasscase serve` and waits until it says that it is ready."""
-        begin = self.log.stat().st_size if self.log.exists() else 0
+        return self.launch(*words).await_ready()
+
+    def launch(self, *words: str) -> Installation:
+        self.launched_at = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.programs / "glasscase", "serve", "--data", str(self.data), "--http", self.url.split("//")[1],
                  "--control", self.control_url.split("//")[1], *self.serve_words, *words],
                 env=self.environment(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             )
+        return self
+
+    def await_ready(self) -> Installation:
+        assert self.process is not None
         deadline = time.monotonic() + READY_SECONDS_MAX
-        while b"ready:" not in self.log.read_bytes()[begin:]:
+        while b"ready:" not in self.log.read_bytes()[self.launched_at:]:
             assert self.process.poll() is None, f"serve ended with {self.process.returncode}:\n{self.log_tail()}"
             assert time.monotonic() < deadline, f"serve is not ready:\n{self.log_tail()}"
             time.sleep(0.01)

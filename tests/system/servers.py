@@ -18,7 +18,7 @@ from typing import Any
 
 import requests
 
-from system.installation import free_ports, wait_until
+from system.installation import Installation, free_ports, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "only for this test"
@@ -149,3 +149,30 @@ def s3_server() -> Iterator[S3Server]:
         if server.process is not None and server.process.poll() is None:
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def give_keys(data: Path, s3: S3Server | None = None) -> None:
+    """Where the operator puts them."""
+    keys = {"postgres-password": PASSWORD}
+    if s3 is not None:
+        keys["s3-keys"] = f"{s3.access_key}\n{s3.secret_key}\n"
+    for name, text in keys.items():
+        path = data / "keys" / name
+        path.write_text(text)
+        path.chmod(0o600)
+        # As `init` does when it is root: the custodian's user reads them.
+        owner = (data / "keys" / "ledger.key").stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def moved(glasscase: Installation, postgres: PostgresServer, s3: S3Server | None = None) -> str:
+    """Stops it, moves it, starts it; gives the database's URL."""
+    assert glasscase.stop() == 0
+    give_keys(glasscase.data, s3)
+    url = postgres.new_database()
+    words = ["--to", url, *(["--blobs-to", s3.new_bucket()] if s3 is not None else [])]
+    said = glasscase.cli("migrate", "--data", str(glasscase.data), *words).stdout
+    assert "the same in both (SHA-256" in said
+    assert s3 is None or "read back with the same SHA-256" in said
+    glasscase.start()
+    return url

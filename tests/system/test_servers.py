@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from system.installation import Installation, wait_until
 from system.models import Models
-from system.servers import PASSWORD, PostgresServer, S3Server, postgres_server, s3_server
+from system.servers import PostgresServer, S3Server, moved, postgres_server, s3_server
 
 
 @pytest.fixture(scope="module")
@@ -25,33 +24,6 @@ def postgres() -> Iterator[PostgresServer]:
 def s3() -> Iterator[S3Server]:
     with s3_server() as server:
         yield server
-
-
-def give_keys(data: Path, s3: S3Server | None = None) -> None:
-    """Where the operator puts them."""
-    keys = {"postgres-password": PASSWORD}
-    if s3 is not None:
-        keys["s3-keys"] = f"{s3.access_key}\n{s3.secret_key}\n"
-    for name, text in keys.items():
-        path = data / "keys" / name
-        path.write_text(text)
-        path.chmod(0o600)
-        # As `init` does when it is root: the custodian's user reads them.
-        owner = (data / "keys" / "ledger.key").stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
-def moved(glasscase: Installation, postgres: PostgresServer, s3: S3Server | None = None) -> str:
-    """Stops it, moves it, starts it; gives the database's URL."""
-    assert glasscase.stop() == 0
-    give_keys(glasscase.data, s3)
-    url = postgres.new_database()
-    words = ["--to", url, *(["--blobs-to", s3.new_bucket()] if s3 is not None else [])]
-    said = glasscase.cli("migrate", "--data", str(glasscase.data), *words).stdout
-    assert "the same in both (SHA-256" in said
-    assert s3 is None or "read back with the same SHA-256" in said
-    glasscase.start()
-    return url
 
 
 def test_an_installation_moves_to_servers_and_goes_on(

@@ -54,7 +54,7 @@ bool Connection::Authenticate() {
   }
   if (!gateway_.custodian.TableInForce()) {
     Audit(false, Reason::kLeaseLapsed, {});
-    Refuse(Error::Unavailable("the access table is not in force at the moment; try again"));
+    Refuse(gateway_.custodian.NotInForce());
     return false;
   }
   caller_ =

@@ -45,6 +45,10 @@ uint64_t CustodianLink::AskForDescriptor(rpc::Request request, AnswerWithDescrip
     answer(Fail(Error::Unavailable("the custodian is restarting; try again")), Fd());
     return 0;
   }
+  if (!standby_.empty()) {
+    answer(Fail(NotInForce()), Fd());
+    return 0;
+  }
   const uint64_t number = next_question_++;
   request.set_id(number);
   questions_.emplace(number, std::move(answer));
@@ -122,6 +126,9 @@ void CustodianLink::OnFrame(process::Frame frame) {
     answer(std::move(*message.mutable_response()), frame.fds.empty() ? Fd() : std::move(frame.fds[0]));
   } else if (message.has_table()) {
     OnTable(message.table());
+  } else if (message.has_standby()) {
+    standby_ = Printable(message.standby().why(), 200);
+    FailQuestions(NotInForce());
   } else if (message.has_lease()) {
     lease_until_ns_ = message.lease().until_monotonic_ns();
     Acknowledge(0);  // a sign of life
@@ -129,6 +136,7 @@ void CustodianLink::OnFrame(process::Frame frame) {
 }
 
 void CustodianLink::OnTable(const rpc::TableUpdate& message) {
+  standby_.clear();
   Result<access::TableUpdate> update = rpc::FromMessage(message);
   if (!update) {
     LogError("the custodian sent a table that cannot be used: " + update.error().message());
@@ -157,15 +165,22 @@ void CustodianLink::Disconnect(std::string_view why) {
   socket_.reset();
   waiting_to_write_ = false;
   incoming_.reset();
+  standby_.clear();
   ++connection_;
+  FailQuestions(
+      Error::Unavailable("the custodian restarted before it answered; see whether the act took place, then "
+                         "repeat it (repeating is safe)"));
+}
+
+void CustodianLink::FailQuestions(const Error& why) {
   std::unordered_map<uint64_t, AnswerWithDescriptor> unanswered;
   unanswered.swap(questions_);
-  for (const auto& [number, answer] : unanswered) {
-    answer(Fail(Error::Unavailable(
-               "the custodian restarted before it answered; see whether the act took place, then "
-               "repeat it (repeating is safe)")),
-           Fd());
-  }
+  for (const auto& [number, answer] : unanswered) answer(Fail(why), Fd());
+}
+
+Error CustodianLink::NotInForce() const {
+  return Error::Unavailable(standby_.empty() ? "the access table is not in force at the moment; try again"
+                                             : standby_);
 }
 
 }  // namespace glasscase::http

@@ -35,6 +35,8 @@ class CustodianLink {
   uint64_t table_epoch() const { return table_epoch_; }
   // True when a whole table is there and its lease runs.
   bool TableInForce() const;
+  // Why not, for callers.
+  Error NotInForce() const;
 
   // Sends the request (its id is set here) and calls `answer` once. Returns a number for Forget.
   uint64_t Ask(rpc::Request request, Answer answer);
@@ -55,6 +57,7 @@ class CustodianLink {
   void Acknowledge(uint64_t sequence);
   void OnTable(const rpc::TableUpdate& message);
   void Disconnect(std::string_view why);
+  void FailQuestions(const Error& why);
 
   boost::asio::io_context& io_;
   const Clock& clock_;
@@ -68,6 +71,7 @@ class CustodianLink {
   bool have_table_ = false;
   uint64_t table_epoch_ = 1;
   int64_t lease_until_ns_ = 0;
+  std::string standby_;  // why the custodian answers nothing yet
   uint64_t next_question_ = 1;
   std::unordered_map<uint64_t, AnswerWithDescriptor> questions_;
   std::vector<access::AuditRecord> audit_;

@@ -195,7 +195,7 @@ class OperationsTest : public ::testing::Test {
   }
   void OpenStores() {
     catalog = catalog::OpenSqliteCatalog(folder / "catalog.db", clock, {.create = true}).value();
-    blobs = blobs::OpenFilesystemBlobStore(Folder("")).value();
+    blobs = make_blobs ? make_blobs() : blobs::OpenFilesystemBlobStore(Folder("")).value();
   }
   void Start() {
     Settings settings;
@@ -211,7 +211,8 @@ class OperationsTest : public ::testing::Test {
                                     .supervisor = supervisor,
                                     .log_files = log_files,
                                     .log_signer = LogSigner(),
-                                    .signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random)},
+                                    .signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random),
+                                    .holds_seat = [this] { return holds_seat; }},
                                    std::move(settings))
                      .value();
     public_edge = Join(kPublic);
@@ -497,6 +498,8 @@ class OperationsTest : public ::testing::Test {
   ShiftedClock clock;
   SystemRandom random;
   FakeSupervisor supervisor;
+  std::function<std::unique_ptr<blobs::BlobStore>()> make_blobs;  // at the next start, instead of files
+  bool holds_seat = true;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<blobs::BlobStore> blobs;
   std::unique_ptr<Operations> operations;

@@ -96,6 +96,13 @@ std::optional<PeerId> Desk::NeedHost(uint32_t slot) {
   return PeerId{process::ProcessKind::kHost, slot};
 }
 
+Status Desk::CheckSeat() const {
+  if (!holds_seat || holds_seat()) return Ok();
+  return Fail(
+      Error::Unavailable("the catalog's database does not say that this custodian is still the one that "
+                         "writes; see whether the act took place, then repeat it"));
+}
+
 Status Desk::Change(const std::function<Status(catalog::Transaction&)>& change) {
   GC_TRY(const auto transaction, catalog.Begin());
   GC_TRY_VOID(change(*transaction));

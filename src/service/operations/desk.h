@@ -22,6 +22,7 @@
 #include "audit_log.h"
 #include "ledger_desk.h"
 #include "peer_links.h"
+#include "store_work.h"
 #include "table_pusher.h"
 
 namespace glasscase::operations {
@@ -53,10 +54,11 @@ struct Act {
 // What an act leaves when it succeeds.
 struct Outcome {
   rpc::Response answer;
-  std::shared_ptr<Fd> descriptor;    // goes out with the answer; shared by the copies of this until then
-  TableChange change;                // told to every process before the answer goes out
-  std::optional<PeerId> starting;    // a process to wait for as well, until it may act
-  std::function<Status()> finish;    // when every process knows; its error is the answer then
+  std::shared_ptr<Fd> descriptor;  // goes out with the answer; shared by the copies of this until then
+  TableChange change;              // told to every process before the answer goes out
+  std::optional<PeerId> starting;  // a process to wait for as well, until it may act
+  // When every process knows; calls back once with what is the answer then.
+  std::function<void(std::function<void(const Status&)>)> finish;
   std::function<void()> afterwards;  // when the answer went out
 };
 
@@ -73,6 +75,9 @@ class Desk {
         log_files(parts.log_files),
         signing_key(parts.signing_key),
         has_chain(parts.anchor != nullptr),
+        holds_seat(parts.holds_seat),
+        store_changes(parts.loop, parts.blobs.MayWait()),
+        store_reads(parts.loop, parts.blobs.MayWait()),
         audit(audit_log),
         links(peer_links),
         pusher(table_pusher) {}
@@ -87,6 +92,9 @@ class Desk {
   ledger::LogFiles& log_files;
   EcdsaPrivateKey signing_key;
   const bool has_chain;  // what is registered is written there too
+  HoldsSeat holds_seat;
+  StoreWork store_changes;  // every commit and every removal of blobs
+  StoreWork store_reads;
   AuditLog& audit;
   PeerLinks& links;
   TablePusher& pusher;
@@ -110,6 +118,8 @@ class Desk {
 
   // Begins a transaction, lets `change` work on it, commits.
   Status Change(const std::function<Status(catalog::Transaction&)>& change);
+  // Unavailable when another custodian may act by now.
+  Status CheckSeat() const;
   // How many changes were committed so far.
   uint64_t changes() const { return changes_; }
 

@@ -68,6 +68,7 @@ void LedgerDesk::Arm(int64_t ms) {
 void LedgerDesk::Poke() { Arm(kGroupMs); }
 
 void LedgerDesk::Publish() {
+  if (!HoldsSeat()) return Arm(kTryAgainMs);
   if (!log_) {
     auto opened = ledger::Log::Open({.journal = catalog_.Journal(), .files = files_, .signer = signer_});
     if (!opened) return NoteTrouble(Fail(opened.error()));
@@ -119,7 +120,7 @@ void LedgerDesk::Settle() {
 }
 
 void LedgerDesk::Finish() {
-  while (log_ && !IsHeld()) {
+  while (log_ && !IsHeld() && HoldsSeat()) {
     const auto published = log_->Publish();
     if (!published || !*published) break;
   }

@@ -2,6 +2,7 @@
 // on demand.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
@@ -26,6 +27,8 @@ class LedgerDesk {
   // Opens the log; when it cannot be, acts go on and wait, and `trouble` says why. The first time, what the
   // installation held before it had a ledger becomes entries.
   Status Start();
+  // Publishes only while `holds_seat` says so: two that take the log from each other get nowhere.
+  void PublishWhile(std::function<bool()> holds_seat) { holds_seat_ = std::move(holds_seat); }
   // Nothing new is published until Release, which does nothing after Refuse: `why` is the trouble then, for
   // good.
   void Hold() { ++holds_; }  // each of them once, before Start
@@ -51,6 +54,7 @@ class LedgerDesk {
 
  private:
   Status EnterHistory();
+  bool HoldsSeat() const { return !holds_seat_ || holds_seat_(); }
   void Publish();
   void Settle();
   void Arm(int64_t ms);
@@ -63,6 +67,7 @@ class LedgerDesk {
   ledger::NoteSigner signer_;
   std::unique_ptr<ledger::Log> log_;
   std::string trouble_;
+  std::function<bool()> holds_seat_;
   int holds_ = 0;
   bool refused_ = false;
   bool IsHeld() const { return refused_ || holds_ > 0; }

@@ -76,12 +76,29 @@ Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model, Shown
   return outcome;
 }
 
-Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files) {
-  for (const catalog::VersionFile& file : files) {
-    GC_TRY(const bool used, desk.catalog.BlobIsUsed(file.sha256));
-    if (!used) GC_TRY_VOID(desk.blobs.Remove(file.sha256));
-  }
-  return Ok();
+void RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files,
+                       std::function<void(const Status&)> then) {
+  struct Found {
+    std::vector<Digest> unused;
+    Status looked;
+  };
+  const auto found = std::make_shared<Found>();
+  const auto look = [&desk, files, found]() -> Status {
+    for (const catalog::VersionFile& file : files) {
+      GC_TRY(const bool used, desk.catalog.BlobIsUsed(file.sha256));
+      if (!used) found->unused.push_back(file.sha256);
+    }
+    return Ok();
+  };
+  const auto remove = [&store = desk.blobs, found]() -> Status {
+    for (const Digest& sha256 : found->unused) GC_TRY_VOID(store.Remove(sha256));
+    return Ok();
+  };
+  desk.store_changes.Do(
+      {.begin = [look, found] { return (found->looked = look()).has_value(); },
+       .work = remove,
+       .then = [then = std::move(then),
+                found](const Status& removed) { then(found->looked ? removed : found->looked); }});
 }
 
 Result<Outcome> ShowModel(Workplace& place, Act& act) {
@@ -142,9 +159,10 @@ Result<Outcome> Erase(Workplace& place, Act& act) {
     GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kErased));
   GC_TRY(Outcome outcome, ModelAnswer(desk, act, named.model.id));
   // Bytes that a crash leaves here belong to no version and go at the next start.
-  outcome.finish = [&desk, version = named.version->id]() -> Status {
-    GC_TRY(const auto files, desk.catalog.FilesOf(version));
-    return RemoveUnusedBlobs(desk, files);
+  outcome.finish = [&desk, version = named.version->id](std::function<void(const Status&)> then) {
+    const auto files = desk.catalog.FilesOf(version);
+    if (!files) return then(Fail(files.error()));
+    RemoveUnusedBlobs(desk, *files, std::move(then));
   };
   return outcome;
 }

@@ -103,6 +103,8 @@ class Operations::Core {
         faults_(desk_),
         place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); },
                [this] { return DescribeChain(); }} {
+    pusher_.LeaseWhile(parts.holds_seat);
+    desk_.ledger.PublishWhile(parts.holds_seat);
     links_.SetListener(
         {[this](const LinkId& from, rpc::ToCustodian message) { OnMessage(from, std::move(message)); },
          [this](const LinkId& link) { OnLost(link); }});
@@ -113,6 +115,9 @@ class Operations::Core {
   }
   ~Core() {
     for (const auto timer : timers_) desk_.loop.Cancel(timer);
+    // What they work with belongs to members that go first.
+    desk_.store_changes.Stop();
+    desk_.store_reads.Stop();
   }
 
   Status AskForHosts();
@@ -131,6 +136,7 @@ class Operations::Core {
 
   Reply ReplyTo(const std::shared_ptr<Act>& act);
   void Deliver(const std::shared_ptr<Act>& act, Outcome outcome);
+  void Complete(const Act& act, Outcome done);
   void AnswerError(const Act& act, const Error& error);
   void SendAnswer(const Act& act, rpc::Response answer, std::vector<Fd> descriptors = {});
 
@@ -225,7 +231,7 @@ void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message) {
         return TakeAuditRecords(desk_, from.peer, message.audit().records(), settings_.route_name);
       break;
     case Kind::kNeedModel:
-      if (host) return ServeModel(desk_, from.peer, message.need_model());
+      if (host) return ServeModel(desk_, from, message.need_model());
       break;
     case Kind::kModelFault:
       if (host) return OnFault(from, message.model_fault());
@@ -286,13 +292,16 @@ Reply Operations::Core::ReplyTo(const std::shared_ptr<Act>& act) {
 void Operations::Core::Deliver(const std::shared_ptr<Act>& act, Outcome outcome) {
   GC_CHECK(act->permitted);
   const auto answer = [this, act](Outcome done, double acknowledged_ms) {
+    // Paused since the commit, another one may have been given the seat, and tells other processes.
+    const Status seated = done.change.empty() ? Ok() : desk_.CheckSeat();
+    if (!seated) return AnswerError(*act, seated.error());
     if (done.answer.has_revoked()) done.answer.mutable_revoked()->set_acknowledged_ms(acknowledged_ms);
-    const Status finished = done.finish ? done.finish() : Ok();
-    if (!finished) return AnswerError(*act, finished.error());
-    std::vector<Fd> descriptors;
-    if (done.descriptor) descriptors.push_back(std::move(*done.descriptor));
-    SendAnswer(*act, std::move(done.answer), std::move(descriptors));
-    if (done.afterwards) done.afterwards();
+    if (!done.finish) return Complete(*act, std::move(done));
+    const auto finish = std::move(done.finish);
+    finish([this, act, done = std::move(done)](const Status& finished) {
+      if (!finished) return AnswerError(*act, finished.error());
+      Complete(*act, done);
+    });
   };
   if (outcome.change.empty()) return answer(std::move(outcome), 0);
   const TableChange change = outcome.change;
@@ -300,6 +309,13 @@ void Operations::Core::Deliver(const std::shared_ptr<Act>& act, Outcome outcome)
     if (!outcome.starting) return answer(outcome, ms);
     pusher_.AwaitFirstLease(*outcome.starting, [answer, outcome, ms] { answer(outcome, ms); });
   });
+}
+
+void Operations::Core::Complete(const Act& act, Outcome done) {
+  std::vector<Fd> descriptors;
+  if (done.descriptor) descriptors.push_back(std::move(*done.descriptor));
+  SendAnswer(act, std::move(done.answer), std::move(descriptors));
+  if (done.afterwards) done.afterwards();
 }
 
 void Operations::Core::AnswerError(const Act& act, const Error& error) {
@@ -336,7 +352,9 @@ void Operations::Core::FlushAudit() {
 void Operations::Core::EverySecond() {
   audit_->Sync();
   const auto changed = desk_.catalog.ChangedElsewhere();
-  if (changed && *changed) pusher_.TellEverythingAgain();
+  if (!changed || !*changed) return;
+  pusher_.TellEverythingAgain();
+  desk_.ledger.Poke();
 }
 
 void Operations::Core::Flush() {

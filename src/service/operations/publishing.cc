@@ -279,23 +279,6 @@ Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const c
   return entry.Queue(t);
 }
 
-// Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no
-// version.
-Status CommitBytesAndRows(Desk& desk, Claim& claim, const Plan& plan, const catalog::Model& model,
-                          const catalog::Version& version) {
-  const auto commit = [&]() -> Status {
-    for (UploadedFile& file : claim.files()) GC_TRY_VOID(file.upload->blob->Commit());
-    return desk.Change([&](catalog::Transaction& t) { return InsertRows(desk, t, plan, model, version); });
-  };
-  Status committed = commit();
-  claim.UseUp();
-  if (committed) return Ok();
-  const Status removed = RemoveUnusedBlobs(desk, plan.files);
-  if (!removed)
-    LogWarning("bytes of a failed publish stay until the next start: " + removed.error().message());
-  return committed;
-}
-
 catalog::Model MakeModel(Desk& desk, const Act& act, const Plan& plan) {
   catalog::Model model;
   if (plan.model) {
@@ -314,23 +297,49 @@ catalog::Model MakeModel(Desk& desk, const Act& act, const Plan& plan) {
   return model;
 }
 
-Result<Outcome> Commit(Desk& desk, Act& act, Claim& claim, const rpc::InspectReport& report) {
+// What becomes a version, checked against the catalog as it is now.
+struct Draft {
+  Plan plan;
+  catalog::Model model;
+  catalog::Version version;
+};
+
+Result<Draft> MakeDraft(Desk& desk, Act& act, const Claim& claim, const rpc::InspectReport& report) {
   GC_TRY_VOID(CheckStillPermitted(desk, act));
-  GC_TRY(Plan plan, MakePlan(desk, act, claim));
-  if (plan.published) return AnswerPublished(plan, act, claim);
-  const catalog::Model model = MakeModel(desk, act, plan);
-  GC_TRY(const catalog::Version version, MakeVersion(desk, act, plan, model.id, report));
-  plan.versions.push_back(version);
-  if (RowBytes(ToRow(model, *act.caller, plan.versions)) > kModelRowBytesMax)
+  Draft draft;
+  GC_TRY(draft.plan, MakePlan(desk, act, claim));
+  if (draft.plan.published) return draft;
+  draft.model = MakeModel(desk, act, draft.plan);
+  GC_TRY(draft.version, MakeVersion(desk, act, draft.plan, draft.model.id, report));
+  draft.plan.versions.push_back(draft.version);
+  if (RowBytes(ToRow(draft.model, *act.caller, draft.plan.versions)) > kModelRowBytesMax)
     return Fail(
-        Error::ResourceExhausted("the inputs and outputs of all versions of " + plan.name +
+        Error::ResourceExhausted("the inputs and outputs of all versions of " + draft.plan.name +
                                  " take too much room; erase old versions or publish under another name"));
-  GC_TRY_VOID(CommitBytesAndRows(desk, claim, plan, model, version));
+  return draft;
+}
+
+Status CommitBytes(Claim& claim) {
+  for (UploadedFile& file : claim.files()) GC_TRY_VOID(file.upload->blob->Commit());
+  return Ok();
+}
+
+Result<Outcome> CommitRows(Desk& desk, const Act& act, const Draft& draft) {
+  const auto& [plan, model, version] = draft;
+  GC_TRY_VOID(
+      desk.Change([&](catalog::Transaction& t) { return InsertRows(desk, t, plan, model, version); }));
   Outcome outcome;
   if (act.caller->host_slot && version.hostable) outcome.starting = desk.NeedHost(*act.caller->host_slot);
   *outcome.answer.mutable_published() = AnswerFor(model, *act.caller, plan.versions, version);
   outcome.change.models.push_back(model.id);
   return outcome;
+}
+
+void RemoveLeftOver(Desk& desk, const std::vector<catalog::VersionFile>& files) {
+  RemoveUnusedBlobs(desk, files, [](const Status& removed) {
+    if (!removed)
+      LogWarning("bytes of a failed publish stay until the next start: " + removed.error().message());
+  });
 }
 
 }  // namespace
@@ -380,7 +389,7 @@ void Publishing::BeginDigested(std::unique_ptr<Job> job, const Status& digested)
   // A signature is looked at whatever else is known of the bytes.
   const bool is_signed = !job->act->request.publish().signature().empty();
   if (plan->published && !is_signed) return job->reply(AnswerPublished(*plan, *job->act, job->claim));
-  if (plan->kept && !is_signed) return job->reply(Commit(desk_, *job->act, job->claim, {}));
+  if (plan->kept && !is_signed) return Commit(std::move(job), {});
   waiting_.push_back(std::move(job));
   StartNext();
 }
@@ -440,10 +449,46 @@ std::unique_ptr<Publishing::Job> Publishing::TakeRunning(uint32_t number) {
 }
 
 void Publishing::Finish(uint32_t number, const Result<rpc::InspectReport>& report) {
-  const std::unique_ptr<Job> job = TakeRunning(number);
+  std::unique_ptr<Job> job = TakeRunning(number);
   if (!job) return;  // its second word, or it was dropped
-  job->reply(report ? Commit(desk_, *job->act, job->claim, *report) : Fail(report.error()));
+  if (report) {
+    Commit(std::move(job), *report);
+  } else {
+    job->reply(Fail(report.error()));
+    job.reset();
+  }
   StartNext();
+}
+
+// Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no
+// version. While the store takes the bytes, the catalog may change; then the draft is made anew.
+void Publishing::Commit(std::unique_ptr<Job> job, const rpc::InspectReport& report) {
+  auto draft = MakeDraft(desk_, *job->act, job->claim, report);
+  if (!draft) return job->reply(Fail(draft.error()));
+  if (draft->plan.published) return job->reply(AnswerPublished(draft->plan, *job->act, job->claim));
+  Job* const key = job.get();
+  committing_[key] = std::move(job);
+  desk_.store_changes.Do({.work = [key] { return CommitBytes(key->claim); },
+                          .then =
+                              [this, key, report, draft = *std::move(draft)](const Status& committed) {
+                                const auto node = committing_.extract(key);
+                                EndCommit(*key, committed, [&]() -> Result<Outcome> {
+                                  if (!desk_.store_changes.may_wait())
+                                    return CommitRows(desk_, *key->act, draft);
+                                  GC_TRY(Draft fresh, MakeDraft(desk_, *key->act, key->claim, report));
+                                  if (fresh.plan.published)
+                                    return AnswerPublished(fresh.plan, *key->act, key->claim);
+                                  return CommitRows(desk_, *key->act, fresh);
+                                });
+                              }});
+}
+
+void Publishing::EndCommit(Job& job, const Status& bytes, const std::function<Result<Outcome>()>& rows) {
+  Result<Outcome> outcome = bytes ? rows() : Fail(bytes.error());
+  const std::vector<catalog::VersionFile> files = FilesOf(job.claim);
+  job.claim.UseUp();
+  if (!outcome) RemoveLeftOver(desk_, files);
+  job.reply(std::move(outcome));
 }
 
 void Publishing::DropOf(const LinkId& edge) {

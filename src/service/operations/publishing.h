@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,6 +39,8 @@ class Publishing {
   };
   void BeginDigested(std::unique_ptr<Job> job, const Status& digested);
   void StartNext();
+  void Commit(std::unique_ptr<Job> job, const rpc::InspectReport& report);
+  void EndCommit(Job& job, const Status& bytes, const std::function<Result<Outcome>()>& rows);
   void Finish(uint32_t number, const Result<rpc::InspectReport>& report);
   std::unique_ptr<Job> TakeRunning(uint32_t number);
 
@@ -45,6 +48,7 @@ class Publishing {
   Uploads& uploads_;
   std::map<const Job*, std::unique_ptr<Job>> digesting_;
   std::deque<std::unique_ptr<Job>> waiting_;
+  std::map<const Job*, std::unique_ptr<Job>> committing_;
   std::map<uint32_t, std::unique_ptr<Job>> running_;  // by inspector
   uint32_t next_number_;
 };

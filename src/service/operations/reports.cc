@@ -36,23 +36,40 @@ Result<catalog::Version> VersionForHost(Desk& desk, const PeerId& host, const st
   return std::move(*version);
 }
 
-Result<std::vector<Fd>> OpenFiles(Desk& desk, const PeerId& host, const rpc::NeedModel& wanted,
-                                  rpc::ModelFiles* answer) {
-  GC_TRY(const catalog::Version version, VersionForHost(desk, host, wanted.version()));
+Result<std::vector<Digest>> ListFiles(Desk& desk, const PeerId& host, rpc::ModelFiles* answer) {
+  GC_TRY(const catalog::Version version, VersionForHost(desk, host, answer->version()));
   if (version.state == catalog::VersionState::kRetired || version.state == catalog::VersionState::kErased)
     return Fail(Error::FailedPrecondition("the version cannot be called any more"));
   GC_TRY(const auto files, desk.catalog.FilesOf(version.id));
-  std::vector<Fd> fds;
+  std::vector<Digest> digests;
   for (const catalog::VersionFile& file : files) {
     rpc::ModelFile* row = answer->add_files();
     row->set_path(file.path);
     row->set_bytes(file.bytes);
     row->set_sha256(std::string(AsText(file.sha256)));
     row->set_is_graph(file.is_graph);
-    GC_TRY(Fd fd, desk.blobs.Open(file.sha256));
-    fds.push_back(std::move(fd));
+    digests.push_back(file.sha256);
   }
-  return fds;
+  return digests;
+}
+
+// What a host asked for, on its way to it.
+struct Serving {
+  rpc::FromCustodian message;
+  std::vector<Digest> digests;
+  std::vector<Fd> fds;
+};
+
+void SendServed(Desk& desk, const LinkId& host, Serving& serving, const Status& done) {
+  if (!desk.links.IsCurrent(host)) return;
+  if (!done) {
+    rpc::ModelFiles* answer = serving.message.mutable_model_files();
+    answer->clear_files();
+    answer->set_code(static_cast<uint32_t>(done.error().code()));
+    answer->set_message(done.error().message());
+    serving.fds.clear();
+  }
+  desk.links.Send(host.peer, serving.message, std::move(serving.fds));
 }
 
 }  // namespace
@@ -88,18 +105,22 @@ void TakeAuditRecords(Desk& desk, const PeerId& from, std::string_view records,
                std::to_string(refused) + " audit records that cannot be true; they were dropped");
 }
 
-void ServeModel(Desk& desk, const PeerId& host, const rpc::NeedModel& wanted) {
-  rpc::FromCustodian message;
-  rpc::ModelFiles* answer = message.mutable_model_files();
+void ServeModel(Desk& desk, const LinkId& host, const rpc::NeedModel& wanted) {
+  const auto serving = std::make_shared<Serving>();
+  rpc::ModelFiles* answer = serving->message.mutable_model_files();
   answer->set_version(wanted.version());
-  auto fds = OpenFiles(desk, host, wanted, answer);
-  if (!fds) {
-    answer->clear_files();
-    answer->set_code(static_cast<uint32_t>(fds.error().code()));
-    answer->set_message(fds.error().message());
-    fds = std::vector<Fd>();
-  }
-  desk.links.Send(host, message, std::move(*fds));
+  auto digests = ListFiles(desk, host.peer, answer);
+  if (!digests) return SendServed(desk, host, *serving, Fail(digests.error()));
+  serving->digests = std::move(*digests);
+  desk.store_reads.Do(
+      {.work = [&store = desk.blobs, serving]() -> Status {
+         for (const Digest& sha256 : serving->digests) {
+           GC_TRY(Fd fd, store.Open(sha256));
+           serving->fds.push_back(std::move(fd));
+         }
+         return Ok();
+       },
+       .then = [&desk, host, serving](const Status& done) { SendServed(desk, host, *serving, done); }});
 }
 
 Result<TableChange> FaultCounter::Note(const LinkId& host, const rpc::ModelFault& fault) {

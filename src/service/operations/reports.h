@@ -16,7 +16,7 @@ void TakeAuditRecords(Desk& desk, const PeerId& from, std::string_view records,
                       const std::function<std::string_view(uint16_t)>& route_name);
 
 // Host: sends the files of a version, when it is one of the host's owner's.
-void ServeModel(Desk& desk, const PeerId& host, const rpc::NeedModel& wanted);
+void ServeModel(Desk& desk, const LinkId& host, const rpc::NeedModel& wanted);
 
 // Counts what a version costs. One life of a host counts once per version.
 class FaultCounter {

@@ -47,7 +47,7 @@ constexpr std::array<Route, 38> kRoutes = {{
     {Request::kAnchor, "anchor", false, kOperatorOrOwner, true, Anchor},
     {Request::kListChain, "list_chain", false, kOperatorOrOwner, true, ListChain},
     {Request::kListFiles, "list_files", false, kAnybody, true, ListFiles},
-    {Request::kOpenFile, "open_file", false, kAnybody, true, OpenFile},
+    {Request::kOpenFile, "open_file", false, kAnybody, true, nullptr, OpenFile},
     {Request::kSignature, "signature", false, kAnybody, true, SignVersion},
     {Request::kStatement, "statement", true, kAnybody, true, StateVersion},
     {Request::kStop, "stop", false, kOperator, true, Stop},

@@ -82,8 +82,9 @@ Result<Outcome> ShowModel(Workplace& place, Act& act);
 Result<Outcome> SetDefault(Workplace& place, Act& act);
 Result<Outcome> Retire(Workplace& place, Act& act);
 Result<Outcome> Erase(Workplace& place, Act& act);
-// Of these files, the bytes that no version has any more.
-Status RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files);
+// Of these files, the bytes that no version has any more; `then` is called once, perhaps at once.
+void RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files,
+                       std::function<void(const Status&)> then);
 
 // ledger_acts.cc
 Result<Outcome> ReadLogFile(Workplace& place, Act& act);
@@ -96,7 +97,7 @@ Result<Outcome> ListChain(Workplace& place, Act& act);
 
 // taking.cc
 Result<Outcome> ListFiles(Workplace& place, Act& act);
-Result<Outcome> OpenFile(Workplace& place, Act& act);
+void OpenFile(Workplace& place, const std::shared_ptr<Act>& act, Reply reply);
 
 // The version, for those who may take it: its owner, and who has a grant to.
 struct Taken {

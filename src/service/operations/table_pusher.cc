@@ -98,13 +98,18 @@ void TablePusher::Acknowledge(const PeerId& peer, uint64_t sequence) {
   recipient.acknowledged = std::max(recipient.acknowledged, std::min(sequence, recipient.sent));
   if (recipient.lease_until_ns == 0 && recipient.acknowledged == recipient.sent) {
     loop_.Cancel(recipient.timer);
-    GrantLease(peer, recipient);
-    for (auto awaited = awaited_.begin(); awaited != awaited_.end();) {
-      const auto current = awaited++;
-      if (current->peer == peer) FinishAwaited(current);
-    }
+    GrantFirstLease(peer, recipient);
   }
   StopWaitingFor(peer, recipient.acknowledged);
+}
+
+void TablePusher::GrantFirstLease(const PeerId& peer, Recipient& recipient) {
+  if (holds_seat_ && !holds_seat_()) return;  // RenewLeases tries again
+  GrantLease(peer, recipient);
+  for (auto awaited = awaited_.begin(); awaited != awaited_.end();) {
+    const auto current = awaited++;
+    if (current->peer == peer) FinishAwaited(current);
+  }
 }
 
 void TablePusher::AwaitFirstLease(const PeerId& peer, std::function<void()> then) {
@@ -147,13 +152,17 @@ void TablePusher::RenewLeases() {
   // A custodian that was itself kept from running has heard nobody, and blames nobody.
   const bool late = now - renewed_ns_ > 2 * kLeasePeriodMs * 1'000'000;
   renewed_ns_ = now;
+  const bool may_lease = !holds_seat_ || holds_seat_();
   std::vector<PeerId> silent;
   for (auto& [peer, recipient] : recipients_) {
-    if (recipient.lease_until_ns == 0 || recipient.killed || !links_.Has(peer)) continue;
-    if (late) recipient.heard_ns = now;
+    if (recipient.killed || !links_.Has(peer)) continue;
+    const bool waits = recipient.sent != 0 && recipient.acknowledged == recipient.sent;
+    if (recipient.lease_until_ns == 0 && waits && may_lease) GrantFirstLease(peer, recipient);
+    if (recipient.lease_until_ns == 0) continue;
+    if (late || !may_lease) recipient.heard_ns = now;
     if (now - recipient.heard_ns > kSilentNs) {
       silent.push_back(peer);
-    } else {
+    } else if (may_lease) {
       GrantLease(peer, recipient);
     }
   }

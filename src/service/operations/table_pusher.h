@@ -36,6 +36,8 @@ class TablePusher {
               Supervisor& supervisor);
   ~TablePusher();
 
+  // Gives leases only while `holds_seat` says so: who does not hold it any more must not let anybody act.
+  void LeaseWhile(HoldsSeat holds_seat) { holds_seat_ = std::move(holds_seat); }
   // A new life of an edge or a host: sends the whole table.
   void Welcome(const PeerId& peer);
   // Sends the whole table again to everyone (another process changed the catalog).
@@ -76,6 +78,7 @@ class TablePusher {
   void SendWhole(const PeerId& peer, Recipient& recipient);
   PartSink SinkFor(const PeerId& peer, Recipient& recipient);
   void RenewLeases();
+  void GrantFirstLease(const PeerId& peer, Recipient& recipient);
   void GrantLease(const PeerId& peer, Recipient& recipient);
   void KillSilent(std::list<Pending>::iterator pending);
   void Kill(const PeerId& peer);
@@ -88,6 +91,7 @@ class TablePusher {
   const catalog::Catalog& catalog_;
   PeerLinks& links_;
   Supervisor& supervisor_;
+  HoldsSeat holds_seat_;
   std::map<PeerId, Recipient> recipients_;
   std::list<Pending> pending_;
   std::list<Awaited> awaited_;

@@ -82,23 +82,39 @@ Result<Outcome> ListFiles(Workplace& place, Act& act) {
   return outcome;
 }
 
-// The edge gets the bytes as a descriptor and sends them itself; while it does, it asks again now and then.
-Result<Outcome> OpenFile(Workplace& place, Act& act) {
-  Desk& desk = place.desk;
+static Result<catalog::VersionFile> FindTakenFile(Desk& desk, Act& act) {
   const rpc::OpenFileRequest& request = act.request.open_file();
-  act.audited = !request.again();
   GC_TRY(const Taken taken, FindTaken(desk, act, request.model()));
   GC_TRY(const uint64_t number, Number("file", request.file()));
   GC_TRY(const auto files, desk.catalog.FilesOf(taken.version.id));
-  if (number >= files.size())
-    return Fail(Error::NotFound("the version has no file " + std::to_string(number) + ": it has " +
-                                std::to_string(files.size())));
-  GC_TRY_VOID(desk.Permit(act));
-  GC_TRY(Fd file, desk.blobs.Open(files[number].sha256));
-  Outcome outcome;
-  outcome.descriptor = std::make_shared<Fd>(std::move(file));
-  *outcome.answer.mutable_open_file()->mutable_file() = Describe(files[number]);
-  return outcome;
+  if (number < files.size()) return files[number];
+  return Fail(Error::NotFound("the version has no file " + std::to_string(number) + ": it has " +
+                              std::to_string(files.size())));
+}
+
+// The edge gets the bytes as a descriptor and sends them itself; while it does, it asks again now and then.
+void OpenFile(Workplace& place, const std::shared_ptr<Act>& act, Reply reply) {
+  Desk& desk = place.desk;
+  act->audited = !act->request.open_file().again();
+  const auto file = FindTakenFile(desk, *act);
+  const Status permitted = file ? desk.Permit(*act) : Fail(file.error());
+  if (!permitted) return reply(Fail(permitted.error()));
+  const auto opened = std::make_shared<Fd>();
+  desk.store_reads.Do({.work = [&store = desk.blobs, sha256 = file->sha256, opened]() -> Status {
+                         GC_TRY(*opened, store.Open(sha256));
+                         return Ok();
+                       },
+                       .then =
+                           [&desk, act, opened, file = *file, reply](const Status& done) {
+                             if (!done) return reply(Fail(done.error()));
+                             // What was withdrawn meanwhile is withdrawn.
+                             const auto still = FindTakenFile(desk, *act);
+                             if (!still) return reply(Fail(still.error()));
+                             Outcome outcome;
+                             outcome.descriptor = opened;
+                             *outcome.answer.mutable_open_file()->mutable_file() = Describe(file);
+                             reply(std::move(outcome));
+                           }});
 }
 
 }  // namespace glasscase::operations

@@ -126,6 +126,7 @@ Claim::~Claim() {
 }
 
 void Claim::UseUp() {
+  if (uploads_ == nullptr) return;
   for (UploadedFile& file : files_) {
     uploads_->Forget(*file.upload);
     uploads_->Erase(file.upload->id);

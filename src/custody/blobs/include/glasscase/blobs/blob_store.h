@@ -66,10 +66,16 @@ struct PartialInfo {
   int64_t changed_micros = 0;  // wall clock of the last Keep
 };
 
-// One thread.
+// Several threads may use it, and its staged blobs, at once; one blob, and one staged blob, is for one thread
+// at a time.
 class BlobStore {
  public:
   virtual ~BlobStore() = default;
+
+  // Whether Open, Size, List and Remove, and Commit of what was staged here, may wait for a network: not on a
+  // thread on which revocations wait. Everything else takes as long as a local disk does, also while another
+  // thread waits.
+  virtual bool MayWait() const { return false; }
 
   virtual Result<std::unique_ptr<StagedBlob>> Stage() = 0;
 

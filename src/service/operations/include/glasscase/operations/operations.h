@@ -46,6 +46,10 @@ class Supervisor {
 // Sends a request to a witness of the policy. Blocks; called on threads of Operations' own, one at a time.
 using AskWitness = std::function<Result<ledger::WitnessReply>(const ledger::WitnessRequest&)>;
 
+// Whether no other custodian can have taken this catalog over by now, nor will within a lease
+// (docs/guides/running-an-installation.md, "Standing by"). May ask the catalog's server.
+using HoldsSeat = std::function<bool()>;
+
 // Chosen in apps/; all outlive Operations.
 struct Parts {
   process::EventLoop& loop;
@@ -59,7 +63,8 @@ struct Parts {
   EcdsaPrivateKey signing_key;  // of what is published, for others to check
   AskWitness ask_witness{};     // with Settings::witnesses
   ledger::Anchor* anchor =
-      nullptr;  // of the chain, where one is configured; used on a thread of Operations' own
+      nullptr;             // of the chain, where one is configured; used on a thread of Operations' own
+  HoldsSeat holds_seat{};  // none: always
 };
 
 struct Settings {

@@ -41,10 +41,13 @@ struct S3Options {
 
 struct S3Surroundings {
   std::unique_ptr<BlobStore> local;  // for staging and the cache; used by nobody else
-  const Clock& clock;                // outlives the store, as does `random`
+  const Clock& clock;                // outlives the store, as does `random`; several threads use both
   RandomSource& random;
 };
 
+// Any thread may use the store. One that reads and one that writes wait for the network beside each other;
+// further ones wait for these.
+//
 // Looks at the options and the local store, not at the server: a store whose server is away still gives what
 // is cached. InvalidArgument names the option.
 //
