@@ -73,7 +73,7 @@ constexpr Row kMatrix[] = {
     {Op::kRotateToken, true, true, true, true},      {Op::kCreateInvitation, true, true, false, false},
     {Op::kCreateGrant, false, true, false, false},   {Op::kListGrants, true, true, true, false},
     {Op::kSignature, true, true, true, false},       {Op::kStatement, true, true, true, true},
-    {Op::kAnchor, true, true, false, false},         {Op::kListChain, true, true, true, false},
+    {Op::kAnchor, true, true, false, false},         {Op::kListChain, true, true, false, false},
     {Op::kLineage, true, true, true, true},          {Op::kEditModel, false, true, false, false},
     {Op::kRevokeGrant, true, true, false, false},    {Op::kListModels, true, true, true, true},
     {Op::kShowModel, true, true, true, true},        {Op::kSetDefault, false, true, false, false},
