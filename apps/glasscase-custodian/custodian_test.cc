@@ -138,7 +138,8 @@ TEST_F(CustodianTest, ARestoredBackupEqualsTheOriginal) {
   const Status done = Restore(out, restored, clock);
   ASSERT_TRUE(done) << done.error().message();
   EXPECT_EQ(Contents(restored), Contents(data));
-  EXPECT_EQ(Contents(restored).size(), 7u);  // two blobs, the settings, the ledger's key and policy, the other key
+  EXPECT_EQ(Contents(restored).size(),
+            7u);  // two blobs, the settings, the ledger's key and policy, the other key
   const auto copy = OpenCatalog(restored);
   const auto owner = copy->FindSubjectCalled("owner").value().value();
   for (const char* name : {"iris", "copy", "mnist"}) {
