@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -65,7 +66,8 @@ class Connection {
   std::string buffer_;
 };
 
-// Serves one connection after the other with `serve`, in a thread of its own, until destroyed.
+// Serves each connection with `serve`, in a thread of its own, until destroyed. A client may keep several
+// open.
 class LoopbackServer {
  public:
   explicit LoopbackServer(std::function<void(Connection&)> serve) : serve_(std::move(serve)) {
@@ -85,9 +87,10 @@ class LoopbackServer {
     shutdown(listener_, SHUT_RDWR);
     {
       const std::lock_guard lock(mutex_);
-      if (connected_ >= 0) shutdown(connected_, SHUT_RDWR);
+      for (const int descriptor : connected_) shutdown(descriptor, SHUT_RDWR);
     }
     thread_.join();
+    for (std::thread& serving : serving_) serving.join();
     close(listener_);
   }
   LoopbackServer(const LoopbackServer&) = delete;
@@ -106,15 +109,18 @@ class LoopbackServer {
       if (descriptor < 0) continue;
       {
         const std::lock_guard lock(mutex_);
-        connected_ = descriptor;
+        connected_.insert(descriptor);
       }
       ++connections_;
-      Connection connection(descriptor);
-      if (!stopping_) serve_(connection);
-      const std::lock_guard lock(mutex_);
-      connected_ = -1;
-      close(descriptor);
+      serving_.emplace_back([this, descriptor] { Serve(descriptor); });
     }
+  }
+  void Serve(int descriptor) {
+    Connection connection(descriptor);
+    if (!stopping_) serve_(connection);
+    const std::lock_guard lock(mutex_);
+    connected_.erase(descriptor);
+    close(descriptor);
   }
 
   std::function<void(Connection&)> serve_;
@@ -123,7 +129,8 @@ class LoopbackServer {
   std::atomic<bool> stopping_ = false;
   std::atomic<int> connections_ = 0;
   std::mutex mutex_;  // guards connected_
-  int connected_ = -1;
+  std::set<int> connected_;
+  std::vector<std::thread> serving_;  // thread_'s, and after its end the destructor's
   std::thread thread_;
 };
 
