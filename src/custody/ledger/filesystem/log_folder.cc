@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kFileBytesMax = kTileWidth * (kEntryBytesMax + 2);
 constexpr char kTemporary[] = ".writing";
+constexpr size_t kSyncedOneByOneMax = 32;
 
 Error DiskError(const std::string& what) {
   if (errno == ENOSPC || errno == EDQUOT) return Error::ResourceExhausted("the disk of the log is full");
@@ -92,6 +93,7 @@ class LogFolder final : public LogFiles {
   }
 
   Status Sync() override {
+    if (unsynced_.size() > kSyncedOneByOneMax) return SyncFileSystem();
     std::set<std::string> folders = std::move(new_folders_);
     new_folders_.clear();
     for (const std::string& path : unsynced_) {
@@ -104,6 +106,15 @@ class LogFolder final : public LogFiles {
   }
 
  private:
+  // Each small batch leaves a partial tile of its own: thousands of files between two calls, of which each
+  // alone would wait for the disk.
+  Status SyncFileSystem() {
+    if (::syncfs(folder_.get()) != 0) return Fail(DiskError("cannot sync the folder of the log"));
+    unsynced_.clear();
+    new_folders_.clear();
+    return Ok();
+  }
+
   Status WriteTemporary(std::string_view bytes) {
     const Fd file(
         ::openat(folder_.get(), kTemporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
