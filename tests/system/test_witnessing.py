@@ -42,7 +42,7 @@ def test_receipts_carry_the_signatures_of_a_quorum(
         witnesses[2].process.kill()
         glasscase.publish(models.digits, "digits")
         wait_until("the checkpoint is cosigned", lambda: (
-            lambda status: status["cosigned_size"] == status["ledger_size"] and not status["witness_trouble"]
+            lambda status: status["cosigned_size"] == status["ledger_size"] > 0 and not status["witness_trouble"]
         )(glasscase.cli("status", json=True)))
         receipt = tmp_path / "digits.tlog-proof"
         glasscase.cli("receipt", "digits", "--output", str(receipt))
@@ -86,7 +86,7 @@ def test_an_old_state_that_was_put_back_is_not_signed_on(
         glasscase.start()
         glasscase.publish(models.digits, "digits")
         wait_until("cosigned", lambda: (
-            lambda status: status["cosigned_size"] == status["ledger_size"])(glasscase.cli("status", json=True)))
+            lambda status: status["cosigned_size"] == status["ledger_size"] > 0)(glasscase.cli("status", json=True)))
         newest = glasscase.request("GET", "/log/checkpoint", token="").text
         assert glasscase.stop() == 0
         shutil.rmtree(glasscase.data)
