@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -289,12 +290,19 @@ Result<std::optional<ledger::Policy>> ReadWitnesses(const Fd& directory) {
   return std::optional<ledger::Policy>(*std::move(policy));
 }
 
+// One connection for each witness, kept open: a checkpoint comes ten times a second, and reading all
+// authorities for a new one takes longer than a witness does.
 operations::AskWitness MakeAskWitness(const Stores& stores) {
+  using Fetchers = std::map<std::string, std::unique_ptr<fetch::Fetcher>>;
   return [options =
               fetch::FetcherOptions{
-                  .connect_timeout_ms = 5'000, .ca_pem = stores.ca_pem(), .resolved = stores.Resolved()}](
+                  .connect_timeout_ms = 5'000, .ca_pem = stores.ca_pem(), .resolved = stores.Resolved()},
+          fetchers = std::make_shared<Fetchers>()](
              const ledger::WitnessRequest& request) -> Result<ledger::WitnessReply> {
-    GC_TRY(const auto fetcher, fetch::Fetcher::Create(options));
+    std::unique_ptr<fetch::Fetcher>& fetcher = (*fetchers)[request.witness];
+    if (!fetcher) {
+      GC_TRY(fetcher, fetch::Fetcher::Create(options));
+    }
     GC_TRY(const fetch::Answer answer, fetcher->Fetch({.method = "POST",
                                                        .url = request.url,
                                                        .headers = {{"Content-Type", "text/plain"}},

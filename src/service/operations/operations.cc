@@ -406,8 +406,8 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
 
 Status Operations::Core::StartLedger(const Parts& parts) {
   if (settings_.witnesses && !settings_.witnesses->witnesses().empty())
-    witnesses_ =
-        std::make_unique<WitnessDesk>(desk_.loop, desk_.ledger, *settings_.witnesses, parts.ask_witness);
+    witnesses_ = std::make_unique<WitnessDesk>(desk_.loop, desk_.clock, desk_.ledger, *settings_.witnesses,
+                                               parts.ask_witness);
   if (parts.anchor != nullptr)
     chain_ = std::make_unique<ChainDesk>(desk_.loop, desk_.clock, desk_.catalog, desk_.ledger, *parts.anchor,
                                          settings_.anchor_every_s);

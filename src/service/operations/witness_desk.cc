@@ -1,23 +1,14 @@
 #include "witness_desk.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include <glasscase/core/log.h>
 
 namespace glasscase::operations {
-namespace {
 
-int64_t NowMillis() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
-}
-
-}  // namespace
-
-WitnessDesk::WitnessDesk(process::EventLoop& loop, LedgerDesk& ledger, ledger::Policy policy, AskWitness ask)
-    : loop_(loop), ledger_(ledger), policy_(std::move(policy)), ask_(std::move(ask)) {
+WitnessDesk::WitnessDesk(process::EventLoop& loop, const Clock& clock, LedgerDesk& ledger,
+                         ledger::Policy policy, AskWitness ask)
+    : loop_(loop), clock_(clock), ledger_(ledger), policy_(std::move(policy)), ask_(std::move(ask)) {
   ledger_.Hold();
   timer_ = loop_.Every(kLookMs, [this] { Look(); });
 }
@@ -51,7 +42,7 @@ void WitnessDesk::AskAll() {
   auto answers = std::make_shared<Answers>();
   job_ = std::make_unique<SideJob>(
       loop_,
-      [answers, asked = *std::move(requests), ask = ask_] {
+      [answers, asked = *std::move(requests), &ask = ask_] {
         for (const ledger::WitnessRequest& request : asked) answers->emplace(request.witness, ask(request));
       },
       [this, answers] { Take(*answers); });

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <glasscase/core/clock.h>
 #include <glasscase/ledger/cosigning.h>
 #include <glasscase/ledger/policy.h>
 #include <glasscase/operations/operations.h>
@@ -27,7 +28,8 @@ class WitnessDesk {
 
   // Nothing new is published until the witnesses were asked once about what is there: one that has seen more
   // tells that an old state was put back, and then nothing is published at all. `ask` may block.
-  WitnessDesk(process::EventLoop& loop, LedgerDesk& ledger, ledger::Policy policy, AskWitness ask);
+  WitnessDesk(process::EventLoop& loop, const Clock& clock, LedgerDesk& ledger, ledger::Policy policy,
+              AskWitness ask);
   ~WitnessDesk();
   WitnessDesk(const WitnessDesk&) = delete;
   WitnessDesk& operator=(const WitnessDesk&) = delete;
@@ -45,8 +47,10 @@ class WitnessDesk {
   void Take(const Answers& answers);
   void EndRound();
   void Pause();
+  int64_t NowMillis() const { return clock_.MonotonicNanos() / 1'000'000; }
 
   process::EventLoop& loop_;
+  const Clock& clock_;
   LedgerDesk& ledger_;
   const ledger::Policy policy_;
   const AskWitness ask_;
