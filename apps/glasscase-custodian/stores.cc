@@ -28,14 +28,8 @@ std::string Line(std::string_view text, size_t number) {
 }
 
 std::string PercentEscaped(std::string_view text) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
   std::string escaped;
-  for (const char c : text) {
-    const auto byte = static_cast<uint8_t>(c);
-    escaped += '%';
-    escaped += kDigits[byte >> 4U];
-    escaped += kDigits[byte & 15U];
-  }
+  for (size_t i = 0; i < text.size(); ++i) escaped += "%" + ToHex(AsBytes(text.substr(i, 1)));
   return escaped;
 }
 

@@ -36,24 +36,14 @@ uint16_t DefaultPort(std::string_view scheme) {
   return 0;
 }
 
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 std::string WithoutPercents(std::string_view text) {
   std::string plain;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool escaped =
-        text[i] == '%' && i + 2 < text.size() && HexValue(text[i + 1]) >= 0 && HexValue(text[i + 2]) >= 0;
-    if (!escaped) {
-      plain += text[i];
-      continue;
-    }
-    plain += static_cast<char>(HexValue(text[i + 1]) * 16 + HexValue(text[i + 2]));
-    i += 2;
+    const auto escaped =
+        text[i] == '%' && i + 2 < text.size() ? FromHex(text.substr(i + 1, 2)) : Result<Bytes>(Bytes{});
+    const bool is_escape = escaped && escaped->size() == 1;
+    plain += is_escape ? static_cast<char>(escaped->front()) : text[i];
+    if (is_escape) i += 2;
   }
   return plain;
 }
