@@ -36,8 +36,8 @@ Tile TileOf(unsigned edge, uint64_t index, uint32_t width) {
 struct Log::Tail {
   Frontier frontier;
   std::array<Edge, kTileLevels + 1> edges;
-  std::vector<FullTile> full;  // not written yet
-  std::vector<Tile> replaced;  // full ones whose partial ones are still there
+  std::vector<FullTile> full;   // not written yet
+  std::vector<Tile> unsettled;  // full and written, not known to be durable
   AssetMap map;
   std::unordered_map<Uuid, std::vector<uint64_t>, UuidHash> indices;
 
@@ -88,6 +88,7 @@ Status Log::Recover() {
   }
   GC_TRY_VOID(CheckAgainstPublished(head_));
   GC_TRY(const std::vector<Journal::Kept> kept, parts_.journal.ReadKept());
+  ++readings_;
   settled_ = kept.empty() ? head_.size : kept.front().first;
   Status read = ReadFilesOrArchive(settled_);
   for (size_t i = 0; read && i < kept.size(); ++i) read = AddKept(kept[i]);
@@ -129,8 +130,9 @@ Status Log::CheckAgainstPublished(const Head& head) {
                                         "catalog back that belongs to this log"));
 }
 
-Status Log::CheckBeginning(uint64_t size, const Hash& root) const {
-  if (!seen_ || seen_->size != size || seen_->root == root) return Ok();
+Status Log::CheckBeginning() const {
+  const uint64_t size = tail_->frontier.size();
+  if (!seen_ || seen_->size != size || seen_->root == tail_->frontier.Root()) return Ok();
   return Fail(
       Error::FailedPrecondition("the log has published another history of its first " + std::to_string(size) +
                                 " entries than the catalog has. Nothing is signed; acts wait. Put the "
@@ -158,33 +160,28 @@ Status Log::WriteFromArchive(uint64_t size) {
                                   std::to_string(tail_->frontier.size()) + " of " + std::to_string(size)));
     GC_TRY_VOID(WriteTiles());
   }
-  return parts_.files.Sync();
+  return parts_.files.SyncAll();
 }
 
-// Everything up to `size` out of the files.
+// Everything up to `size` out of the entry bundles. Tiles follow from the entries: partial ones may be what a
+// power cut has left, and are written again.
 Status Log::ReadStored(uint64_t size) {
-  TileReader reader(size, [this](const Tile& tile) { return ReadTile(tile); });
-  GC_TRY(tail_->frontier, Frontier::Of(size, reader));
-  if (seen_ && seen_->size <= size) {
-    GC_TRY(const Hash root, RootOf(seen_->size, reader));
-    GC_TRY_VOID(CheckBeginning(seen_->size, root));
-  }
-  for (unsigned which = 0; which <= kBundle; ++which) {
-    const unsigned level = which == kBundle ? 0 : which;
-    Edge& edge = tail_->edges[which];
-    edge.index = (size >> (kTileHeight * level)) / kTileWidth;
-    edge.width = edge.written_width = TileWidthAt(size, level, edge.index);
-    if (edge.width == 0) continue;
-    GC_TRY(edge.bytes, ReadTile(TileOf(which, edge.index, edge.width)));
-  }
+  GC_TRY_VOID(CheckBeginning());
   for (uint64_t first = 0; first < size; first += kTileWidth) {
     const uint32_t width = TileWidthAt(size, 0, first / kTileWidth);
     GC_TRY(const std::string bundle, ReadTile(TileOf(kBundle, first / kTileWidth, width)));
     GC_TRY(const std::vector<std::string_view> entries, SplitBundle(bundle, width));
-    for (size_t i = 0; i < entries.size(); ++i) {
-      GC_TRY(const std::vector<Uuid> assets, AssetsOf(entries[i]));
-      tail_->AddToMap(assets, first + i, HashLeaf(AsBytes(entries[i])));
-    }
+    GC_TRY_VOID(AddAll(entries));
+    tail_->full.clear();
+  }
+  return Ok();
+}
+
+Status Log::AddAll(const std::vector<std::string_view>& entries) {
+  for (const std::string_view entry : entries) {
+    GC_TRY(const std::vector<Uuid> assets, AssetsOf(entry));
+    tail_->Add(entry, assets);
+    GC_TRY_VOID(CheckBeginning());
   }
   return Ok();
 }
@@ -196,12 +193,7 @@ Status Log::AddKept(const Journal::Kept& kept) {
                                 std::to_string(tail_->frontier.size())));
   }
   GC_TRY(const std::vector<std::string_view> entries, SplitBundle(kept.framed, kept.count));
-  for (const std::string_view entry : entries) {
-    GC_TRY(const std::vector<Uuid> assets, AssetsOf(entry));
-    tail_->Add(entry, assets);
-    GC_TRY_VOID(CheckBeginning(tail_->frontier.size(), tail_->frontier.Root()));
-  }
-  return Ok();
+  return AddAll(entries);
 }
 
 // ---- a batch ----
@@ -231,7 +223,6 @@ Result<bool> Log::Publish() {
   }
   head_ = next;
   GC_TRY_VOID(PublishHead());
-  if (head_.size - settled_ >= kSettleEntries) GC_TRY_VOID(Settle());
   return true;
 }
 
@@ -254,7 +245,7 @@ Status Log::WriteTiles() {
   while (!tail_->full.empty()) {
     const FullTile& full = tail_->full.back();
     GC_TRY_VOID(parts_.files.Write(TilePath(full.tile), full.bytes));
-    tail_->replaced.push_back(full.tile);
+    tail_->unsettled.push_back(full.tile);
     tail_->full.pop_back();
   }
   for (unsigned which = 0; which <= kBundle; ++which) {
@@ -266,16 +257,48 @@ Status Log::WriteTiles() {
   return Ok();
 }
 
+// ---- settling ----
+
+Log::Settling Log::BeginSettle() const {
+  if (!tail_) return {};
+  return {.full = tail_->unsettled,
+          .size = published_.size / kTileWidth * kTileWidth,
+          .reading = readings_};
+}
+
+Status Log::SettleFiles(LogFiles& files, const Settling& settling) {
+  std::vector<std::string> paths;
+  // First, so that the disk is not given them: the journal still has their entries.
+  for (const Tile& full : settling.full) {
+    GC_TRY_VOID(files.RemovePartials(full));
+    paths.push_back(TilePath(full));
+  }
+  return files.Sync(paths);
+}
+
+Status Log::EndSettle(const Settling& settling, const Status& settled) {
+  if (!tail_ || settling.reading != readings_) return settled;  // they have been written once more since
+  if (!settled) {
+    tail_.reset();
+    return settled;
+  }
+  Step("forget");
+  GC_TRY_VOID(parts_.journal.Forget(settling.size));
+  settled_ = settling.size;
+  tail_->unsettled.erase(tail_->unsettled.begin(),
+                         tail_->unsettled.begin() + static_cast<std::ptrdiff_t>(settling.full.size()));
+  return Ok();
+}
+
 Status Log::Settle() {
   if (!tail_ || published_.size == settled_) return Ok();
   Step("sync");
-  GC_TRY_VOID(parts_.files.Sync());
+  GC_TRY_VOID(parts_.files.SyncAll());
   Step("forget");
   GC_TRY_VOID(parts_.journal.Forget(published_.size));
   settled_ = published_.size;
-  // Not before: until now the partial ones were what a power cut would have left.
-  for (const Tile& full : tail_->replaced) GC_TRY_VOID(parts_.files.RemovePartials(full));
-  tail_->replaced.clear();
+  for (const Tile& full : tail_->unsettled) GC_TRY_VOID(parts_.files.RemovePartials(full));
+  tail_->unsettled.clear();
   return Ok();
 }
 

@@ -289,8 +289,57 @@ TEST_F(LogTest, AlteredFilesAreNoticedAtTheStart) {
   ASSERT_TRUE(log->Settle());
   files_.files["tile/0/000"][40] ^= 1;
   EXPECT_TRUE(Open()) << "a full tile is not read at the start; fsck finds this";
+  const std::string edge = files_.files["tile/0/001.p/45"];
   files_.files["tile/0/001.p/45"][40] ^= 1;
+  EXPECT_TRUE(Open());
+  EXPECT_EQ(files_.files["tile/0/001.p/45"], edge) << "partial tiles are written again from the entries";
+  files_.files["tile/entries/001.p/45"][40] ^= 1;
   EXPECT_EQ(Open().error().code(), Code::kDataLoss);
+}
+
+TEST_F(LogTest, SettlingKeepsInTheJournalWhatIsNotInFullTiles) {
+  auto log = Open().value();
+  EXPECT_TRUE(log->BeginSettle().full.empty());
+  for (int i = 0; i < 80; ++i) {
+    Wait(9);
+    ASSERT_TRUE(log->Publish());
+  }
+  EXPECT_EQ(log->unsettled(), 800u);
+  const Log::Settling settling = log->BeginSettle();
+  Wait(300);  // the log goes on meanwhile
+  ASSERT_TRUE(log->Publish());
+  ASSERT_TRUE(log->EndSettle(settling, Log::SettleFiles(files_, settling)));
+  EXPECT_EQ(log->unsettled(), 1'101u - 768u);
+  EXPECT_EQ(journal_.ReadKept()->front().first, 760u) << "the batch that goes over the border";
+  EXPECT_FALSE(files_.files.contains("tile/0/000.p/10"));
+  const Checkpoint before = log->checkpoint();
+  files_.files = files_.durable;
+  log = Open().value();
+  EXPECT_EQ(log->checkpoint(), before);
+  EXPECT_EQ(CheckFiles().size, 1'101u);
+  const Log::Settling rest = log->BeginSettle();
+  ASSERT_TRUE(log->EndSettle(rest, Log::SettleFiles(files_, rest)));
+  EXPECT_EQ(log->unsettled(), 1'101u - 1'024u);
+  EXPECT_TRUE(log->BeginSettle().full.empty());
+}
+
+TEST_F(LogTest, WhatTheDiskFailedToKeepIsWrittenOnceMore) {
+  auto log = Open().value();
+  Wait(600);
+  ASSERT_TRUE(log->Publish());
+  Log::Settling settling = log->BeginSettle();
+  files_.fails = true;
+  const Status failed = Log::SettleFiles(files_, settling);
+  EXPECT_EQ(log->EndSettle(settling, failed).error().code(), Code::kResourceExhausted);
+  files_.fails = false;
+  files_.files = files_.durable;  // the pages are gone
+  EXPECT_FALSE(log->Publish().value()) << "nothing waits, but the journal is read once more";
+  EXPECT_EQ(CheckFiles().size, 601u);
+  EXPECT_TRUE(log->EndSettle(settling, Ok())) << "of an earlier reading: ignored";
+  EXPECT_EQ(log->unsettled(), 601u);
+  settling = log->BeginSettle();
+  ASSERT_TRUE(log->EndSettle(settling, Log::SettleFiles(files_, settling)));
+  EXPECT_EQ(log->unsettled(), 601u - 512u);
 }
 
 TEST(Entry, AssetsAreReadFromCanonicalJsonOnly) {

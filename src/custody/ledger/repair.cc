@@ -36,7 +36,7 @@ class Repairer {
     GC_TRY_VOID(WriteBundles());
     GC_TRY_VOID(WriteTiles());
     GC_TRY_VOID(WriteCheckpoint());
-    return files_.Sync();
+    return files_.SyncAll();
   }
 
  private:

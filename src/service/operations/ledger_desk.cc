@@ -16,7 +16,7 @@ constexpr std::string_view kHistorySetting = "ledger_history";
 LedgerDesk::LedgerDesk(process::EventLoop& loop, const Clock& clock, catalog::Catalog& catalog,
                        ledger::LogFiles& files, ledger::NoteSigner signer)
     : loop_(loop), clock_(clock), catalog_(catalog), files_(files), signer_(std::move(signer)) {
-  settle_timer_ = loop_.Every(kSettleMs, [this] { Settle(); });
+  settle_timer_ = loop_.Every(kSettleMs, [this] { BeginSettle(); });
 }
 
 LedgerDesk::~LedgerDesk() {
@@ -78,10 +78,14 @@ void LedgerDesk::Publish() {
   if (IsHeld()) return;
   const auto published = log_->Publish();
   if (!published) {
-    if (published.error().code() == Code::kAborted) log_.reset();
+    if (published.error().code() == Code::kAborted) {
+      settling_.reset();
+      log_.reset();
+    }
     return NoteTrouble(Fail(published.error()));
   }
   trouble_.clear();
+  if (log_->unsettled() >= ledger::Log::kSettleEntries) BeginSettle();
   if (*published) Arm(0);
 }
 
@@ -113,18 +117,30 @@ void LedgerDesk::NoteTrouble(const Status& status) {
   Arm(kTryAgainMs);
 }
 
-void LedgerDesk::Settle() {
-  if (!log_) return;
-  const Status settled = log_->Settle();
-  if (!settled) NoteTrouble(settled);
+void LedgerDesk::BeginSettle() {
+  if (!log_ || settling_) return;
+  ledger::Log::Settling files = log_->BeginSettle();
+  if (files.full.empty()) return;
+  settling_ = std::make_unique<Settling>(Settling{.files = std::move(files), .done = {}, .job = nullptr});
+  settling_->job = std::make_unique<SideJob>(
+      loop_, [this, work = settling_.get()] { work->done = ledger::Log::SettleFiles(files_, work->files); },
+      [this] { EndSettle(); });
+}
+
+void LedgerDesk::EndSettle() {
+  const std::unique_ptr<Settling> settling = std::move(settling_);
+  const Status ended = log_->EndSettle(settling->files, settling->done);
+  if (!ended) NoteTrouble(ended);
 }
 
 void LedgerDesk::Finish() {
+  settling_.reset();
   while (log_ && !IsHeld() && HoldsSeat()) {
     const auto published = log_->Publish();
     if (!published || !*published) break;
   }
-  Settle();
+  const Status settled = log_ ? log_->Settle() : Ok();
+  if (!settled) LogError("ledger: " + settled.error().message());
 }
 
 Result<ledger::Log*> LedgerDesk::log() {

@@ -11,13 +11,15 @@
 #include <glasscase/ledger/log.h>
 #include <glasscase/process/event_loop.h>
 
+#include "side_job.h"
+
 namespace glasscase::operations {
 
 // One thread: the loop's.
 class LedgerDesk {
  public:
   static constexpr int64_t kGroupMs = 2;  // acts that come together share a checkpoint
-  static constexpr int64_t kSettleMs = 2'000;
+  static constexpr int64_t kSettleMs = 2'000;    // at the latest, when there is something to settle
   static constexpr int64_t kTryAgainMs = 1'000;  // after an error
 
   LedgerDesk(process::EventLoop& loop, const Clock& clock, catalog::Catalog& catalog, ledger::LogFiles& files,
@@ -56,7 +58,9 @@ class LedgerDesk {
   Status EnterHistory();
   bool HoldsSeat() const { return !holds_seat_ || holds_seat_(); }
   void Publish();
-  void Settle();
+  // The disk is waited for on a thread: acts go on meanwhile.
+  void BeginSettle();
+  void EndSettle();
   void Arm(int64_t ms);
   void NoteTrouble(const Status& status);
 
@@ -66,6 +70,12 @@ class LedgerDesk {
   ledger::LogFiles& files_;
   ledger::NoteSigner signer_;
   std::unique_ptr<ledger::Log> log_;
+  struct Settling {
+    ledger::Log::Settling files;
+    Status done;
+    std::unique_ptr<SideJob> job;  // last, so that it ends before the rest is gone
+  };
+  std::unique_ptr<Settling> settling_;
   std::string trouble_;
   std::function<bool()> holds_seat_;
   int holds_ = 0;

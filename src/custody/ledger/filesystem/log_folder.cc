@@ -13,7 +13,6 @@ namespace {
 
 constexpr size_t kFileBytesMax = kTileWidth * (kEntryBytesMax + 2);
 constexpr char kTemporary[] = ".writing";
-constexpr size_t kSyncedOneByOneMax = 32;
 
 Error DiskError(const std::string& what) {
   if (errno == ENOSPC || errno == EDQUOT) return Error::ResourceExhausted("the disk of the log is full");
@@ -72,7 +71,6 @@ class LogFolder final : public LogFiles {
       if (::renameat(folder_.get(), kTemporary, folder_.get(), name.c_str()) != 0)
         return Fail(DiskError("cannot name the log's file " + name));
     }
-    unsynced_.insert(name);
     return Ok();
   }
 
@@ -88,33 +86,34 @@ class LogFolder final : public LogFiles {
     }
     ::closedir(names);
     ::unlinkat(folder_.get(), path.c_str(), AT_REMOVEDIR);
-    unsynced_.erase(unsynced_.lower_bound(path + "/"), unsynced_.lower_bound(path + "0"));
     return Ok();
   }
 
-  Status Sync() override {
-    if (unsynced_.size() > kSyncedOneByOneMax) return SyncFileSystem();
-    std::set<std::string> folders = std::move(new_folders_);
-    new_folders_.clear();
-    for (const std::string& path : unsynced_) {
-      GC_TRY_VOID(SyncOne(path, O_RDONLY));
-      folders.insert(FolderOf(path));
+  Status Sync(const std::vector<std::string>& paths) override {
+    std::vector<Fd> files;
+    std::set<std::string> folders;
+    // All of them are on their way before the first is waited for: one commit of the file system then does
+    // for all.
+    for (const std::string& path : paths) {
+      GC_TRY(files.emplace_back(), Open(path, O_RDONLY));
+      if (::sync_file_range(files.back().get(), 0, 0, SYNC_FILE_RANGE_WRITE) != 0)
+        return Fail(DiskError("cannot sync " + path));
+      for (std::string folder = FolderOf(path); folders.insert(folder).second;) folder = FolderOf(folder);
     }
-    for (const std::string& path : folders) GC_TRY_VOID(SyncOne(path, O_RDONLY | O_DIRECTORY));
-    unsynced_.clear();
+    for (const std::string& folder : folders) {
+      GC_TRY(files.emplace_back(), Open(folder, O_RDONLY | O_DIRECTORY));
+    }
+    for (const Fd& file : files)
+      if (::fsync(file.get()) != 0) return Fail(DiskError("cannot sync a file of the log"));
+    return Ok();
+  }
+
+  Status SyncAll() override {
+    if (::syncfs(folder_.get()) != 0) return Fail(DiskError("cannot sync the folder of the log"));
     return Ok();
   }
 
  private:
-  // Each small batch leaves a partial tile of its own: thousands of files between two calls, of which each
-  // alone would wait for the disk.
-  Status SyncFileSystem() {
-    if (::syncfs(folder_.get()) != 0) return Fail(DiskError("cannot sync the folder of the log"));
-    unsynced_.clear();
-    new_folders_.clear();
-    return Ok();
-  }
-
   Status WriteTemporary(std::string_view bytes) {
     const Fd file(
         ::openat(folder_.get(), kTemporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -125,25 +124,19 @@ class LogFolder final : public LogFiles {
   Status MakeFolders(const std::string& path) {
     for (size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
       const std::string folder = path.substr(0, slash);
-      if (::mkdirat(folder_.get(), folder.c_str(), 0755) == 0) {
-        new_folders_.insert(FolderOf(folder));
-      } else if (errno != EEXIST) {
+      if (::mkdirat(folder_.get(), folder.c_str(), 0755) != 0 && errno != EEXIST)
         return Fail(DiskError("cannot make the folder " + folder));
-      }
     }
     return Ok();
   }
 
-  Status SyncOne(const std::string& path, int flags) {
-    const Fd file(::openat(folder_.get(), path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
-    if (!file.valid()) return errno == ENOENT ? Ok() : Fail(DiskError("cannot open " + path));
-    if (::fsync(file.get()) != 0) return Fail(DiskError("cannot sync " + path));
-    return Ok();
+  Result<Fd> Open(const std::string& path, int flags) const {
+    Fd file(::openat(folder_.get(), path.c_str(), flags | O_NOFOLLOW | O_CLOEXEC));
+    if (!file.valid()) return Fail(DiskError("cannot open " + path));
+    return file;
   }
 
   Fd folder_;
-  std::set<std::string> unsynced_;
-  std::set<std::string> new_folders_;
 };
 
 }  // namespace

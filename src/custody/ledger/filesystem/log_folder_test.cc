@@ -30,7 +30,9 @@ TEST_F(LogFolderTest, FilesLieWhereTheirPathSays) {
   ASSERT_TRUE(files_->Write("checkpoint", "first"));
   ASSERT_TRUE(files_->Write("checkpoint", "second"));
   ASSERT_TRUE(files_->Write("tile/0/x001/x234/067.p/7", "seven"));
-  ASSERT_TRUE(files_->Sync());
+  ASSERT_TRUE(files_->Sync({"tile/0/x001/x234/067.p/7", "checkpoint"}));
+  ASSERT_TRUE(files_->SyncAll());
+  EXPECT_FALSE(files_->Sync({"tile/0/000"})) << "what is not there cannot be made durable";
   EXPECT_EQ(files_->Read("checkpoint").value(), "second");
   EXPECT_EQ(files_->Read("tile/0/x001/x234/067.p/7").value(), "seven");
   EXPECT_EQ(files_->Read("tile/0/x001/x234/067").value(), std::nullopt);
@@ -45,7 +47,7 @@ TEST_F(LogFolderTest, AFullTileReplacesThePartialOnes) {
   ASSERT_TRUE(files_->Write("tile/0/000", "full"));
   ASSERT_TRUE(files_->RemovePartials({.level = 0, .index = 0}));
   ASSERT_TRUE(files_->RemovePartials({.level = 0, .index = 1})) << "where there are none";
-  ASSERT_TRUE(files_->Sync());
+  ASSERT_TRUE(files_->Sync({"tile/0/000"}));
   EXPECT_FALSE(fs::exists(folder_ / "tile/0/000.p"));
   EXPECT_EQ(files_->Read("tile/0/000").value(), "full");
 }

@@ -3,8 +3,11 @@
 // One batch: the waiting entries and a map entry get their places; the journal's head moves by
 // compare-and-set (from here on they are in the log, whatever happens); tiles and bundles are written; the
 // checkpoint is signed and published. Ed25519 signs the same bytes the same way, so a batch that was cut off
-// anywhere is finished at the next start and never signed otherwise. Files are made durable a little later:
-// until then the journal keeps their entries.
+// anywhere is finished at the next start and never signed otherwise.
+//
+// Files are made durable later, and only those of full tiles: until then, and of the tiles that are not full,
+// the journal keeps the entries. A log of many small batches writes a partial tile for each of them, and most
+// of these are gone again before the disk has seen them.
 #pragma once
 
 #include <functional>
@@ -27,7 +30,7 @@ class Log {
  public:
   static constexpr size_t kBatchEntriesMax = 4'096;
   static constexpr size_t kBatchBytesMax = size_t{4} << 20;
-  static constexpr uint64_t kSettleEntries = 8'192;  // Settle at the latest after so many
+  static constexpr uint64_t kSettleEntries = 8'192;  // BeginSettle at the latest after so many
 
   struct Parts {
     Journal& journal;
@@ -47,7 +50,22 @@ class Log {
   // Publishes one batch; false when nothing waits. Aborted when somebody else has claimed the log: open it
   // again, or end. After any other error the next call goes on where this one stopped.
   Result<bool> Publish();
-  // Makes the files durable and lets the journal forget.
+
+  // What is to be made durable beside the log's own thread: BeginSettle says what, SettleFiles does it on any
+  // thread while the log goes on, EndSettle lets the journal forget. One at a time.
+  struct Settling {
+    std::vector<Tile> full;  // empty: nothing to do
+    uint64_t size = 0;       // the entries that they hold for good
+    uint64_t reading = 0;    // which reading of the journal this belongs to
+  };
+  Settling BeginSettle() const;
+  static Status SettleFiles(LogFiles& files, const Settling& settling);
+  // With what SettleFiles said. After an error all that the journal keeps is written once more: a disk that
+  // has failed to write forgets what it was given.
+  Status EndSettle(const Settling& settling, const Status& settled);
+  // Entries that the journal keeps.
+  uint64_t unsettled() const { return head_.size - settled_; }
+  // All files at once, partial ones too, and the journal keeps nothing: before the end of the process.
   Status Settle();
 
   uint64_t size() const { return published_.size; }
@@ -80,12 +98,13 @@ class Log {
   explicit Log(Parts parts);
   Status Recover();
   Status CheckAgainstPublished(const Head& head);
-  Status CheckBeginning(uint64_t size, const Hash& root) const;
+  Status CheckBeginning() const;
   Result<Receipt> ReceiptAt(uint64_t index, uint64_t size, const std::string& checkpoint) const;
   Status ReadStored(uint64_t size);
   Status ReadFilesOrArchive(uint64_t size);
   Status WriteFromArchive(uint64_t size);
   Status AddKept(const Journal::Kept& kept);
+  Status AddAll(const std::vector<std::string_view>& entries);
   Status PublishHead();
   Status WriteTiles();
   Result<std::string> ReadTile(const Tile& tile) const;
@@ -101,6 +120,7 @@ class Log {
   Checkpoint cosigned_;  // size 0: none
   std::string cosigned_checkpoint_;
   uint64_t settled_ = 0;
+  uint64_t readings_ = 0;
   std::optional<Checkpoint> seen_;  // at the start: what was published last
   std::unique_ptr<Tail> tail_;
 };

@@ -29,7 +29,12 @@ class MemoryFiles final : public LogFiles {
     std::erase_if(files, [&](const auto& file) { return file.first.starts_with(folder); });
     return Ok();
   }
-  Status Sync() override {
+  Status Sync(const std::vector<std::string>& paths) override {
+    if (fails) return Fail(Error::ResourceExhausted("the disk is full"));
+    for (const std::string& path : paths) durable[path] = files.at(path);
+    return Ok();
+  }
+  Status SyncAll() override {
     durable = files;
     return Ok();
   }
