@@ -204,7 +204,7 @@ void Connection::OnHead() {
   if (!head_.method_override.empty() && head_.target.starts_with("/glasscase/v1/uploads"))
     head_.method = bhttp::string_to_verb(head_.method_override);
   keep_alive_ = reader_->keep_alive() && !close_when_idle_ && !gateway_.stopping;
-  body_length_ = reader_->content_length().value_or(0);
+  body_length_ = reader_->body_length();
   if (!CheckFraming() || !Authorise()) return;
   if (head_.content_encoding == Coding::kUnknown) {
     Refuse({.status = 415,
@@ -283,8 +283,7 @@ bool Connection::AdvanceChunkedBody() {
   boost::beast::error_code error;
   while (!reader_->is_done()) {
     const std::string_view unread = UnreadBytes();
-    if (unread.empty()) error = bhttp::error::need_more;  // inside a chunk the parser would not say so
-    if (!error) parsed_ += reader_->put(boost::asio::const_buffer(unread.data(), unread.size()), error);
+    parsed_ += reader_->put(boost::asio::const_buffer(unread.data(), unread.size()), error);
     if (error) break;
   }
   if (error == bhttp::error::need_more) {

@@ -147,6 +147,19 @@ void RequestReader::on_field_impl(field field, StringView name, StringView value
   tus->assign(value);
 }
 
+uint64_t RequestReader::body_length() const {
+  const auto length = content_length();
+  return length ? *length : 0;
+}
+
+std::size_t RequestReader::put(boost::asio::const_buffer bytes, ErrorCode& error) {
+  if (is_header_done() && chunked() && bytes.size() < kChunkedEndBytes) {
+    error = beast::http::error::need_more;
+    return 0;
+  }
+  return basic_parser::put(bytes, error);
+}
+
 std::size_t RequestReader::on_body_impl(StringView body, ErrorCode&) {
   return body.size();  // never called: the connection takes bodies of known length itself
 }

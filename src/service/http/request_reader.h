@@ -68,8 +68,17 @@ class RequestReader final : public boost::beast::http::basic_parser<true> {
   static constexpr uint32_t kChunksMax = 16 * 1024;
   void set_body_bytes_max(uint64_t bytes) { body_bytes_max_ = bytes; }
   bool too_many_chunks() const { return chunks_ > kChunksMax; }
+  // As Content-Length says; 0 without one.
+  uint64_t body_length() const;
+
+  // As Beast's, but inside a chunked body fewer bytes than every such body ends with are always too few:
+  // Beast takes it for granted that the rest of a last chunk ("0\r\n" and then "\r") comes with at least
+  // these.
+  std::size_t put(boost::asio::const_buffer bytes, ErrorCode& error);
 
  private:
+  static constexpr size_t kChunkedEndBytes = 5;  // "0\r\n\r\n"
+
   using StringView = boost::beast::string_view;
   void on_request_impl(boost::beast::http::verb method, StringView method_text, StringView target,
                        int version, ErrorCode& error) override;
