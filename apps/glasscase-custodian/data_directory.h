@@ -14,6 +14,7 @@ namespace glasscase::custodian {
 inline constexpr char kCatalogFile[] = "catalog.db";
 inline constexpr char kAuditFolder[] = "audit";
 inline constexpr char kLogFolder[] = "log";
+inline constexpr char kEndedFolder[] = "log-ended";  // of logs before the last renewal
 inline constexpr char kPolicyFile[] = "ledger-policy";
 
 Result<Fd> OpenFolder(const std::string& path);

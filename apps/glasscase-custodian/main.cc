@@ -16,6 +16,7 @@
 #include "fsck.h"
 #include "initialise.h"
 #include "migrate.h"
+#include "renew.h"
 #include "repair.h"
 #include "serve.h"
 
@@ -85,6 +86,12 @@ int RunMigrate(const custodian::MigrateOptions& options) {
   return Report(custodian::Migrate(options, clock, random, PrintLine));
 }
 
+int RunRenewLog(const custodian::RenewOptions& options) {
+  const SystemClock clock;
+  SystemRandom random;
+  return Report(custodian::RenewLog(options, clock, random, PrintLine));
+}
+
 int RunChainInit(const custodian::ChainInitOptions& options) {
   const SystemClock clock;
   SystemRandom random;
@@ -111,6 +118,7 @@ struct Arguments {
   std::string fsck;
   bool repair = false;
   custodian::MigrateOptions migrate;
+  custodian::RenewOptions renew;
   custodian::ChainInitOptions chain;
   custodian::ServeOptions serve;
 };
@@ -129,6 +137,8 @@ void DeclareModes(CLI::App& app, Arguments& arguments) {
   auto* migrate = app.add_option("--migrate", arguments.migrate.directory, "Move catalog and blobs of DIR");
   app.add_option("--to-catalog", arguments.migrate.to.catalog, "where to: as --catalog")->needs(migrate);
   app.add_option("--to-blobs", arguments.migrate.to.blobs, "where to: as --blobs")->needs(migrate);
+  auto* renew = app.add_option("--renew-log", arguments.renew.directory,
+                               "The log of DIR goes on under a new name and key");
   auto* chain = app.add_option("--chain-init", arguments.chain.directory, "Configure a chain for DIR");
   custodian::ChainSettings& settings = arguments.chain.settings;
   app.add_option("--chain-url", settings.url, "of a node's JSON-RPC")->needs(chain);
@@ -136,7 +146,7 @@ void DeclareModes(CLI::App& app, Arguments& arguments) {
   app.add_option("--chain-finality", settings.finality, "tag, immediate or a number")->needs(chain);
   app.add_flag("--chain-free", settings.free_of_fees, "takes transactions at a price of zero")->needs(chain);
   app.add_option("--chain-every-s", settings.anchor_every_s, "between checkpoints")->needs(chain);
-  const std::vector<CLI::Option*> modes = {initialise, backup, restore, fsck, migrate, chain};
+  const std::vector<CLI::Option*> modes = {initialise, backup, restore, fsck, migrate, renew, chain};
   for (size_t i = 0; i < modes.size(); ++i)
     for (size_t j = i + 1; j < modes.size(); ++j) modes[i]->excludes(modes[j]);
 }
@@ -166,6 +176,8 @@ int Run(Arguments& arguments) {
   if (!arguments.fsck.empty()) return RunFsck(arguments.fsck, stores);
   arguments.migrate.from = stores;
   if (!arguments.migrate.directory.empty()) return RunMigrate(arguments.migrate);
+  arguments.renew.stores = stores;
+  if (!arguments.renew.directory.empty()) return RunRenewLog(arguments.renew);
   if (!arguments.chain.directory.empty()) return RunChainInit(arguments.chain);
   return RunServe(std::move(arguments.serve));
 }

@@ -11,10 +11,10 @@
 #include <glasscase/catalog/copy.h>
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/ledger/log.h>
-#include <glasscase/ledger_filesystem/log_folder.h>
 
 #include "data_directory.h"
 #include "ledger_key.h"
+#include "stopped.h"
 
 namespace glasscase::custodian {
 namespace {
@@ -31,9 +31,10 @@ class Move {
   Status Run() {
     if (!moves_catalog() && !moves_blobs())
       return Fail(Error::FailedPrecondition("catalog and blobs are there already: nothing is to be moved"));
-    GC_TRY(directory_, OpenFolder(options_.directory));
-    GC_TRY(lock_, LockOut(directory_.get()));
-    GC_TRY_VOID(OpenBoth());
+    GC_TRY(from_, OpenStopped(options_.directory, options_.from, clock_, random_));
+    GC_TRY(to_, Stores::Prepare(options_.to, from_.directory.get(), clock_, random_));
+    if (moves_catalog() && options_.to.IsCatalogLocal() && fs::exists(CatalogPath()))
+      return Fail(Error::AlreadyExists("catalog.db is there already: rename it first"));
     GC_TRY_VOID(SettleLog());
     if (moves_blobs()) GC_TRY_VOID(MoveBlobs());
     if (moves_catalog()) GC_TRY_VOID(MoveCatalog());
@@ -43,30 +44,15 @@ class Move {
  private:
   bool moves_catalog() const { return options_.from.catalog != options_.to.catalog; }
   bool moves_blobs() const { return options_.from.blobs != options_.to.blobs; }
+  catalog::Catalog& source() { return *from_.catalog; }
   std::string CatalogPath() const { return options_.directory + "/" + kCatalogFile; }
-
-  Status OpenBoth() {
-    GC_TRY(from_, Stores::Prepare(options_.from, directory_.get(), clock_, random_));
-    GC_TRY(to_, Stores::Prepare(options_.to, directory_.get(), clock_, random_));
-    if (moves_catalog() && options_.to.IsCatalogLocal() && fs::exists(CatalogPath()))
-      return Fail(Error::AlreadyExists("catalog.db is there already: rename it first"));
-    if (!options_.from.IsCatalogLocal()) {
-      GC_TRY(seat_, from_->TryToBecomeWriter());
-      if (!seat_) return Fail(Error::FailedPrecondition("a custodian serves this catalog: stop it first"));
-    }
-    GC_TRY(source_, from_->OpenCatalog({.path = CatalogPath()}));
-    GC_TRY(const auto moved, source_->Setting(kMovedSetting));
-    if (moved) return Fail(Error::FailedPrecondition("the catalog was moved already, to " + *moved));
-    return Ok();
-  }
 
   // All entries are published and in durable files: only then is the log the same for both catalogs.
   Status SettleLog() {
-    GC_TRY(Fd folder, OpenFolder(options_.directory + "/" + kLogFolder));
-    GC_TRY(files_, ledger::OpenLogFolder(std::move(folder)));
-    GC_TRY(ledger::NoteSigner signer, LoadLedgerKey(directory_.get()));
+    GC_TRY(ledger::NoteSigner signer, LoadLedgerKey(from_.directory.get()));
     GC_TRY(const auto log,
-           ledger::Log::Open({.journal = source_->Journal(), .files = *files_, .signer = std::move(signer)}));
+           ledger::Log::Open(
+               {.journal = source().Journal(), .files = *from_.log_files, .signer = std::move(signer)}));
     bool more = true;
     while (more) {
       GC_TRY(more, log->Publish());
@@ -82,22 +68,22 @@ class Move {
     if (there)
       return Fail(Error::AlreadyExists("the new catalog belongs to an installation already: " + *there));
     GC_TRY_VOID(MoveJournal(*target));
-    GC_TRY_VOID(catalog::CopyRows(*source_, *target));
-    GC_TRY(const catalog::RowsDigest before, catalog::DigestRows(*source_));
+    GC_TRY_VOID(catalog::CopyRows(source(), *target));
+    GC_TRY(const catalog::RowsDigest before, catalog::DigestRows(source()));
     GC_TRY(const catalog::RowsDigest after, catalog::DigestRows(*target));
     if (before != after)
       return Fail(Error::DataLoss("the new catalog does not hold what the old one holds; it is not used"));
     say_("moved the catalog: " + std::to_string(after.rows) + " rows, the same in both (SHA-256 " +
          ToHex(after.sha256) + ")");
-    GC_TRY(auto transaction, source_->Begin());
+    GC_TRY(auto transaction, source().Begin());
     GC_TRY_VOID(transaction->SetSetting(kMovedSetting,
                                         options_.to.IsCatalogLocal() ? kCatalogFile : options_.to.catalog));
     return transaction->Commit();
   }
 
   Status MoveJournal(catalog::Catalog& target) {
-    GC_TRY(const ledger::Head head, source_->Journal().ReadHead());
-    GC_TRY(const auto waiting, source_->Journal().Waiting(1, SIZE_MAX));
+    GC_TRY(const ledger::Head head, source().Journal().ReadHead());
+    GC_TRY(const auto waiting, source().Journal().Waiting(1, SIZE_MAX));
     if (!waiting.empty())
       return Fail(Error::FailedPrecondition("the ledger has entries that are not published; see the status"));
     uint64_t next = 0;
@@ -114,7 +100,7 @@ class Move {
   Result<ledger::Journal::Kept> ReadBundle(uint64_t size, uint64_t first) {
     ledger::Tile tile{.entries = true, .index = first / ledger::kTileWidth};
     tile.width = ledger::TileWidthAt(size, 0, tile.index);
-    GC_TRY(auto framed, files_->Read(TilePath(tile)));
+    GC_TRY(auto framed, from_.log_files->Read(TilePath(tile)));
     if (!framed)
       return Fail(Error::DataLoss("the log's file " + TilePath(tile) + " is missing; see glasscase fsck"));
     GC_TRY_VOID(ledger::SplitBundle(*framed, tile.width));
@@ -125,7 +111,7 @@ class Move {
 
   Status MoveBlobs() {
     GC_TRY(const auto wanted, BlobsInUse());
-    GC_TRY(const auto source, from_->OpenBlobs());
+    GC_TRY(const auto source, from_.stores->OpenBlobs());
     GC_TRY(const auto target, to_->OpenBlobs());
     uint64_t bytes = 0;
     for (const auto& [sha256, size] : wanted) {
@@ -145,11 +131,11 @@ class Move {
   using Blobs = std::map<Digest, uint64_t>;
   Result<Blobs> BlobsInUse() {
     Blobs wanted;
-    GC_TRY_VOID(source_->EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
-      GC_TRY(const auto versions, source_->VersionsOf(model.id));
+    GC_TRY_VOID(source().EachModel(std::nullopt, [&](const catalog::Model& model) -> Status {
+      GC_TRY(const auto versions, source().VersionsOf(model.id));
       for (const catalog::Version& version : versions) {
         if (version.state == catalog::VersionState::kErased) continue;
-        GC_TRY(const auto files, source_->FilesOf(version.id));
+        GC_TRY(const auto files, source().FilesOf(version.id));
         for (const catalog::VersionFile& file : files) wanted[file.sha256] = file.bytes;
       }
       return Ok();
@@ -209,13 +195,8 @@ class Move {
   const Clock& clock_;
   RandomSource& random_;
   const Say& say_;
-  Fd directory_;
-  Fd lock_;
-  std::optional<Stores> from_;
+  Stopped from_;
   std::optional<Stores> to_;
-  std::unique_ptr<catalog::WriterLock> seat_;
-  std::unique_ptr<catalog::Catalog> source_;
-  std::unique_ptr<ledger::LogFiles> files_;
 };
 
 }  // namespace

@@ -40,8 +40,6 @@ using process::kLifelineFd;
 using process::LifelineMessage;
 using Type = LifelineMessage::Type;
 
-constexpr std::string_view kLedgerKeySetting = "ledger_key";  // of a shared catalog: its verifier's text
-
 constexpr int kSeatMs = 1'000;            // how often the seat is asked for, and proved
 constexpr int64_t kOwnLastLifeMs = 500;   // by then the server knows that a killed one is gone
 constexpr uint64_t kOpenFilesMax = 8192;  // links, uploads, descriptors on their way to hosts

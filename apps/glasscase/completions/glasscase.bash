@@ -4,11 +4,11 @@ _glasscase() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     longer="${path:+$path }${COMP_WORDS[i]}"
     case "$longer" in
-      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
+      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"ledger"|"ledger renew"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
     esac
   done
   case "$path" in
-    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck migrate chain anchor verify witness completion"; flags="--help --json --profile" ;;
+    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck ledger migrate chain anchor verify witness completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
     "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
@@ -54,6 +54,8 @@ _glasscase() {
     "backup") names=""; flags="--help --data --json --profile" ;;
     "restore") names=""; flags="--help --data --json --profile" ;;
     "fsck") names=""; flags="--help --data --repair --json --profile" ;;
+    "ledger") names="renew"; flags="--help --json --profile" ;;
+    "ledger renew") names=""; flags="--help --data --json --profile" ;;
     "migrate") names=""; flags="--help --to --blobs-to --data --json --profile" ;;
     "chain") names="init show"; flags="--help --json --profile" ;;
     "chain init") names=""; flags="--help --url --chain-id --finality --free --every --data --json --profile" ;;

@@ -109,10 +109,10 @@ Status Log::Recover() {
 Status Log::CheckAgainstPublished(const Head& head) {
   seen_.reset();
   GC_TRY(const auto bytes, parts_.files.Read(kCheckpointPath));
-  if (!bytes) return Ok();
-  const auto note = Note::Parse(*bytes);
+  const auto note = Note::Parse(bytes.value_or(""));
   const auto parsed = note ? Checkpoint::Parse(note->text) : Fail(note.error());
-  if (!parsed) return Ok();  // a power cut can leave a file without its bytes; it is written anew
+  // A power cut can leave a file without its bytes; it is written anew.
+  if (!parsed) return CheckNothingBeyond(head.size);
   const Checkpoint& published = *parsed;
   if (published.origin != verifier().name()) {
     return Fail(Error::FailedPrecondition("the files are those of the log " + Printable(published.origin) +
@@ -127,7 +127,27 @@ Status Log::CheckAgainstPublished(const Head& head) {
                                         (other ? " others" : "") +
                                         ": an old catalog was put back. Nothing is signed, so that there are "
                                         "no two histories; acts wait. Put the "
-                                        "catalog back that belongs to this log"));
+                                        "catalog back that belongs to this log, or see `glasscase ledger "
+                                        "renew --help`"));
+}
+
+// The journal is ahead of the files at every moment: files of entries that it does not know were signed for.
+Status Log::CheckNothingBeyond(uint64_t size) const {
+  if (parts_.is_renewed) return Ok();
+  const uint64_t edge = size / kTileWidth;
+  for (uint64_t index = edge; index <= edge + 1; ++index) {
+    const auto first = static_cast<uint32_t>(index == edge ? size % kTileWidth + 1 : 1);
+    for (uint32_t width = first; width <= kTileWidth; ++width) {
+      GC_TRY(const auto bytes, parts_.files.Read(TilePath(TileOf(kBundle, index, width))));
+      if (bytes)
+        return Fail(Error::FailedPrecondition(
+            "the log's folder has files of more entries than the " + std::to_string(size) +
+            " that the catalog knows, and no checkpoint: an old catalog was put back. Nothing is signed; "
+            "acts "
+            "wait. Put the catalog back that belongs to this log, or see `glasscase ledger renew --help`"));
+    }
+  }
+  return Ok();
 }
 
 Status Log::CheckBeginning() const {

@@ -259,6 +259,48 @@ TEST_F(LogTest, AnOldJournalUnderNewFilesIsRefused) {
   EXPECT_EQ(Open().error().code(), Code::kFailedPrecondition);
 }
 
+TEST_F(LogTest, AnOldJournalIsNoticedWithoutACheckpointToo) {
+  for (const int count : {1, 250, 300, 600}) {
+    journal_ = {};
+    files_ = {};
+    auto log = Open().value();
+    Wait(5);
+    ASSERT_TRUE(log->Publish());
+    const MemoryJournal old = journal_;
+    Wait(count);
+    ASSERT_TRUE(log->Publish());
+    ASSERT_TRUE(log->Settle());
+    const MemoryJournal newest = journal_;
+    files_.files.erase("checkpoint");
+    journal_ = old;
+    EXPECT_EQ(Open().error().code(), Code::kFailedPrecondition) << count;
+    journal_ = newest;
+    EXPECT_TRUE(Open()) << count;
+  }
+}
+
+// After a backup that is older than the log: under another name, and no checkpoint of the old one is signed.
+TEST_F(LogTest, ARenewedLogGoesOnWhereItsJournalStands) {
+  auto log = Open().value();
+  Wait(300);
+  ASSERT_TRUE(log->Publish());
+  const MemoryJournal old = journal_;
+  Wait(300);
+  ASSERT_TRUE(log->Publish());
+  ASSERT_TRUE(log->Settle());
+  journal_ = old;
+  files_.files.erase("checkpoint");
+  auto renewed = Log::Open(
+      {.journal = journal_, .files = files_, .signer = Signer("log.example/2"), .is_renewed = true});
+  ASSERT_TRUE(renewed) << renewed.error().message();
+  EXPECT_EQ((*renewed)->size(), 301u);
+  Wait(1);
+  ASSERT_TRUE((*renewed)->Publish().value());
+  EXPECT_EQ((*renewed)->checkpoint().origin, "log.example/2");
+  EXPECT_EQ((*renewed)->EntryAt(301).value(), EntryOf(next_ - 1, (next_ - 1) % 7))
+      << "not that of the lost ones";
+}
+
 TEST_F(LogTest, AnotherHistoryUnderTheSameKeyIsNotSignedOver) {
   for (const bool settled : {false, true}) {
     journal_ = {};

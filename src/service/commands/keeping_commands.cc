@@ -1,4 +1,4 @@
-// backup, restore, fsck: a data directory, copied while it is served, and checked.
+// backup, restore, fsck, ledger renew: a data directory, copied while it is served, checked, and its log.
 #include <sstream>
 
 #include "child_process.h"
@@ -55,6 +55,24 @@ Result<Outcome> Restore(Context& context, const KeepingOptions& options) {
   const std::string data = fs::absolute(options.data).lexically_normal().string();
   return RunCustodian(context, {"--restore", backup, data}, {{"data", data}, {"backup", backup}},
                       "restored to " + data + "; next: glasscase serve --data " + data);
+}
+
+Result<Outcome> RenewLog(Context& context, const KeepingOptions& options) {
+  GC_TRY(const fs::path data, context.DataDirectory(options.data));
+  GC_TRY(const std::string program, FindProgram(context.program_directory(), "glasscase-custodian"));
+  std::vector<std::string> words = {"--renew-log", data.string()};
+  GC_TRY_VOID(AddStores(words, data));
+  GC_TRY(const ProgramResult result, RunProgram(program, words));
+  if (result.exit_code != 0) return Outcome{1};  // it has said why
+  if (!context.console.json) {
+    context.console.Print(Visible(result.output, true));
+    return Done();
+  }
+  json::array lines;
+  std::istringstream output(result.output);
+  for (std::string line; std::getline(output, line);) lines.emplace_back(line);
+  context.console.PrintJson(json::object{{"data", data.string()}, {"done", std::move(lines)}});
+  return Done();
 }
 
 // The custodian's program prints the problems, a line each.
@@ -124,6 +142,18 @@ void AddKeepingCommands(CommandTree& tree) {
                          "catalog, indexes. Stop serving before");
       },
       Check);
+  CLI::App& ledger = tree.AddGroup("ledger", "The log of an installation", "glasscase ledger renew");
+  tree.Add<KeepingOptions>(
+      ledger, "renew",
+      "Let the log of a stopped installation go on under a new name and key: after the key was stolen, or "
+      "when "
+      "a backup is older than the log and the newest catalog is lost",
+      "glasscase ledger renew\nglasscase ledger renew --data /srv/glasscase",
+      [](CLI::App& command, KeepingOptions& options) {
+        command.add_option("--data", options.data, "Data directory (default: as for serve)")
+            ->type_name("DIR");
+      },
+      RenewLog);
 }
 
 }  // namespace glasscase::commands

@@ -99,7 +99,7 @@ void LedgerDesk::Refuse(const Error& why) {
   trouble_ =
       why.message() +
       ". Nothing is signed, so that there are no two histories; acts wait. Put back the data that belongs to "
-      "this log";
+      "this log, or see `glasscase ledger renew --help`";
   LogError("ledger: " + trouble_);
 }
 

@@ -62,8 +62,13 @@ std::optional<catalog::Relation> RelationCalled(std::string_view name) {
 }
 
 EntryDraft::EntryDraft(std::string_view type, const catalog::Model& asset, int64_t now_micros)
-    : secret_(asset.secret), assets_({asset.id}) {
+    : EntryDraft(type, now_micros) {
+  secret_ = asset.secret;
+  assets_ = {asset.id};
   SetText(said_, "asset", asset.id.ToString());
+}
+
+EntryDraft::EntryDraft(std::string_view type, int64_t now_micros) {
   SetText(said_, "type", type);
   said_["at"] = now_micros;
   said_["v"] = kEntryVersion;
@@ -95,6 +100,15 @@ EntryDraft& EntryDraft::From(const catalog::Lineage& edge, const Uuid& parents_a
     if (!said_.contains("also")) said_["also"] = boost::json::array();
     said_["also"].as_array().push_back(boost::json::string(parents_asset.ToString()));
   }
+  return *this;
+}
+
+EntryDraft& EntryDraft::After(const ledger::Checkpoint& last) {
+  boost::json::object before;
+  SetText(before, "origin", last.origin);
+  SetText(before, "root", ToBase64(last.root));
+  before["size"] = last.size;
+  said_["before"] = std::move(before);
   return *this;
 }
 

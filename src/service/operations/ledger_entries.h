@@ -9,6 +9,7 @@
 #include <boost/json/object.hpp>
 
 #include <glasscase/catalog/catalog.h>
+#include <glasscase/ledger/checkpoint.h>
 #include <glasscase/ledger/disclosure.h>
 #include <glasscase/ledger/entry.h>
 
@@ -19,12 +20,15 @@ namespace glasscase::operations {
 class EntryDraft {
  public:
   EntryDraft(std::string_view type, const catalog::Model& asset, int64_t now_micros);
+  EntryDraft(std::string_view type, int64_t now_micros);  // about no asset: it has nothing to hide
 
   EntryDraft& Say(std::string_view name, std::string_view value);
   EntryDraft& Hide(std::string_view name, std::string_view value);
   EntryDraft& About(const catalog::Version& version);
   // An edge of the lineage to a version of another asset, whose history gets the entry too.
   EntryDraft& From(const catalog::Lineage& edge, const Uuid& parents_asset);
+  // What a log was seen to end with, of which this one is the continuation.
+  EntryDraft& After(const ledger::Checkpoint& last);
 
   Status Queue(catalog::Transaction& transaction) const;
 

@@ -7,6 +7,7 @@
 
 #include <glasscase/access/token.h>
 #include <glasscase/core/log.h>
+#include <glasscase/operations/key_entries.h>
 
 #include "audit_log.h"
 #include "chain_desk.h"
@@ -411,6 +412,9 @@ Status Operations::Core::StartLedger(const Parts& parts) {
   if (parts.anchor != nullptr)
     chain_ = std::make_unique<ChainDesk>(desk_.loop, desk_.clock, desk_.catalog, desk_.ledger, *parts.anchor,
                                          settings_.anchor_every_s);
+  const Bytes signing_key = desk_.signing_key.public_key().Der();
+  GC_TRY_VOID(
+      NoteKey(desk_.catalog, {.use = "signing", .key = ToBase64(signing_key)}, desk_.clock.WallMicros()));
   return desk_.ledger.Start();
 }
 

@@ -36,14 +36,17 @@ class Log {
     Journal& journal;
     LogFiles& files;
     NoteSigner signer;
+    // The log goes on under a new name and key: the files are those of the old name, perhaps of more entries
+    // than the journal knows. Whoever says so has taken the old checkpoint away.
+    bool is_renewed = false;
     // Called with the name of each durable step, before it is taken: for tests that end the process there.
     std::function<void(std::string_view)> before_step{};
   };
 
   // Claims the log and finishes what was cut off. Files that are missing or damaged are written again where
   // the journal has an archive (another custodian wrote the log so far). FailedPrecondition when the
-  // published checkpoint is newer than the journal or disagrees with it (a restored backup): nothing is
-  // signed then. DataLoss when files and journal do not give the head's root.
+  // published checkpoint, or without one any other file, is newer than the journal or disagrees with it (a
+  // restored backup): nothing is signed then. DataLoss when files and journal do not give the head's root.
   static Result<std::unique_ptr<Log>> Open(Parts parts);
   ~Log();
 
@@ -98,6 +101,7 @@ class Log {
   explicit Log(Parts parts);
   Status Recover();
   Status CheckAgainstPublished(const Head& head);
+  Status CheckNothingBeyond(uint64_t size) const;
   Status CheckBeginning() const;
   Result<Receipt> ReceiptAt(uint64_t index, uint64_t size, const std::string& checkpoint) const;
   Status ReadStored(uint64_t size);
