@@ -1,0 +1,22 @@
+// Runs jobs in namespaces of their own, by Debian's bubblewrap: no daemon, no image. The environment is this
+// machine's /usr, read-only, with what the job mounts beside it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <glasscase/jobs/executor.h>
+
+namespace glasscase::jobs {
+
+struct BubblewrapOptions {
+  std::string program = "/usr/bin/bwrap";
+  // As root: jobs run as this user, to whom out/ of each job's folder belongs. The kernel does not hold root
+  // to a number of processes.
+  std::optional<uid_t> user{};
+};
+
+std::unique_ptr<Executor> MakeBubblewrap(BubblewrapOptions options);
+
+}  // namespace glasscase::jobs

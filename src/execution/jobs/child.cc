@@ -1,0 +1,149 @@
+#include <glasscase/jobs/child.h>
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+namespace glasscase::jobs {
+namespace {
+
+constexpr int kAside = 500;  // where descriptors wait until their numbers are free
+
+std::vector<char*> Pointers(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+cpu_set_t FirstOf(const cpu_set_t& mine, uint32_t count) {
+  cpu_set_t first;
+  CPU_ZERO(&first);
+  for (int cpu = 0; cpu < CPU_SETSIZE && count > 0; ++cpu) {
+    if (!CPU_ISSET(cpu, &mine)) continue;
+    CPU_SET(cpu, &first);
+    --count;
+  }
+  return first;
+}
+
+// Between fork and exec: nothing here may take memory.
+class InChild {
+ public:
+  InChild(const Launch& launch, int input, int output, int trouble, const cpu_set_t& cpus)
+      : launch_(launch), input_(input), output_(output), trouble_(trouble), cpus_(cpus) {}
+
+  [[noreturn]] void Become(char* const* command, char* const* environment) const {
+    if (TakeDescriptors() && TakeRights()) ::execve(command[0], command, environment);
+    const int error = errno;
+    (void)!::write(trouble_, &error, sizeof error);
+    ::_exit(127);
+  }
+
+ private:
+  // Those of the job at their numbers, the one for trouble above them until exec, and no other.
+  bool TakeDescriptors() const {
+    const int count = static_cast<int>(launch_.descriptors.size());
+    for (int i = 0; i < count; ++i)
+      if (::fcntl(launch_.descriptors[static_cast<size_t>(i)].first, F_DUPFD, kAside) < kAside) return false;
+    if (::dup2(input_, 0) < 0 || ::dup2(output_, 1) < 0 || ::dup2(output_, 2) < 0) return false;
+    return PlaceAside(count) && ::syscall(SYS_close_range, 3 + count, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
+  }
+  // They were put aside in order, each at the lowest number that was free.
+  bool PlaceAside(int count) const {
+    int found = 0;
+    for (int number = kAside; found < count; ++number) {
+      if (::fcntl(number, F_GETFD) < 0) continue;
+      if (::dup2(number, launch_.descriptors[static_cast<size_t>(found)].second) < 0) return false;
+      ++found;
+    }
+    return true;
+  }
+  bool TakeRights() const {
+    if (::setsid() < 0 || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
+    if (launch_.cpus > 0 && ::sched_setaffinity(0, sizeof cpus_, &cpus_) != 0) return false;
+    for (const auto& [what, value] : launch_.limits) {
+      const rlimit limit{.rlim_cur = value, .rlim_max = value};
+      if (::setrlimit(static_cast<__rlimit_resource>(what), &limit) != 0) return false;
+    }
+    ::umask(launch_.umask);
+    return !launch_.user || BecomeUser(*launch_.user);
+  }
+  static bool BecomeUser(uid_t user) {
+    // Changing the user clears the wish to die with the parent.
+    return ::setgroups(0, nullptr) == 0 && ::setresgid(user, user, user) == 0 &&
+           ::setresuid(user, user, user) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  }
+
+  const Launch& launch_;
+  int input_;
+  int output_;
+  int trouble_;
+  const cpu_set_t& cpus_;
+};
+
+struct Pipe {
+  Fd read, write;
+};
+
+Result<Pipe> MakePipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Fail(Error::FromErrno(errno, "cannot make a pipe"));
+  return Pipe{Fd(ends[0]), Fd(ends[1])};
+}
+
+// What the child said before it became the program; 0 when it did.
+int TroubleOf(int trouble) {
+  int error = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(trouble, &error, sizeof error);
+  } while (got < 0 && errno == EINTR);
+  return got == sizeof error ? error : 0;
+}
+
+}  // namespace
+
+Result<Child> StartChild(const Launch& launch) {
+  std::vector<std::string> words = launch.command, variables;
+  for (const auto& [name, value] : launch.environment) variables.push_back(name + "=" + value);
+  std::vector<char*> command = Pointers(words), environment = Pointers(variables);
+  const Fd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!input.valid()) return Fail(Error::FromErrno(errno, "cannot open /dev/null"));
+  GC_TRY(Pipe output, MakePipe());
+  GC_TRY(Pipe trouble, MakePipe());
+  cpu_set_t mine;
+  if (::sched_getaffinity(0, sizeof mine, &mine) != 0)
+    return Fail(Error::FromErrno(errno, "cannot see which processors there are"));
+  const cpu_set_t cpus = FirstOf(mine, launch.cpus);
+
+  const InChild in_child(launch, input.get(), output.write.get(), trouble.write.get(), cpus);
+  const pid_t pid = ::fork();
+  if (pid < 0) return Fail(Error::FromErrno(errno, "cannot start a process"));
+  if (pid == 0) in_child.Become(command.data(), environment.data());
+
+  Child child{.pid = pid, .handle = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), .output = {}};
+  trouble.write = Fd();
+  const int error = child.handle.valid() ? TroubleOf(trouble.read.get()) : errno;
+  if (error != 0) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return Fail(Error::FromErrno(error, "cannot start " + words[0]));
+  }
+  child.output = std::move(output.read);
+  ::fcntl(child.output.get(), F_SETFL, O_NONBLOCK);
+  return child;
+}
+
+}  // namespace glasscase::jobs

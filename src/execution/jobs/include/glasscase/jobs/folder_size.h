@@ -1,0 +1,21 @@
+// How much lies in a folder that a stranger writes into. For executors.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <glasscase/core/error.h>
+
+namespace glasscase::jobs {
+
+struct FolderSize {
+  uint64_t bytes = 0;   // on the disk
+  uint64_t files = 0;   // and folders
+  uint64_t device = 0;  // stat's st_dev
+};
+
+// Follows no link. Stops counting beyond `files_max`. Folders that nobody may read are made readable. A file
+// that goes away meanwhile is left out.
+Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max);
+
+}  // namespace glasscase::jobs

@@ -1,0 +1,127 @@
+#include <glasscase/jobs/process_tree.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <glasscase/process/fd.h>
+
+namespace glasscase::jobs {
+namespace {
+
+std::optional<std::string> ReadProc(pid_t pid, std::string_view name) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return std::nullopt;
+  std::string text;
+  char piece[4096];
+  ssize_t got = 0;
+  while ((got = ::read(file.get(), piece, sizeof piece)) > 0) text.append(piece, static_cast<size_t>(got));
+  if (got < 0) return std::nullopt;
+  return text;
+}
+
+template <typename Visit>
+void ForEachName(const std::string& path, const Visit& visit) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> names(::opendir(path.c_str()), ::closedir);
+  if (!names) return;
+  while (const dirent* entry = ::readdir(names.get()))
+    if (entry->d_name[0] != '.') visit(::dirfd(names.get()), entry->d_name);
+}
+
+// The numbers of a line that are separated by white space; what is no number counts as 0.
+std::vector<uint64_t> Numbers(std::string_view text) {
+  std::vector<uint64_t> numbers;
+  while (true) {
+    const size_t begin = text.find_first_not_of(" \n");
+    if (begin == std::string_view::npos) return numbers;
+    text.remove_prefix(begin);
+    const std::string_view word = text.substr(0, text.find_first_of(" \n"));
+    uint64_t number = 0;
+    std::from_chars(word.data(), word.data() + word.size(), number);
+    numbers.push_back(number);
+    text.remove_prefix(word.size());
+  }
+}
+
+// proc(5): utime and stime are the 14th and 15th field; those from the 3rd on follow the name's last bracket.
+std::optional<TreeMember> Look(pid_t pid, unsigned depth) {
+  static const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  static const uint64_t ticks = static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+  const auto stat = ReadProc(pid, "stat");
+  const auto statm = ReadProc(pid, "statm");
+  if (!stat || !statm) return std::nullopt;
+  const size_t bracket = stat->rfind(')');
+  if (bracket == std::string::npos) return std::nullopt;
+  const std::vector<uint64_t> fields = Numbers(std::string_view(*stat).substr(bracket + 1));
+  const std::vector<uint64_t> pages = Numbers(*statm);
+  if (fields.size() < 13 || pages.size() < 2) return std::nullopt;
+  return TreeMember{.pid = pid,
+                    .depth = depth,
+                    .memory_bytes = pages[1] * page,
+                    .cpu_ms = static_cast<int64_t>((fields[11] + fields[12]) * 1000 / ticks)};
+}
+
+// Each thread has the children that it made itself.
+std::vector<pid_t> ChildrenOf(pid_t pid) {
+  std::vector<pid_t> children;
+  ForEachName("/proc/" + std::to_string(pid) + "/task", [&](int, const char* thread) {
+    const auto text = ReadProc(pid, "task/" + std::string(thread) + "/children");
+    for (const uint64_t child : Numbers(text.value_or(""))) children.push_back(static_cast<pid_t>(child));
+  });
+  return children;
+}
+
+}  // namespace
+
+std::vector<TreeMember> ProcessTree(pid_t root) {
+  std::vector<TreeMember> members;
+  const auto add = [&](pid_t pid, unsigned depth) {
+    if (members.size() == kMembersMax) return;
+    if (const auto member = Look(pid, depth)) members.push_back(*member);
+  };
+  add(root, 0);
+  for (size_t at = 0; at < members.size(); ++at) {
+    const TreeMember parent = members[at];
+    for (const pid_t child : ChildrenOf(parent.pid)) add(child, parent.depth + 1);
+  }
+  return members;
+}
+
+uint64_t UnlinkedBytes(const std::vector<TreeMember>& members, uint64_t device) {
+  constexpr uint64_t kBlock = 512;
+  std::map<ino_t, uint64_t> files;
+  for (const TreeMember& member : members) {
+    ForEachName("/proc/" + std::to_string(member.pid) + "/fd", [&](int folder, const char* name) {
+      struct stat facts {};
+      if (::fstatat(folder, name, &facts, 0) != 0 || !S_ISREG(facts.st_mode)) return;
+      if (facts.st_nlink == 0 && facts.st_dev == device)
+        files[facts.st_ino] = static_cast<uint64_t>(facts.st_blocks) * kBlock;
+    });
+  }
+  uint64_t bytes = 0;
+  for (const auto& [inode, size] : files) bytes += size;
+  return bytes;
+}
+
+uint64_t SharedOnce(const std::vector<TreeMember>& members) {
+  uint64_t bytes = 0;
+  for (const TreeMember& member : members) {
+    const auto rollup = ReadProc(member.pid, "smaps_rollup");
+    const size_t pss = rollup ? rollup->find("\nPss:") : std::string::npos;
+    const auto numbers = pss == std::string::npos ? std::vector<uint64_t>{}
+                                                  : Numbers(std::string_view(*rollup).substr(pss + 5));
+    bytes += numbers.empty() ? member.memory_bytes : numbers[0] * 1024;
+  }
+  return bytes;
+}
+
+}  // namespace glasscase::jobs

@@ -1,0 +1,186 @@
+#include <glasscase/jobs/supervise.h>
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <optional>
+
+#include <glasscase/jobs/folder_size.h>
+#include <glasscase/jobs/process_tree.h>
+
+namespace glasscase::jobs {
+namespace {
+
+constexpr int kLeftoverEveryMs = 5;
+
+int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string Mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+class Watch {
+ public:
+  Watch(Child child, const Job& job, const Sandbox& sandbox, JobWatcher& watcher)
+      : child_(std::move(child)), job_(job), sandbox_(sandbox), watcher_(watcher), begun_ms_(NowMs()) {}
+
+  JobEnd Run() {
+    while (!HasExited()) {
+      Wait();
+      Look();
+      if (kill_at_ms_ && NowMs() >= *kill_at_ms_) sandbox_.kill();
+    }
+    Reap();
+    while (!sandbox_.ended()) {
+      sandbox_.kill();
+      ::usleep(kLeftoverEveryMs * 1000);
+    }
+    DrainLog();
+    end_.usage.wall_ms = NowMs() - begun_ms_;
+    if (const auto size = MeasureFolder(job_.folder + "/out", job_.limits.files))
+      end_.usage.disk_bytes = size->bytes;
+    return std::move(end_);
+  }
+
+ private:
+  const Limits& limits() const { return job_.limits; }
+
+  bool HasExited() const {
+    pollfd handle{.fd = child_.handle.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&handle, 1, 0) > 0;
+  }
+
+  void Wait() {
+    std::array<pollfd, 3> waits{
+        {{.fd = child_.handle.get(), .events = POLLIN, .revents = 0},
+         {.fd = log_is_open_ ? child_.output.get() : -1, .events = POLLIN, .revents = 0},
+         {.fd = ending_ ? -1 : watcher_.cancel_fd(), .events = POLLIN, .revents = 0}}};
+    const int64_t until_look = std::max<int64_t>(0, look_at_ms_ - NowMs());
+    ::poll(waits.data(), waits.size(), static_cast<int>(until_look));
+    if (waits[1].revents != 0) DrainLog();
+    if (waits[2].revents != 0) End(Ending::kCancelled, "it was cancelled");
+  }
+
+  // Whatever is there, a little at a time, so that a job which prints without end is watched all the same.
+  void DrainLog() {
+    std::array<char, 65'536> piece{};
+    for (int i = 0; i < 16; ++i) {
+      const ssize_t got = ::read(child_.output.get(), piece.data(), piece.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got == 0) log_is_open_ = false;
+      if (got <= 0) return;
+      const uint64_t kept = std::min(end_.usage.log_bytes, limits().log_bytes);
+      const uint64_t room = std::min<uint64_t>(static_cast<uint64_t>(got), limits().log_bytes - kept);
+      if (room > 0) watcher_.OnLog(std::string_view(piece.data(), room));
+      end_.usage.log_bytes += static_cast<uint64_t>(got);
+    }
+  }
+
+  void Look() {
+    const int64_t now = NowMs();
+    if (now < look_at_ms_) return;
+    const std::vector<TreeMember> tree = ProcessTree(child_.pid);
+    LookAtMemory(tree);
+    LookAtDisk(tree);
+    if (now - begun_ms_ >= limits().wall_ms)
+      End(Ending::kTimedOut, "it took longer than " + std::to_string(limits().wall_ms / 1000) + " s");
+    // A look that takes long (many processes, many files) is not taken more often for it.
+    look_at_ms_ = NowMs() + std::max<int64_t>(kWatchEveryMs, 2 * (NowMs() - now));
+  }
+
+  void LookAtMemory(const std::vector<TreeMember>& tree) {
+    uint64_t memory = 0;
+    int64_t cpu_ms = 0;
+    for (const TreeMember& member : tree) {
+      memory += member.memory_bytes;
+      cpu_ms += member.cpu_ms;
+    }
+    if (memory > limits().memory_bytes) memory = SharedOnce(tree);
+    end_.usage.memory_peak_bytes = std::max(end_.usage.memory_peak_bytes, memory);
+    end_.usage.cpu_ms = std::max(end_.usage.cpu_ms, cpu_ms);
+    if (memory > limits().memory_bytes)
+      EndNow(Ending::kOverMemory, "it used more memory than " + Mebibytes(limits().memory_bytes));
+  }
+
+  void LookAtDisk(const std::vector<TreeMember>& tree) {
+    const auto size = MeasureFolder(job_.folder + "/out", limits().files);
+    if (!size) return;
+    if (size->files > limits().files)
+      EndNow(Ending::kOverDisk, "it wrote more than " + std::to_string(limits().files) + " files to /out");
+    if (size->bytes + UnlinkedBytes(tree, size->device) > limits().disk_bytes)
+      EndNow(Ending::kOverDisk, "it wrote more than " + Mebibytes(limits().disk_bytes) + " to /out");
+  }
+
+  // The first reason counts.
+  void End(Ending why, std::string reason) {
+    if (ending_) return;
+    ending_ = true;
+    end_.ending = why;
+    end_.reason = std::move(reason);
+    kill_at_ms_ = NowMs() + limits().grace_ms;
+    for (const TreeMember& member : ProcessTree(child_.pid))
+      if (member.depth >= sandbox_.own_depth) ::kill(member.pid, SIGTERM);
+  }
+  // Where every moment costs.
+  void EndNow(Ending why, std::string reason) {
+    if (!ending_) {
+      ending_ = true;
+      end_.ending = why;
+      end_.reason = std::move(reason);
+    }
+    kill_at_ms_ = 0;
+  }
+
+  void Reap() {
+    int status = 0;
+    rusage used{};
+    while (::wait4(child_.pid, &status, 0, &used) < 0 && errno == EINTR) {
+    }
+    const auto ms = [](const timeval& time) { return int64_t{time.tv_sec} * 1000 + time.tv_usec / 1000; };
+    end_.usage.cpu_ms = std::max(end_.usage.cpu_ms, ms(used.ru_utime) + ms(used.ru_stime));
+    if (WIFEXITED(status)) end_.exit_code = WEXITSTATUS(status);
+    if (WIFSIGNALED(status)) end_.signal = WTERMSIG(status);
+    if (!ending_) end_.ending = status == 0 ? Ending::kSucceeded : Ending::kFailed;
+  }
+
+  Child child_;
+  const Job& job_;
+  const Sandbox& sandbox_;
+  JobWatcher& watcher_;
+  JobEnd end_;
+  int64_t begun_ms_;
+  int64_t look_at_ms_ = 0;
+  bool log_is_open_ = true;
+  bool ending_ = false;
+  std::optional<int64_t> kill_at_ms_;
+};
+
+}  // namespace
+
+std::string_view EndingName(Ending ending) {
+  switch (ending) {
+    case Ending::kSucceeded: return "succeeded";
+    case Ending::kFailed: return "failed";
+    case Ending::kCancelled: return "cancelled";
+    case Ending::kTimedOut: return "timed out";
+    case Ending::kOverMemory: return "over memory";
+    case Ending::kOverDisk: return "over disk";
+    case Ending::kNotStarted: return "not started";
+  }
+  return "unknown";
+}
+
+JobEnd Supervise(Child child, const Job& job, const Sandbox& sandbox, JobWatcher& watcher) {
+  return Watch(std::move(child), job, sandbox, watcher).Run();
+}
+
+}  // namespace glasscase::jobs

@@ -1,0 +1,357 @@
+// What every executor promises. Instantiate with the executor and the user that jobs of it run as:
+//
+//   INSTANTIATE_TEST_SUITE_P(Bubblewrap, ExecutorContract, ::testing::Values(ExecutorCase{...}));
+//
+// The environment has /bin/sh and /usr/bin/python3.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <glasscase/core/ids.h>
+#include <glasscase/jobs/executor.h>
+#include <glasscase/process/fd.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace glasscase::jobs::testing {
+
+struct ExecutorCase {
+  std::function<std::unique_ptr<Executor>()> make;
+  std::optional<uid_t> user;  // to whom out/ of a job has to belong
+};
+
+class Recorder final : public JobWatcher {
+ public:
+  std::string log;
+  int cancel = -1;
+  std::function<void()> on_log = [] {};
+
+  void OnLog(std::string_view bytes) override {
+    log += bytes;
+    on_log();
+  }
+  int cancel_fd() const override { return cancel; }
+};
+
+class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
+ protected:
+  ExecutorContract() : executor_(GetParam().make()) {
+    std::filesystem::create_directories(folder_ / "in" / "data");
+    std::filesystem::create_directories(folder_ / "out");
+    std::filesystem::permissions(folder_, std::filesystem::perms(0755));
+    const auto user = GetParam().user;
+    if (user && ::chown((folder_ / "out").c_str(), *user, *user) != 0) ADD_FAILURE() << "cannot give out/ away";
+    std::ofstream(folder_ / "in" / "data" / "numbers") << "1 2 3\n";
+  }
+  ~ExecutorContract() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  Job Shell(const std::string& script) {
+    return {.folder = folder_, .command = {"/bin/sh", "-c", script}, .limits = limits_};
+  }
+  Job Python(const std::string& program) {
+    return {.folder = folder_, .command = {"/usr/bin/python3", "-c", program}, .limits = limits_};
+  }
+  JobEnd Run(const Job& job) { return executor_->Run(job, recorder_); }
+  std::string Result(const std::string& name) {
+    std::ifstream file(folder_ / "out" / name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // What a job prints when all goes well.
+  std::string Says(const Job& job) {
+    recorder_.log.clear();
+    const JobEnd end = Run(job);
+    EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason << "\n" << recorder_.log;
+    return recorder_.log;
+  }
+  // Processes of anybody whose command line has these words.
+  static int CountProcesses(const std::string& words) {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream file(entry.path() / "cmdline");
+      const std::string line{std::istreambuf_iterator<char>(file), {}};
+      count += line.find(words) != std::string::npos ? 1 : 0;
+    }
+    return count;
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("gc-job-" + Uuid::Random().ToString());
+  Limits limits_{.processes = 64,
+                 .memory_bytes = uint64_t{256} << 20,
+                 .disk_bytes = uint64_t{32} << 20,
+                 .temporary_bytes = uint64_t{16} << 20,
+                 .files = 500,
+                 .log_bytes = 100'000,
+                 .wall_ms = 30'000,
+                 .grace_ms = 300};
+  std::unique_ptr<Executor> executor_;
+  Recorder recorder_;
+};
+
+TEST_P(ExecutorContract, IsThere) {
+  const Status there = executor_->Check();
+  EXPECT_TRUE(there) << there.error().message();
+}
+
+TEST_P(ExecutorContract, AProgramReadsItsInputsAndLeavesResults) {
+  const JobEnd end =
+      Run(Shell("cat /in/data/numbers; echo to stderr >&2; cp /in/data/numbers model; echo done"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_EQ(end.reason, "");
+  EXPECT_EQ(recorder_.log, "1 2 3\nto stderr\ndone\n");
+  EXPECT_EQ(Result("model"), "1 2 3\n");
+  EXPECT_EQ(end.usage.log_bytes, recorder_.log.size());
+  EXPECT_GT(end.usage.wall_ms, 0);
+  EXPECT_FALSE(end.in_force.empty());
+}
+
+TEST_P(ExecutorContract, AFailureSaysHow) {
+  JobEnd end = Run(Shell("echo no such column; exit 7"));
+  EXPECT_EQ(end.ending, Ending::kFailed);
+  EXPECT_EQ(end.exit_code, 7);
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("exit code 7"));
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("no such column"));
+  end = Run(Shell("kill -SEGV $$"));
+  EXPECT_EQ(end.ending, Ending::kFailed);
+  EXPECT_EQ(end.signal, SIGSEGV);
+}
+
+TEST_P(ExecutorContract, AProgramThatIsNotThereIsSaid) {
+  const JobEnd end = Run({.folder = folder_, .command = {"/usr/bin/no-such-trainer"}, .limits = limits_});
+  EXPECT_NE(end.ending, Ending::kSucceeded);
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("no-such-trainer"));
+}
+
+TEST_P(ExecutorContract, ASandboxThatCannotBeMadeIsNotTheProgramsFault) {
+  Job job = Shell("true");
+  job.mounts = {{.from = folder_ / "not-there", .to = "/environment"}};
+  const JobEnd end = Run(job);
+  EXPECT_EQ(end.ending, Ending::kNotStarted);
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("not-there"));
+}
+
+TEST_P(ExecutorContract, TheEnvironmentIsWhatItWasGiven) {
+  ::setenv("GLASSCASE_SECRET_OF_THE_WORKER", "x", 1);
+  const int inherited = ::open("/etc/passwd", O_RDONLY);  // without O_CLOEXEC
+  Job job = Shell("env | sort; umask; ls /proc/self/fd | tr '\\n' ' '; pwd; hostname");
+  job.environment = {{"SEED", "42"}, {"PATH", "/usr/bin"}};
+  job.umask = 027;
+  EXPECT_EQ(Says(job), "PATH=/usr/bin\nPWD=/out\nSEED=42\n0027\n0 1 2 3 /out\njob\n")
+      << "3: what ls itself opens";
+  ::close(inherited);
+}
+
+TEST_P(ExecutorContract, TheMachineIsNotSeen) {
+  std::ofstream(folder_ / "secret") << "x";
+  Job job = Python(R"(
+import os
+print(os.getpid() < 10, os.getuid() != 0, len([p for p in os.listdir('/proc') if p.isdigit()]) < 8)
+print(sorted(os.listdir('/')))
+for path in [')" + (folder_ / "secret").string() +
+                   R"(', '/root', '/home', '/etc/passwd', '/etc/shadow', '/var', '/sys/kernel']:
+    print(os.path.exists(path), end=' ')
+)");
+  EXPECT_EQ(Says(job),
+            "True True True\n"
+            "['bin', 'dev', 'etc', 'in', 'lib', 'lib64', 'out', 'proc', 'sbin', 'tmp', 'usr']\n"
+            "False False False False False False False ");
+}
+
+TEST_P(ExecutorContract, OnlyResultsAndTemporaryFilesAreWritten) {
+  const std::string said =
+      Says(Shell("for f in /in/x /in/data/numbers /usr/x /x /etc/x /dev/x /proc/sys/kernel/hostname; do "
+                 "(echo x > $f) 2>/dev/null && echo $f; done;"
+                 "for f in /out/x /tmp/x /dev/shm/x /dev/null; do (echo x > $f) && echo $f; done"));
+  EXPECT_EQ(said, "/out/x\n/tmp/x\n/dev/shm/x\n/dev/null\n");
+}
+
+TEST_P(ExecutorContract, ThereIsNoNetwork) {
+  const std::string said = Says(Python(R"(
+import socket, errno
+def attempt(what):
+    try:
+        what()
+        print('yes')
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+attempt(lambda: socket.create_connection(('127.0.0.1', 22), 1))
+attempt(lambda: socket.create_connection(('192.0.2.1', 80), 1))
+attempt(lambda: socket.socket(socket.AF_UNIX).connect('/run/dbus/system_bus_socket'))
+attempt(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
+attempt(lambda: socket.socket(40, socket.SOCK_STREAM))
+print([line.split(':')[0].strip() for line in open('/proc/net/dev') if ':' in line])
+)"));
+  EXPECT_EQ(said, "ECONNREFUSED\nENETUNREACH\nENOENT\nEPERM\nEPERM\n['lo']\n");
+}
+
+TEST_P(ExecutorContract, WhatLeadsOutIsRefused) {
+  const std::string said = Says(Python(R"(
+import ctypes, os, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(name, result):
+    print(name, 'yes' if result >= 0 else errno.errorcode[ctypes.get_errno()])
+attempt('unshare', libc.unshare(0x10000000))
+attempt('mount', libc.mount(b'none', b'/tmp', b'tmpfs', 0, None))
+attempt('ptrace', libc.ptrace(16, 1, 0, 0))
+attempt('keyctl', libc.syscall(250, 0, -3, 0))
+attempt('bpf', libc.syscall(321, 0, 0, 0))
+attempt('chroot', libc.chroot(b'/tmp'))
+print('root', libc.setuid(0) == 0)
+print(open('/proc/self/status').read().split('CapEff:')[1].split()[0], open('/proc/self/status').read().split('NoNewPrivs:')[1].split()[0])
+)"));
+  EXPECT_EQ(said,
+            "unshare EPERM\nmount EPERM\nptrace EPERM\nkeyctl EPERM\nbpf EPERM\nchroot EPERM\nroot False\n"
+            "0000000000000000 1\n");
+}
+
+TEST_P(ExecutorContract, MemoryOfAllTogetherIsLimited) {
+  const JobEnd end = Run(Python(R"(
+import os, time
+for _ in range(6):
+    if os.fork() == 0:
+        kept = bytearray(60 << 20)
+        for i in range(0, len(kept), 4096): kept[i] = 1
+        time.sleep(20)
+time.sleep(20)
+)"));
+  EXPECT_EQ(end.ending, Ending::kOverMemory) << end.reason;
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("256 MiB"));
+  EXPECT_LT(end.usage.wall_ms, 10'000);
+}
+
+TEST_P(ExecutorContract, MemoryThatIsSharedCountsOnce) {
+  const JobEnd end = Run(Python(R"(
+import os, time
+kept = bytearray(100 << 20)
+for i in range(0, len(kept), 4096): kept[i] = 1
+for _ in range(4):
+    if os.fork() == 0:
+        time.sleep(1)
+        os._exit(0)
+time.sleep(1)
+)"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_GT(end.usage.memory_peak_bytes, uint64_t{100} << 20);
+}
+
+TEST_P(ExecutorContract, OneProcessGetsNoMoreMemoryThanTheKernelAllows) {
+  const JobEnd end = Run(Python("x = bytearray(2 << 30)"));
+  EXPECT_NE(end.ending, Ending::kSucceeded);
+  EXPECT_LT(end.usage.memory_peak_bytes, uint64_t{400} << 20);
+}
+
+TEST_P(ExecutorContract, ResultsAreLimitedInBytes) {
+  for (const char* script :
+       {"dd if=/dev/zero of=/out/one bs=1M count=100 2>/dev/null; sleep 20",
+        "for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero of=/out/$i bs=1M count=20 2>/dev/null; done; sleep 20",
+        "mkdir /out/d; chmod 300 /out/d; for i in 1 2 3 4; do dd if=/dev/zero of=/out/d/$i bs=1M count=20 "
+        "2>/dev/null; done; sleep 20",
+        "for i in 3 4 5 6; do eval \"exec $i>/out/gone; rm /out/gone; dd if=/dev/zero bs=1M count=20 >&$i "
+        "2>/dev/null\"; done; sleep 20"}) {
+    const JobEnd end = Run(Shell(script));
+    if (end.ending == Ending::kFailed) continue;  // the kernel was faster: the file was too large
+    EXPECT_EQ(end.ending, Ending::kOverDisk) << script << "\n" << end.reason << recorder_.log;
+    EXPECT_LT(end.usage.wall_ms, 10'000) << script;
+  }
+}
+
+TEST_P(ExecutorContract, ResultsAreLimitedInNumber) {
+  const JobEnd end = Run(Python("import os\nfor i in range(100000): open('/out/%d' % i, 'w').close()"));
+  EXPECT_EQ(end.ending, Ending::kOverDisk) << end.reason;
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("500 files"));
+}
+
+TEST_P(ExecutorContract, TemporaryFilesAreLimited) {
+  const std::string said =
+      Says(Shell("for d in /tmp /dev/shm; do dd if=/dev/zero of=$d/x bs=1M count=64 2>/dev/null; stat -c %s "
+                 "$d/x; done"));
+  EXPECT_EQ(said, "16777216\n16777216\n");
+}
+
+TEST_P(ExecutorContract, AForkBombRunsIntoItsLimit) {
+  const JobEnd end = Run(Python(R"(
+import os, time
+made = 0
+try:
+    while made < 1000:
+        if os.fork() == 0:
+            time.sleep(5)
+            os._exit(0)
+        made += 1
+except BlockingIOError:
+    pass
+print('made fewer than 100:', made < 100)
+)"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_EQ(recorder_.log, "made fewer than 100: True\n");
+}
+
+TEST_P(ExecutorContract, TimeIsLimitedForThoseToWhomSigtermMeansNothing) {
+  limits_.wall_ms = 400;
+  JobEnd end = Run(Shell("trap 'echo told; exit 0' TERM; while true; do sleep 0.05; done"));
+  EXPECT_EQ(end.ending, Ending::kTimedOut) << end.reason;
+  EXPECT_THAT(recorder_.log, ::testing::HasSubstr("told\n"));
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("longer than"));
+  const std::string mark = "87654.25";
+  end = Run(Shell("trap '' TERM; sleep " + mark + " & while true; do sleep 0.05; done"));
+  EXPECT_EQ(end.ending, Ending::kTimedOut);
+  EXPECT_LT(end.usage.wall_ms, 5'000);
+  EXPECT_EQ(CountProcesses(mark), 0);
+}
+
+TEST_P(ExecutorContract, ACancelledJobIsGone) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const Fd read(ends[0]);
+  Fd write(ends[1]);
+  recorder_.cancel = read.get();
+  recorder_.on_log = [&] { EXPECT_EQ(::write(write.get(), "x", 1), 1); };
+  const JobEnd end = Run(Shell("echo begun; sleep 76543.25"));
+  EXPECT_EQ(end.ending, Ending::kCancelled) << end.reason;
+  EXPECT_LT(end.usage.wall_ms, 5'000);
+  EXPECT_EQ(CountProcesses("76543.25"), 0);
+}
+
+TEST_P(ExecutorContract, NothingOutlivesAJob) {
+  const JobEnd end = Run(Shell("setsid sleep 65432.25 >/dev/null 2>&1 & echo left"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded);
+  EXPECT_EQ(CountProcesses("65432.25"), 0);
+}
+
+TEST_P(ExecutorContract, AFloodOfOutputIsCountedAndDropped) {
+  const JobEnd end = Run(Shell("head -c 300000000 /dev/zero"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_EQ(recorder_.log.size(), limits_.log_bytes);
+  EXPECT_EQ(end.usage.log_bytes, 300'000'000u);
+}
+
+TEST_P(ExecutorContract, JobsRunBesideEachOther) {
+  Recorder others[3];
+  std::vector<std::thread> threads;
+  const auto begun = std::chrono::steady_clock::now();
+  for (Recorder& other : others)
+    threads.emplace_back([&] { executor_->Run(Shell("sleep 1; echo ended"), other); });
+  for (std::thread& thread : threads) thread.join();
+  for (const Recorder& other : others) EXPECT_EQ(other.log, "ended\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(2'800));
+}
+
+TEST_P(ExecutorContract, ProcessorsAreCounted) { EXPECT_EQ(Says(Shell("nproc")), "1\n"); }
+
+}  // namespace glasscase::jobs::testing
