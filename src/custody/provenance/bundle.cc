@@ -6,10 +6,12 @@
 
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
-
-#include "json_reader.h"
+#include <glasscase/json/object_reader.h>
 
 namespace glasscase::provenance {
+
+using json::ObjectReader;
+
 namespace {
 
 // Refuses, in words that help, what a bundle may hold besides a key's signature of an envelope.

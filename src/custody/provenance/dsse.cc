@@ -1,8 +1,11 @@
+#include <glasscase/json/object_reader.h>
 #include <glasscase/provenance/dsse.h>
 
-#include "json_reader.h"
-
 namespace glasscase::provenance {
+
+using json::Element;
+using json::ObjectReader;
+
 namespace {
 
 constexpr size_t kSignaturesMax = 8;

@@ -6,12 +6,15 @@
 #include <optional>
 #include <utility>
 
+#include <glasscase/json/object_reader.h>
 #include <glasscase/provenance/bundle.h>
 #include <glasscase/provenance/statement.h>
 
-#include "json_reader.h"
-
 namespace glasscase::provenance {
+
+using json::Element;
+using json::ObjectReader;
+
 namespace {
 
 constexpr size_t kNamesToldMax = 8;

@@ -1,10 +1,12 @@
+#include <glasscase/json/object_reader.h>
 #include <glasscase/provenance/publish.h>
 
 #include <boost/json/value.hpp>
 
-#include "json_reader.h"
-
 namespace glasscase::provenance {
+
+using json::ObjectReader;
+
 namespace {
 
 constexpr char kCommitment[] = "commitment";

@@ -1,11 +1,13 @@
 #include <glasscase/provenance/statement.h>
 
 #include <glasscase/json/canonical.h>
+#include <glasscase/json/object_reader.h>
 #include <glasscase/provenance/bundle.h>
 
-#include "json_reader.h"
-
 namespace glasscase::provenance {
+
+using json::Element;
+using json::ObjectReader;
 
 Result<std::string> WriteStatement(const Statement& statement) {
   boost::json::array subjects;

@@ -53,7 +53,8 @@ class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
     std::filesystem::create_directories(folder_ / "out");
     std::filesystem::permissions(folder_, std::filesystem::perms(0755));
     const auto user = GetParam().user;
-    if (user && ::chown((folder_ / "out").c_str(), *user, *user) != 0) ADD_FAILURE() << "cannot give out/ away";
+    if (user && ::chown((folder_ / "out").c_str(), *user, *user) != 0)
+      ADD_FAILURE() << "cannot give out/ away";
     std::ofstream(folder_ / "in" / "data" / "numbers") << "1 2 3\n";
   }
   ~ExecutorContract() override {

@@ -1,8 +1,9 @@
-#include "json_reader.h"
+#include <glasscase/json/object_reader.h>
 
+#include <algorithm>
 #include <cmath>
 
-namespace glasscase::provenance {
+namespace glasscase::json {
 
 Result<ObjectReader> ObjectReader::Open(const boost::json::value& value, std::string path) {
   if (const auto* object = value.if_object()) return ObjectReader(*object, std::move(path));
@@ -56,8 +57,20 @@ Result<const boost::json::array*> ObjectReader::Array(std::string_view name) con
   return &value->get_array();
 }
 
+Status ObjectReader::RefuseOthers(std::initializer_list<std::string_view> names) const {
+  for (const auto& member : *object_) {
+    const std::string_view name(member.key().data(), member.key().size());
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    std::string known;
+    for (const std::string_view one : names) known += (known.empty() ? "" : ", ") + std::string(one);
+    return Fail(Error::InvalidArgument(path_ + " has an unknown member " + Printable(name) +
+                                       "; it may have " + known));
+  }
+  return Ok();
+}
+
 std::string Element(std::string_view path, size_t index) {
   return std::string(path) + "[" + std::to_string(index) + "]";
 }
 
-}  // namespace glasscase::provenance
+}  // namespace glasscase::json

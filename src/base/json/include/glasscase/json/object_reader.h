@@ -2,6 +2,7 @@
 // "bundle.dsseEnvelope.payload must be a string".
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,7 @@
 #include <glasscase/core/bytes.h>
 #include <glasscase/core/error.h>
 
-namespace glasscase::provenance {
+namespace glasscase::json {
 
 class ObjectReader {
  public:
@@ -27,6 +28,8 @@ class ObjectReader {
   Result<Digest> Sha256(std::string_view name) const;  // lower-case hexadecimal
   Result<ObjectReader> Object(std::string_view name) const;
   Result<const boost::json::array*> Array(std::string_view name) const;
+  // No member but these. Says which one, and what may be there.
+  Status RefuseOthers(std::initializer_list<std::string_view> names) const;
 
   const boost::json::object& object() const { return *object_; }
   const std::string& path() const { return path_; }
@@ -45,4 +48,4 @@ class ObjectReader {
 // "path[3]".
 std::string Element(std::string_view path, size_t index);
 
-}  // namespace glasscase::provenance
+}  // namespace glasscase::json

@@ -1,0 +1,238 @@
+#include "recipe_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include <glasscase/json/object_reader.h>
+#include <glasscase/json/strict.h>
+
+namespace glasscase::training {
+namespace {
+
+using json::Element;
+using json::ObjectReader;
+
+constexpr size_t kNameBytesMax = 256;
+constexpr size_t kCommandWordsMax = 256;
+constexpr size_t kWordBytesMax = 4'096;
+
+bool IsWord(std::string_view text, std::string_view others) {
+  return !text.empty() && text.size() <= kNameBytesMax && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           others.find(c) != std::string_view::npos;
+  });
+}
+
+// Changes `value` when the object has the member.
+template <typename Integer>
+Status ReadWhole(const ObjectReader& object, std::string_view name, uint64_t least, uint64_t most,
+                 Integer& value) {
+  if (!object.Has(name)) return Ok();
+  GC_TRY(const uint64_t whole, object.Whole(name));
+  if (whole < least || whole > most)
+    return Fail(object.Wrong(name, "must be from " + std::to_string(least) + " to " + std::to_string(most)));
+  value = static_cast<Integer>(whole);
+  return Ok();
+}
+
+Status ReadWord(const ObjectReader& object, std::string_view name, std::string_view others,
+                std::string& value) {
+  if (!object.Has(name)) return Ok();
+  GC_TRY(value, object.String(name));
+  if (IsWord(value, others)) return Ok();
+  return Fail(object.Wrong(name, "may have letters, digits and " + std::string(others)));
+}
+
+Result<Reference> ReadResolved(const ObjectReader& object) {
+  Reference reference{.name = {}, .is_resolved = true};
+  GC_TRY(const std::string id, object.String("version"));
+  const auto version = Uuid::Parse(id);
+  if (!version) return Fail(object.Wrong("version", "must be a UUID where sha256 stands beside it"));
+  reference.version = *version;
+  GC_TRY(reference.sha256, object.Sha256("sha256"));
+  return reference;
+}
+
+// "owner/name@label", or an object that is resolved.
+Result<Reference> ReadReference(const ObjectReader& object, std::string_view member) {
+  const auto* value = object.object().if_contains(boost::json::string_view(member.data(), member.size()));
+  if (value != nullptr && value->is_object()) {
+    GC_TRY(const ObjectReader resolved, object.Object(member));
+    GC_TRY_VOID(resolved.RefuseOthers({"version", "sha256"}));
+    return ReadResolved(resolved);
+  }
+  Reference reference;
+  GC_TRY(reference.name, object.String(member));
+  if (!reference.name.empty() && reference.name.size() <= kNameBytesMax) return reference;
+  return Fail(object.Wrong(member, "must name a version: owner/name@label, or its UUID"));
+}
+
+class Reader {
+ public:
+  explicit Reader(const ObjectReader& root) : root_(root) {}
+
+  Result<Recipe> Read() {
+    GC_TRY_VOID(root_.RefuseOthers({"v", "environment", "code", "data", "command", "seed", "threads", "pins",
+                                    "clock", "locale", "timezone", "umask", "limits", "translate"}));
+    uint64_t v = 1;
+    GC_TRY_VOID(ReadWhole(root_, "v", 1, 1, v));
+    GC_TRY_VOID(ReadEnvironment());
+    GC_TRY(recipe_.code, ReadReference(root_, "code"));
+    GC_TRY_VOID(ReadData());
+    GC_TRY_VOID(ReadCommand());
+    GC_TRY_VOID(ReadWhole(root_, "seed", 0, std::numeric_limits<uint32_t>::max(), recipe_.seed));
+    GC_TRY_VOID(ReadWhole(root_, "threads", 1, 1'024, recipe_.threads));
+    GC_TRY_VOID(ReadPins());
+    GC_TRY_VOID(ReadWhole(root_, "clock", 0, uint64_t{1} << 40, recipe_.clock));
+    GC_TRY_VOID(ReadWord(root_, "locale", "._-@", recipe_.locale));
+    GC_TRY_VOID(ReadWord(root_, "timezone", "/_-+", recipe_.timezone));
+    GC_TRY_VOID(ReadUmask());
+    GC_TRY_VOID(ReadLimits());
+    GC_TRY_VOID(ReadTranslate());
+    return std::move(recipe_);
+  }
+
+ private:
+  Status ReadEnvironment() {
+    GC_TRY(const ObjectReader from, root_.Object("environment"));
+    GC_TRY_VOID(from.RefuseOthers({"runner", "lock", "image", "platform"}));
+    if (from.Has("runner") == from.Has("image"))
+      return Fail(Error::InvalidArgument("recipe.environment must have a runner, or an image"));
+    return from.Has("runner") ? ReadRunner(from) : ReadImage(from);
+  }
+  Status ReadRunner(const ObjectReader& from) {
+    GC_TRY_VOID(from.RefuseOthers({"runner", "lock"}));
+    GC_TRY_VOID(ReadWord(from, "runner", "-_.", recipe_.environment.runner));
+    if (from.Has("lock")) {
+      GC_TRY(recipe_.environment.lock, from.Sha256("lock"));
+    }
+    return Ok();
+  }
+  Status ReadImage(const ObjectReader& from) {
+    GC_TRY_VOID(from.RefuseOthers({"image", "platform"}));
+    GC_TRY_VOID(ReadWord(from, "image", "-_./:@", recipe_.environment.image));
+    GC_TRY_VOID(ReadWord(from, "platform", "/-_", recipe_.environment.platform));
+    if (recipe_.environment.platform.empty()) recipe_.environment.platform = "linux/amd64";
+    constexpr std::string_view kSha256 = "@sha256:";
+    const std::string& image = recipe_.environment.image;
+    const size_t at = image.find(kSha256);
+    if (at != std::string::npos && at > 0 &&
+        DigestFromHex(std::string_view(image).substr(at + kSha256.size())))
+      return Ok();
+    return Fail(
+        from.Wrong("image", "must end in its digest (@sha256:…): a tag may mean another image tomorrow"));
+  }
+
+  Status ReadData() {
+    GC_TRY(const ObjectReader all, root_.Object("data"));
+    if (all.object().size() > Recipe::kDatasetsMax)
+      return Fail(root_.Wrong("data", "may have " + std::to_string(Recipe::kDatasetsMax) + " datasets"));
+    for (const auto& member : all.object()) {
+      const std::string name(member.key().data(), member.key().size());
+      if (!IsDatasetName(name))
+        return Fail(all.Wrong(Printable(name),
+                              "is no name for a folder: letters, digits, '-', '_' and '.', at most 64"));
+      GC_TRY(const ObjectReader one, all.Object(name));
+      GC_TRY(recipe_.data[name], ReadDataset(one));
+    }
+    return Ok();
+  }
+  static Result<Dataset> ReadDataset(const ObjectReader& from) {
+    GC_TRY_VOID(from.RefuseOthers({"version", "sha256", "role"}));
+    Dataset dataset;
+    if (from.Has("sha256")) {
+      GC_TRY(dataset.version, ReadResolved(from));
+    } else {
+      GC_TRY(dataset.version, ReadReference(from, "version"));
+    }
+    GC_TRY(const std::string role, from.String("role"));
+    if (role != RoleName(Role::kTrain) && role != RoleName(Role::kTest))
+      return Fail(from.Wrong("role", "must be \"train\" or \"test\""));
+    dataset.role = role == RoleName(Role::kTrain) ? Role::kTrain : Role::kTest;
+    return dataset;
+  }
+
+  Status ReadCommand() {
+    GC_TRY(const auto* words, root_.Array("command"));
+    if (words->empty() || words->size() > kCommandWordsMax)
+      return Fail(root_.Wrong("command", "must have 1 to " + std::to_string(kCommandWordsMax) + " words"));
+    for (size_t i = 0; i < words->size(); ++i) {
+      const auto* word = (*words)[i].if_string();
+      const bool is_word =
+          word != nullptr && word->size() <= kWordBytesMax && word->find('\0') == std::string::npos;
+      if (!is_word || (i == 0 && word->empty()))
+        return Fail(
+            Error::InvalidArgument(Element("recipe.command", i) + " must be a string without zero bytes"));
+      recipe_.command.emplace_back(word->data(), word->size());
+    }
+    return Ok();
+  }
+
+  Status ReadPins() {
+    if (!root_.Has("pins")) return Ok();
+    GC_TRY(const ObjectReader from, root_.Object("pins"));
+    GC_TRY_VOID(from.RefuseOthers({"blas", "onednn", "torch", "numpy"}));
+    GC_TRY_VOID(ReadWord(from, "blas", "_", recipe_.pins.blas));
+    GC_TRY_VOID(ReadWord(from, "onednn", "_", recipe_.pins.onednn));
+    GC_TRY_VOID(ReadWord(from, "torch", "_", recipe_.pins.torch));
+    GC_TRY_VOID(ReadWord(from, "numpy", "_", recipe_.pins.numpy));
+    if (NumpyFeaturesAbove(recipe_.pins.numpy)) return Ok();
+    return Fail(from.Wrong("numpy", "must be SSE42, AVX2 or off"));
+  }
+
+  Status ReadUmask() {
+    if (!root_.Has("umask")) return Ok();
+    GC_TRY(const std::string text, root_.String("umask"));
+    const bool octal =
+        text.size() == 4 && text[0] == '0' && text.find_first_not_of("01234567") == std::string::npos;
+    if (!octal) return Fail(root_.Wrong("umask", "must be four octal digits, the first 0"));
+    recipe_.umask = static_cast<mode_t>(std::stoul(text, nullptr, 8));
+    if ((recipe_.umask & 0700) != 0) return Fail(root_.Wrong("umask", "must leave the run its own files"));
+    return Ok();
+  }
+
+  Status ReadLimits() {
+    if (!root_.Has("limits")) return Ok();
+    GC_TRY(const ObjectReader from, root_.Object("limits"));
+    GC_TRY_VOID(from.RefuseOthers({"cpus", "memory_bytes", "disk_bytes", "wall_s", "processes"}));
+    GC_TRY_VOID(ReadWhole(from, "cpus", 1, 1'024, recipe_.limits.cpus));
+    GC_TRY_VOID(
+        ReadWhole(from, "memory_bytes", uint64_t{1} << 20, uint64_t{1} << 50, recipe_.limits.memory_bytes));
+    GC_TRY_VOID(
+        ReadWhole(from, "disk_bytes", uint64_t{1} << 20, uint64_t{1} << 50, recipe_.limits.disk_bytes));
+    GC_TRY_VOID(ReadWhole(from, "wall_s", 1, 30 * 86'400, recipe_.limits.wall_s));
+    return ReadWhole(from, "processes", 1, 65'536, recipe_.limits.processes);
+  }
+
+  Status ReadTranslate() {
+    if (!root_.Has("translate")) return Ok();
+    GC_TRY(const std::string to, root_.String("translate"));
+    if (to != "onnx" && to != "no") return Fail(root_.Wrong("translate", "must be \"onnx\" or \"no\""));
+    recipe_.translates = to == "onnx";
+    return Ok();
+  }
+
+  const ObjectReader& root_;
+  Recipe recipe_;
+};
+
+}  // namespace
+
+// NumPy takes a list of what not to use. What it is built for at least cannot be taken away.
+std::optional<std::string> NumpyFeaturesAbove(std::string_view set) {
+  constexpr std::string_view kAvx512 =
+      "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR";
+  if (set == "off") return "";
+  if (set == "AVX2") return std::string(kAvx512);
+  if (set == "SSE42") return "AVX F16C FMA3 AVX2 " + std::string(kAvx512);
+  return std::nullopt;
+}
+
+Result<Recipe> ReadRecipe(std::string_view text) {
+  GC_TRY(const auto value, json::Parse(text, {.bytes_max = Recipe::kBytesMax, .depth_max = 8}));
+  GC_TRY(const ObjectReader root, ObjectReader::Open(value, "recipe"));
+  return Reader(root).Read();
+}
+
+}  // namespace glasscase::training

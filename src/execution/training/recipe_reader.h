@@ -1,0 +1,15 @@
+// From JSON to a recipe.
+#pragma once
+
+#include <string_view>
+
+#include <glasscase/training/recipe.h>
+
+namespace glasscase::training {
+
+Result<Recipe> ReadRecipe(std::string_view text);
+
+// What NumPy must not use so that it keeps to an instruction set; nullopt for a set that is not known here.
+std::optional<std::string> NumpyFeaturesAbove(std::string_view set);
+
+}  // namespace glasscase::training
