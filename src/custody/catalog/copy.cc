@@ -20,6 +20,7 @@ class RowSink {
   virtual Status Take(const Lineage& edge) = 0;                            // when all versions are there
   virtual Status Take(const Grant& grant) = 0;
   virtual Status Take(const ChainAct& act) = 0;
+  virtual Status Take(const Run& run) = 0;
   virtual Status TakeSetting(const std::string& key, const std::string& value) = 0;
 };
 
@@ -54,6 +55,7 @@ Status Walk(Catalog& from, RowSink& sink) {
       from.EachModel(std::nullopt, [&](const Model& model) { return WalkLineage(from, model, sink); }));
   GC_TRY_VOID(from.EachGrant({}, [&](const Grant& grant) { return sink.Take(grant); }));
   GC_TRY_VOID(from.EachChainAct([&](const ChainAct& act) { return sink.Take(act); }));
+  GC_TRY_VOID(from.EachRun([&](const Run& run) { return sink.Take(run); }));
   return from.EachSetting([&](const std::string& key, const std::string& value) {
     return key == kTermsEditionSetting ? Ok() : sink.TakeSetting(key, value);
   });
@@ -79,6 +81,7 @@ class Copier final : public RowSink {
   Status Take(const Lineage& edge) override { return to_.InsertLineage(edge); }
   Status Take(const Grant& grant) override { return to_.InsertGrant(grant); }
   Status Take(const ChainAct& act) override { return to_.InsertChainAct(act); }
+  Status Take(const Run& run) override { return to_.InsertRun(run); }
   Status TakeSetting(const std::string& key, const std::string& value) override {
     return to_.SetSetting(key, value);
   }
@@ -145,6 +148,12 @@ class Digester final : public RowSink {
     Begin("chain act").Add(act.id).Add(static_cast<int64_t>(act.kind)).Add(act.asset).Add(act.version);
     Add(act.created_micros).Add(act.kept).Add(int64_t{act.is_final}).Add(act.state);
     return Add(act.transaction).Add(act.contract).Add(act.note).End();
+  }
+  Status Take(const Run& run) override {
+    Begin("run").Add(run.id).Add(run.owner).Add(run.asset).Add(run.label).Add(run.recipe);
+    Add(run.recipe_sha256).Add(run.priority).Add(static_cast<int64_t>(run.state)).Add(run.reason);
+    Add(int64_t{run.attempts}).Add(run.worker).Add(run.created_micros).Add(run.started_micros);
+    return Add(run.ended_micros).Add(run.result).Add(run.repeats).Add(run.record).End();
   }
   Status TakeSetting(const std::string& key, const std::string& value) override {
     return Begin("setting").Add(key).Add(value).End();

@@ -156,6 +156,42 @@ class PostgresCatalog final : public Catalog {
     return Each(all, ReadChainAct<ResultRow>, visit);
   }
 
+  Result<std::optional<Run>> FindRun(const Uuid& id) const override {
+    Statement find(connection_, RUN_ROW "WHERE id = $1");
+    find.Bind(id);
+    return One(find, ReadRun<ResultRow>);
+  }
+  Result<std::vector<Run>> QueuedRuns(uint32_t limit) const override {
+    Statement list(connection_, RUN_ROW "WHERE state = 1 ORDER BY priority DESC, ordinal LIMIT $1");
+    list.Bind(int64_t{limit});
+    return All(list, ReadRun<ResultRow>);
+  }
+  Result<std::vector<Run>> ListRuns(const RunQuery& query) const override {
+    if (query.after) {
+      GC_TRY(const auto after, FindRun(*query.after));
+      if (!after) return Fail(NoSuchRun(*query.after));
+    }
+    Statement list(connection_, RUN_ROW
+                   "WHERE ($1::uuid IS NULL OR owner = $1) AND ($2::uuid IS NULL OR asset = $2) "
+                   "AND ($3::uuid IS NULL OR repeats = $3) AND ($4::bigint = 0 OR state < 5) "
+                   "AND ($5::uuid IS NULL OR ordinal < (SELECT ordinal FROM runs WHERE id = $5)) "
+                   "ORDER BY ordinal DESC LIMIT $6");
+    list.Bind(query.owner).Bind(query.asset).Bind(query.repeats).Bind(int64_t{query.only_open});
+    list.Bind(query.after).Bind(int64_t{query.limit});
+    return All(list, ReadRun<ResultRow>);
+  }
+  Result<uint32_t> CountOpenRuns(const Uuid& owner) const override {
+    Statement count(connection_, "SELECT count(*) FROM runs WHERE owner = $1 AND state < 5");
+    count.Bind(owner);
+    GC_TRY(const bool found, count.Step());
+    GC_CHECK(found);
+    return static_cast<uint32_t>(count.row().Integer(0));
+  }
+  Status EachRun(const Visitor<Run>& visit) const override {
+    Statement all(connection_, RUN_ROW "ORDER BY ordinal");
+    return Each(all, ReadRun<ResultRow>, visit);
+  }
+
   ledger::Journal& Journal() override { return *journal_; }
 
   Result<bool> BlobIsUsed(const Digest& sha256) const override {

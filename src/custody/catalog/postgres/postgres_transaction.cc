@@ -170,6 +170,29 @@ class PostgresTransaction final : public Transaction {
     return RunOnOneRow(update, "chain act");
   }
 
+  Status InsertRun(const Run& run) override {
+    Statement insert(
+        connection_,
+        "INSERT INTO runs (id, owner, asset, label, recipe, recipe_sha256, priority, state, "
+        "reason, attempts, worker, created, started, ended, result, repeats, record) VALUES ($1, "
+        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
+    insert.Bind(run.id).Bind(run.owner).Bind(run.asset).Bind(run.label).Bind(run.recipe);
+    insert.Bind(run.recipe_sha256).Bind(run.priority).Bind(static_cast<int64_t>(run.state)).Bind(run.reason);
+    insert.Bind(int64_t{run.attempts}).Bind(run.worker).Bind(run.created_micros).Bind(run.started_micros);
+    insert.Bind(run.ended_micros).BindIdOrNull(run.result).BindIdOrNull(run.repeats).Bind(run.record);
+    return InsertOne(insert, "run");
+  }
+
+  Status SetRun(const Run& run) override {
+    Statement update(connection_,
+                     "UPDATE runs SET state = $1, reason = $2, attempts = $3, worker = $4, started = $5, "
+                     "ended = $6, result = $7, record = $8 WHERE id = $9");
+    update.Bind(static_cast<int64_t>(run.state)).Bind(run.reason).Bind(int64_t{run.attempts});
+    update.Bind(run.worker).Bind(run.started_micros).Bind(run.ended_micros).BindIdOrNull(run.result);
+    update.Bind(run.record).Bind(run.id);
+    return RunOnOneRow(update, "run");
+  }
+
   Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) override {
     // Counted in the row that Begin has locked until the commit: see README.md for why not by the table
     // itself.

@@ -208,7 +208,35 @@ CREATE INDEX chain_acts_of_asset ON chain_acts (asset);
 CREATE INDEX chain_acts_open ON chain_acts (ordinal) WHERE NOT is_final;
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables, kSearch, kArchive, kChain};
+// Version 5: runs.
+constexpr char kRuns[] = R"sql(
+CREATE TABLE runs (
+  ordinal BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id UUID NOT NULL UNIQUE,
+  owner UUID NOT NULL REFERENCES subjects (id),
+  asset UUID NOT NULL REFERENCES models (id),
+  label TEXT NOT NULL,
+  recipe TEXT NOT NULL,
+  recipe_sha256 BYTEA NOT NULL CHECK (length(recipe_sha256) = 32),
+  priority BIGINT NOT NULL,
+  state BIGINT NOT NULL CHECK (state BETWEEN 1 AND 7),
+  reason TEXT NOT NULL,
+  attempts BIGINT NOT NULL,
+  worker TEXT NOT NULL,
+  created BIGINT NOT NULL,
+  started BIGINT NOT NULL,
+  ended BIGINT NOT NULL,
+  result UUID REFERENCES versions (id),
+  repeats UUID REFERENCES runs (id),
+  record TEXT NOT NULL
+);
+CREATE INDEX runs_queued ON runs (priority DESC, ordinal) WHERE state = 1;
+CREATE INDEX runs_open ON runs (owner) WHERE state < 5;
+CREATE INDEX runs_of_asset ON runs (asset);
+CREATE INDEX runs_of_owner ON runs (owner, ordinal);
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kSearch, kArchive, kChain, kRuns};
 
 // Two programs that start at once must not both make the tables. "GCAT" and "sche" as numbers.
 constexpr char kSchemaLock[] = "SELECT pg_advisory_xact_lock(1195589972, 1935894629)";

@@ -186,7 +186,35 @@ CREATE INDEX chain_acts_of_asset ON chain_acts (asset);
 CREATE INDEX chain_acts_open ON chain_acts (ordinal) WHERE is_final = 0;
 )sql";
 
-constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger, kSearch, kChain};
+// Version 5: runs.
+constexpr char kRuns[] = R"sql(
+CREATE TABLE runs (
+  ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+  id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+  owner BLOB NOT NULL REFERENCES subjects (id),
+  asset BLOB NOT NULL REFERENCES models (id),
+  label TEXT NOT NULL,
+  recipe TEXT NOT NULL,
+  recipe_sha256 BLOB NOT NULL CHECK (length(recipe_sha256) = 32),
+  priority INTEGER NOT NULL,
+  state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 7),
+  reason TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  started INTEGER NOT NULL,
+  ended INTEGER NOT NULL,
+  result BLOB REFERENCES versions (id),
+  repeats BLOB REFERENCES runs (id),
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX runs_queued ON runs (priority DESC, ordinal) WHERE state = 1;
+CREATE INDEX runs_open ON runs (owner) WHERE state < 5;
+CREATE INDEX runs_of_asset ON runs (asset);
+CREATE INDEX runs_of_owner ON runs (owner, ordinal);
+)sql";
+
+constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger, kSearch, kChain, kRuns};
 
 Result<uint32_t> VersionOf(sqlite3* database) {
   GC_TRY_VOID(Execute(database,

@@ -131,22 +131,12 @@ class SqliteCatalog final : public Catalog {
   Result<std::vector<Version>> VersionsOf(const Uuid& model) const override {
     GC_TRY(Statement list, Prepare(VERSION_ROW "WHERE model = ? ORDER BY rowid"));
     list.Bind(model);
-    std::vector<Version> versions;
-    GC_TRY_VOID(Each<Version>(list, ReadVersion<Statement>, [&](const Version& version) {
-      versions.push_back(version);
-      return Ok();
-    }));
-    return versions;
+    return All<Version>(list, ReadVersion<Statement>);
   }
   Result<std::vector<VersionFile>> FilesOf(const Uuid& version) const override {
     GC_TRY(Statement list, Prepare(FILE_ROW "WHERE version = ? ORDER BY path"));
     list.Bind(version);
-    std::vector<VersionFile> files;
-    GC_TRY_VOID(Each<VersionFile>(list, ReadFile<Statement>, [&](const VersionFile& file) {
-      files.push_back(file);
-      return Ok();
-    }));
-    return files;
+    return All<VersionFile>(list, ReadFile<Statement>);
   }
 
   Result<std::vector<Lineage>> ParentsOf(const Uuid& version) const override {
@@ -158,16 +148,52 @@ class SqliteCatalog final : public Catalog {
 
   Result<std::vector<ChainAct>> OpenChainActs() const override {
     GC_TRY(Statement list, Prepare(CHAIN_ACT_ROW "WHERE is_final = 0 ORDER BY ordinal"));
-    return ChainActsFrom(list);
+    return All<ChainAct>(list, ReadChainAct<Statement>);
   }
   Result<std::vector<ChainAct>> ChainActsOf(const Uuid& asset) const override {
     GC_TRY(Statement list, Prepare(CHAIN_ACT_ROW "WHERE asset = ? ORDER BY ordinal"));
     list.Bind(asset);
-    return ChainActsFrom(list);
+    return All<ChainAct>(list, ReadChainAct<Statement>);
   }
   Status EachChainAct(const Visitor<ChainAct>& visit) const override {
     GC_TRY(Statement all, Prepare(CHAIN_ACT_ROW "ORDER BY ordinal"));
     return Each<ChainAct>(all, ReadChainAct<Statement>, visit);
+  }
+
+  Result<std::optional<Run>> FindRun(const Uuid& id) const override {
+    GC_TRY(Statement find, Prepare(RUN_ROW "WHERE id = ?"));
+    find.Bind(id);
+    return One(find, ReadRun<Statement>);
+  }
+  Result<std::vector<Run>> QueuedRuns(uint32_t limit) const override {
+    GC_TRY(Statement list, Prepare(RUN_ROW "WHERE state = 1 ORDER BY priority DESC, ordinal LIMIT ?"));
+    list.Bind(int64_t{limit});
+    return All<Run>(list, ReadRun<Statement>);
+  }
+  Result<std::vector<Run>> ListRuns(const RunQuery& query) const override {
+    if (query.after) {
+      GC_TRY(const auto after, FindRun(*query.after));
+      if (!after) return Fail(NoSuchRun(*query.after));
+    }
+    GC_TRY(Statement list,
+           Prepare(RUN_ROW "WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR asset = ?2) "
+                           "AND (?3 IS NULL OR repeats = ?3) AND (?4 = 0 OR state < 5) "
+                           "AND (?5 IS NULL OR ordinal < (SELECT ordinal FROM runs WHERE id = ?5)) "
+                           "ORDER BY ordinal DESC LIMIT ?6"));
+    list.Bind(query.owner).Bind(query.asset).Bind(query.repeats).Bind(int64_t{query.only_open});
+    list.Bind(query.after).Bind(int64_t{query.limit});
+    return All<Run>(list, ReadRun<Statement>);
+  }
+  Result<uint32_t> CountOpenRuns(const Uuid& owner) const override {
+    GC_TRY(Statement count, Prepare("SELECT count(*) FROM runs WHERE owner = ? AND state < 5"));
+    count.Bind(owner);
+    GC_TRY(const bool found, count.Step());
+    GC_CHECK(found);
+    return static_cast<uint32_t>(count.Integer(0));
+  }
+  Status EachRun(const Visitor<Run>& visit) const override {
+    GC_TRY(Statement all, Prepare(RUN_ROW "ORDER BY ordinal"));
+    return Each<Run>(all, ReadRun<Statement>, visit);
   }
 
   ledger::Journal& Journal() override { return *journal_; }
@@ -237,7 +263,9 @@ class SqliteCatalog final : public Catalog {
     GC_TRY(Statement edges, Prepare(LINEAGE_ROW));
     GC_TRY_VOID(Each<Lineage>(edges, ReadLineage<Statement>, ignore));
     GC_TRY(Statement files, Prepare(FILE_ROW));
-    return Each<VersionFile>(files, ReadFile<Statement>, ignore);
+    GC_TRY_VOID(Each<VersionFile>(files, ReadFile<Statement>, ignore));
+    GC_TRY_VOID(EachChainAct(ignore));
+    return EachRun(ignore);
   }
 
  private:
@@ -246,21 +274,17 @@ class SqliteCatalog final : public Catalog {
   Result<std::vector<Lineage>> EdgesOf(const char* sql, const Uuid& version) const {
     GC_TRY(Statement list, Prepare(sql));
     list.Bind(version);
-    std::vector<Lineage> edges;
-    GC_TRY_VOID(Each<Lineage>(list, ReadLineage<Statement>, [&](const Lineage& edge) {
-      edges.push_back(edge);
-      return Ok();
-    }));
-    return edges;
+    return All<Lineage>(list, ReadLineage<Statement>);
   }
 
-  static Result<std::vector<ChainAct>> ChainActsFrom(Statement& list) {
-    std::vector<ChainAct> acts;
-    GC_TRY_VOID(Each<ChainAct>(list, ReadChainAct<Statement>, [&](const ChainAct& act) {
-      acts.push_back(act);
+  template <typename Row, typename Read>
+  static Result<std::vector<Row>> All(Statement& list, const Read& read) {
+    std::vector<Row> rows;
+    GC_TRY_VOID(Each<Row>(list, read, [&](const Row& row) {
+      rows.push_back(row);
       return Ok();
     }));
-    return acts;
+    return rows;
   }
 
   // A check that gives rows only for what is wrong, or the one row `fine`.

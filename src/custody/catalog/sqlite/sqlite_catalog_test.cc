@@ -113,7 +113,7 @@ std::unique_ptr<Catalog> OpenOld(SqliteFixture& fixture, const std::string& sche
 }
 
 TEST(SqliteCatalogTest, EveryOlderSchemaIsOpenedWithAllItHolds) {
-  for (const std::string schema : {"schema1", "schema2", "schema3"}) {
+  for (const std::string schema : {"schema1", "schema2", "schema3", "schema4"}) {
     SqliteFixture fixture;
     const auto catalog = OpenOld(fixture, schema);
     const Counts counts = catalog->Count(0).value();
@@ -130,6 +130,8 @@ TEST(SqliteCatalogTest, EveryOlderSchemaIsOpenedWithAllItHolds) {
     const AssetPage found = catalog->Search({.name_part = "iri", .digest = versions[0].sha256}).value();
     ASSERT_EQ(found.assets.size(), 1u) << schema;
     EXPECT_EQ(found.assets[0].id, model.id);
+    EXPECT_EQ(catalog->OpenChainActs()->size(), schema == "schema4" ? 1u : 0u);
+    EXPECT_TRUE(catalog->ListRuns({})->empty());
   }
 }
 

@@ -180,6 +180,28 @@ class SqliteTransaction final : public Transaction {
     return RunOnOneRow(update, "chain act");
   }
 
+  Status InsertRun(const Run& run) override {
+    GC_TRY(
+        Statement insert,
+        Prepare("INSERT INTO runs (id, owner, asset, label, recipe, recipe_sha256, priority, state, reason, "
+                "attempts, worker, created, started, ended, result, repeats, record) VALUES (?, ?, ?, ?, ?, "
+                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+    insert.Bind(run.id).Bind(run.owner).Bind(run.asset).Bind(run.label).Bind(run.recipe);
+    insert.Bind(run.recipe_sha256).Bind(run.priority).Bind(static_cast<int64_t>(run.state)).Bind(run.reason);
+    insert.Bind(int64_t{run.attempts}).Bind(run.worker).Bind(run.created_micros).Bind(run.started_micros);
+    insert.Bind(run.ended_micros).BindIdOrNull(run.result).BindIdOrNull(run.repeats).Bind(run.record);
+    return insert.Run();
+  }
+
+  Status SetRun(const Run& run) override {
+    GC_TRY(Statement update, Prepare("UPDATE runs SET state = ?, reason = ?, attempts = ?, worker = ?, "
+                                     "started = ?, ended = ?, result = ?, record = ? WHERE id = ?"));
+    update.Bind(static_cast<int64_t>(run.state)).Bind(run.reason).Bind(int64_t{run.attempts});
+    update.Bind(run.worker).Bind(run.started_micros).Bind(run.ended_micros).BindIdOrNull(run.result);
+    update.Bind(run.record).Bind(run.id);
+    return RunOnOneRow(update, "run");
+  }
+
   Status QueueEntry(std::string_view entry, const std::vector<Uuid>& assets) override {
     GC_TRY(Statement insert, Prepare("INSERT INTO ledger_outbox (entry, assets) VALUES (?, ?)"));
     std::string ids;

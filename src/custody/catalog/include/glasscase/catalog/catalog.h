@@ -71,6 +71,10 @@ class Transaction {
   // How far it is: kept, is_final, state, transaction, contract, note.
   virtual Status SetChainAct(const ChainAct& act) = 0;
 
+  virtual Status InsertRun(const Run& run) = 0;
+  // How far it is: state, reason, attempts, worker, started, ended, result, record.
+  virtual Status SetRun(const Run& run) = 0;
+
   virtual Status SetSetting(std::string_view key, std::string_view value) = 0;
 
   // Durable when it returns.
@@ -161,6 +165,14 @@ class Catalog {
   virtual Result<std::vector<ChainAct>> OpenChainActs() const = 0;
   virtual Result<std::vector<ChainAct>> ChainActsOf(const Uuid& asset) const = 0;
   virtual Status EachChainAct(const Visitor<ChainAct>& visit) const = 0;
+
+  virtual Result<std::optional<Run>> FindRun(const Uuid& id) const = 0;
+  // The next ones: by priority, then the oldest first.
+  virtual Result<std::vector<Run>> QueuedRuns(uint32_t limit) const = 0;
+  // The newest first. InvalidArgument when `after` is no run.
+  virtual Result<std::vector<Run>> ListRuns(const RunQuery& query) const = 0;
+  virtual Result<uint32_t> CountOpenRuns(const Uuid& owner) const = 0;
+  virtual Status EachRun(const Visitor<Run>& visit) const = 0;
 
   // Lives as long as the catalog. Its transactions are its own: none may be open.
   virtual ledger::Journal& Journal() = 0;

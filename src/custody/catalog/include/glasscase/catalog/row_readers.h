@@ -35,8 +35,15 @@
 #define LINEAGE_ROW "SELECT child, parent, relation, witnessed, created FROM lineage "
 #define CHAIN_ACT_ROW \
   "SELECT id, kind, asset, version, created, kept, is_final, state, tx, contract, note FROM chain_acts "
+#define RUN_ROW                                                                                        \
+  "SELECT id, owner, asset, label, recipe, recipe_sha256, priority, state, reason, attempts, worker, " \
+  "created, started, ended, result, repeats, record FROM runs "
 
 namespace glasscase::catalog {
+
+inline Error NoSuchRun(const Uuid& id) {
+  return Error::InvalidArgument("there is no run " + id.ToString() + " to list from");
+}
 
 template <typename Row>
 Error DamagedRow(std::string_view table) {
@@ -184,6 +191,27 @@ Result<ChainAct> ReadChainAct(Row& row) {
   if (row.damaged() || act.kind < ChainActKind::kCheckpoint || act.kind > ChainActKind::kContract)
     return Fail(DamagedRow<Row>("chain_acts"));
   return act;
+}
+
+template <typename Row>
+Result<Run> ReadRun(Row& row) {
+  Run run{.id = row.Id(0), .owner = row.Id(1), .asset = row.Id(2), .label = row.Text(3)};
+  run.recipe = row.Text(4);
+  run.recipe_sha256 = row.DigestAt(5);
+  run.priority = row.Integer(6);
+  run.state = static_cast<RunState>(row.Integer(7));
+  run.reason = row.Text(8);
+  run.attempts = static_cast<uint32_t>(row.Integer(9));
+  run.worker = row.Text(10);
+  run.created_micros = row.Integer(11);
+  run.started_micros = row.Integer(12);
+  run.ended_micros = row.Integer(13);
+  run.result = row.IdOrNil(14);
+  run.repeats = row.IdOrNil(15);
+  run.record = row.Text(16);
+  if (row.damaged() || run.state < RunState::kQueued || run.state > RunState::kCancelled)
+    return Fail(DamagedRow<Row>("runs"));
+  return run;
 }
 
 }  // namespace glasscase::catalog

@@ -152,6 +152,50 @@ struct ChainAct {
   bool operator==(const ChainAct&) const = default;
 };
 
+// Stored: never renumber.
+enum class RunState : uint8_t {
+  kQueued = 1,
+  kPreparing = 2,
+  kRunning = 3,
+  kRecording = 4,
+  kSucceeded = 5,
+  kFailed = 6,
+  kCancelled = 7
+};
+constexpr bool HasEnded(RunState state) { return state >= RunState::kSucceeded; }
+
+// A training execution: what is to be done, how far it is, what came of it.
+struct Run {
+  Uuid id{};
+  Uuid owner{};
+  Uuid asset{};          // a version of which its result becomes
+  std::string label{};   // of that version; empty: the next one
+  std::string recipe{};  // canonical (api/formats/recipe.md)
+  Digest recipe_sha256{};
+  int64_t priority = 0;  // larger: before others
+  RunState state = RunState::kQueued;
+  std::string reason{};  // why it is in that state, for its owner
+  uint32_t attempts = 0;
+  std::string worker{};
+  int64_t created_micros = 0;
+  int64_t started_micros = 0;  // 0: not yet
+  int64_t ended_micros = 0;    // 0: not yet
+  Uuid result{};               // the version; nil: none
+  Uuid repeats{};              // the run that it does once more, to compare; nil: none
+  std::string record{};        // JSON: machine, outputs, metrics, what it used
+  bool operator==(const Run&) const = default;
+};
+
+// Runs to which all members apply. Empty members do not restrict.
+struct RunQuery {
+  std::optional<Uuid> owner{};
+  std::optional<Uuid> asset{};
+  std::optional<Uuid> repeats{};
+  bool only_open = false;       // have not ended
+  std::optional<Uuid> after{};  // the last run of the page before
+  uint32_t limit = 100;
+};
+
 struct VersionFile {
   std::string path{};  // relative
   uint64_t bytes = 0;

@@ -407,6 +407,59 @@ TEST_P(CatalogContract, ChainActsKeepTheirOrderAndTheirState) {
   EXPECT_TRUE(catalog->ChainActsOf(owner.id)->empty());
 }
 
+TEST_P(CatalogContract, RunsWaitByPriorityAndKeepWhatCameOfThem) {
+  AddOwnerWithModel();
+  const auto run_of = [&](int number, int64_t priority) {
+    return catalog::Run{.id = Uuid::Random(),
+                        .owner = owner.id,
+                        .asset = model.id,
+                        .label = std::to_string(number),
+                        .recipe = "{}",
+                        .recipe_sha256 = DigestOf(number),
+                        .priority = priority,
+                        .created_micros = number};
+  };
+  std::vector<catalog::Run> runs = {run_of(1, 0), run_of(2, 5), run_of(3, 0), run_of(4, -1)};
+  Change([&](Transaction& t) -> Status {
+    for (const catalog::Run& run : runs) GC_TRY_VOID(t.InsertRun(run));
+    return Ok();
+  });
+  EXPECT_EQ(catalog->QueuedRuns(10).value(), (std::vector<catalog::Run>{runs[1], runs[0], runs[2], runs[3]}));
+  EXPECT_EQ(catalog->QueuedRuns(1).value(), std::vector<catalog::Run>{runs[1]});
+  EXPECT_EQ(catalog->CountOpenRuns(owner.id).value(), 4u);
+  catalog::Run& done = runs[1];
+  done.state = RunState::kSucceeded;
+  done.reason = "r";
+  done.attempts = 2;
+  done.worker = "w";
+  done.started_micros = 7;
+  done.ended_micros = 9;
+  done.result = version.id;
+  done.record = "{\"a\":1}";
+  Change([&](Transaction& t) { return t.SetRun(done); });
+  catalog::Run again = run_of(5, 0);
+  again.repeats = done.id;
+  Change([&](Transaction& t) { return t.InsertRun(again); });
+  Reopen();
+  EXPECT_EQ(catalog->FindRun(done.id).value(), done);
+  EXPECT_EQ(catalog->FindRun(owner.id).value(), std::nullopt);
+  EXPECT_EQ(catalog->CountOpenRuns(owner.id).value(), 4u);
+  EXPECT_EQ(catalog->CountOpenRuns(learner.id).value(), 0u);
+  EXPECT_EQ(catalog->ListRuns({.repeats = done.id}).value(), std::vector<catalog::Run>{again});
+  EXPECT_EQ(catalog->ListRuns({.owner = owner.id, .only_open = true, .limit = 2}).value(),
+            (std::vector<catalog::Run>{again, runs[3]}));
+  EXPECT_EQ(catalog->ListRuns({.asset = model.id, .after = runs[2].id}).value(),
+            (std::vector<catalog::Run>{done, runs[0]}));
+  EXPECT_TRUE(catalog->ListRuns({.owner = learner.id})->empty());
+  EXPECT_EQ(catalog->ListRuns({.after = owner.id}).error().code(), Code::kInvalidArgument);
+  size_t seen = 0;
+  ASSERT_TRUE(catalog->EachRun([&](const catalog::Run&) { return ++seen, Ok(); }));
+  EXPECT_EQ(seen, 5u);
+  catalog::Run nowhere = run_of(6, 0);
+  auto transaction = catalog->Begin().value();
+  EXPECT_EQ(transaction->SetRun(nowhere).error().code(), Code::kNotFound);
+}
+
 // Into another database of the same kind; between the two kinds: system tests.
 TEST_P(CatalogContract, ACopyHoldsTheSameRows) {
   AddOwnerWithModel();
@@ -415,6 +468,7 @@ TEST_P(CatalogContract, ACopyHoldsTheSameRows) {
     GC_TRY_VOID(t.InsertInvitation({.id = Uuid::Random(), .subject = learner.id, .created_micros = 3}));
     GC_TRY_VOID(t.SetDefaultVersion(model.id, version.id));
     GC_TRY_VOID(t.InsertChainAct({.id = Uuid::Random(), .asset = model.id, .kept = "k"}));
+    GC_TRY_VOID(t.InsertRun({.id = Uuid::Random(), .owner = owner.id, .asset = model.id, .recipe = "{}"}));
     return t.SetSetting(kInstallationSetting, "i");
   });
   const Grant grant = SomeGrant(learner.id, model.id);
