@@ -1,0 +1,56 @@
+// Takes jobs from the custodian and runs them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <glasscase/jobs/executor.h>
+#include <glasscase/process/event_loop.h>
+#include <glasscase/process/frame_socket.h>
+#include <glasscase/rpc/link.pb.h>
+
+namespace glasscase::working {
+
+struct WorkerOptions {
+  std::string name;
+  std::string folder;   // for the jobs' files; nobody else writes there
+  std::string runners;  // a folder for each, with its lock file requirements.txt
+  uint32_t slots = 1;   // jobs at once
+  jobs::Limits most{};  // that a job may ask for
+};
+
+class JobThread;
+
+// One thread: the loop's. `executor` outlives it.
+class Worker {
+ public:
+  // Says hello. `on_lost` is called when the custodian is gone: every job is cancelled then.
+  Worker(process::EventLoop& loop, Fd link, jobs::Executor& executor, WorkerOptions options,
+         std::function<void()> on_lost);
+  // Cancels what runs and waits for it.
+  ~Worker();
+
+ private:
+  void OnReady(uint32_t events);
+  void OnFrame(process::Frame frame);
+  void TakeInputs(const rpc::JobInputs& inputs, std::vector<Fd> fds);
+  void Run(const rpc::RunJob& job);
+  void Say(const rpc::ToCustodian& message, std::vector<Fd> fds = {});
+  void SayHello();
+  void End(const std::string& run);
+  void Lose(const Error& why);
+
+  process::EventLoop& loop_;
+  process::FrameSocket link_;
+  jobs::Executor& executor_;
+  const WorkerOptions options_;
+  std::function<void()> on_lost_;
+  bool lost_ = false;
+  bool watching_writable_ = false;
+  std::map<std::string, std::unique_ptr<JobThread>> jobs_;  // by the bytes of the run's id
+};
+
+}  // namespace glasscase::working

@@ -1,0 +1,71 @@
+// One job from its inputs to its end, on a thread of its own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <glasscase/core/bytes.h>
+#include <glasscase/jobs/executor.h>
+#include <glasscase/process/event_loop.h>
+#include <glasscase/process/fd.h>
+#include <glasscase/rpc/link.pb.h>
+#include <glasscase/training/recipe.h>
+#include <glasscase/training/results.h>
+#include <glasscase/working/worker.h>
+
+namespace glasscase::working {
+
+struct JobInput {
+  std::string path;  // below in/
+  uint64_t bytes = 0;
+  Digest sha256{};
+  Fd file;
+};
+
+class JobThread {
+ public:
+  struct Place {
+    process::EventLoop& loop;
+    jobs::Executor& executor;
+    const WorkerOptions& options;
+    std::function<void(rpc::ToCustodian, std::vector<Fd>)> say;  // called on the loop's thread
+    std::function<void()> ended;                                 // likewise, last
+  };
+
+  JobThread(Place place, std::string run);
+  // Cancels it and waits.
+  ~JobThread();
+
+  // Before Start.
+  void Add(JobInput input) { inputs_.push_back(std::move(input)); }
+  bool has_started() const { return thread_.joinable(); }
+  void Start(std::string recipe);
+  void Cancel();
+
+ private:
+  class Watcher;
+  struct Ended;
+  Ended Do();
+  Status Prepare(const training::Recipe& recipe);
+  Status CheckLimits(const training::Recipe& recipe) const;
+  Status PlaceInput(const JobInput& input) const;
+  Result<jobs::Job> JobOf(const training::Recipe& recipe) const;
+  void Collect(Ended& ended) const;
+  void Tell(rpc::ToCustodian message, std::vector<Fd> fds = {});
+  void TellEnd(Ended ended);
+
+  Place place_;
+  const std::string run_;
+  std::string folder_;
+  std::string recipe_text_;
+  std::vector<JobInput> inputs_;
+  Fd cancel_read_, cancel_write_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // the loop's thread alone holds it
+  const std::weak_ptr<int> is_alive_ = alive_;
+  std::thread thread_;
+};
+
+}  // namespace glasscase::working
