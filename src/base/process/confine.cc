@@ -241,11 +241,12 @@ Result<Confinement> Confine(const Policy& policy, Confinement confinement) {
   if (policy.root_directory_fd >= 0) {
     GC_TRY_VOID(Check(fchdir(policy.root_directory_fd) == 0, "enter the root directory"));
   }
-  if (!policy.looks_names_up)
+  if (!policy.looks_names_up && !policy.makes_sandboxes)
     Record(confinement, policy.root_directory_fd >= 0 ? "own root directory" : "empty root directory",
            ChangeRoot(policy));
   GC_TRY_VOID(DropPrivileges(policy, threads, confinement));
   parent_death_signal.Restore();
+  if (policy.makes_sandboxes) return confinement;
   Record(confinement, "landlock", ApplyLandlock(policy, threads));
   const Status filtered = kSanitized ? Status(Fail(Error::Unimplemented("not applied in a sanitizer build")))
                                      : ApplySyscallProfile(policy.syscalls, !policy.connect_ports.empty());

@@ -51,6 +51,7 @@ std::string_view ProcessKindName(ProcessKind kind) {
     case ProcessKind::kHost: return "host";
     case ProcessKind::kInspector: return "inspector";
     case ProcessKind::kRelay: return "relay";
+    case ProcessKind::kWorker: return "worker";
   }
   return "unknown process";
 }

@@ -18,7 +18,9 @@ constexpr std::array kCrashSignals = {SIGABRT, SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
 
 std::string Name(const ChildId& id) {
   std::string name(process::ProcessKindName(id.kind));
-  const bool numbered = id.kind == process::ProcessKind::kHost || id.kind == process::ProcessKind::kInspector;
+  const bool numbered = id.kind == process::ProcessKind::kHost ||
+                        id.kind == process::ProcessKind::kInspector ||
+                        id.kind == process::ProcessKind::kWorker;
   return numbered ? name + " " + std::to_string(id.slot) : name;
 }
 

@@ -71,6 +71,8 @@ Status Supervisor::State::CheckOptions() const {
   for (const Kind kind : {Kind::kCustodian, Kind::kPublicEdge, Kind::kHost, Kind::kInspector, Kind::kRelay}) {
     if (access(ProgramOf(kind).c_str(), X_OK) != 0) return Fail(Error::FromErrno(errno, ProgramOf(kind)));
   }
+  if (options_.workers > 0 && access(ProgramOf(Kind::kWorker).c_str(), X_OK) != 0)
+    return Fail(Error::FromErrno(errno, ProgramOf(Kind::kWorker)));
   return Ok();
 }
 
@@ -122,6 +124,7 @@ Status Supervisor::State::Run() {
   LogInfo("serving http on " + http_->address() + ", control on " + control_->address());
   if (HasRelay()) Start(kRelay);
   for (const ChildId& id : {kCustodian, kPublicEdge, kControlEdge}) Start(id);
+  for (uint32_t slot = 0; slot < options_.workers; ++slot) Start({Kind::kWorker, slot});
   if (tls_) loop_.Every(kTlsCheckMillis, [this] { CheckTlsFiles(); });
   loop_.Run();
   if (options_.ready_fd >= 0) close(std::exchange(options_.ready_fd, -1));
@@ -138,6 +141,7 @@ std::string Supervisor::State::ProgramOf(Kind kind) const {
     case Kind::kHost: return options_.program_directory + "/glasscase-host";
     case Kind::kInspector: return options_.program_directory + "/glasscase-inspector";
     case Kind::kRelay: return options_.program_directory + "/glasscase-relay";
+    case Kind::kWorker: return options_.program_directory + "/glasscase-worker";
   }
   return {};
 }
@@ -161,6 +165,7 @@ std::vector<std::string> Supervisor::State::ArgumentsOf(const ChildId& id) const
     }
     append(options_.host_arguments);
   }
+  if (id.kind == Kind::kWorker) append(options_.worker_arguments);
   return arguments;
 }
 
@@ -206,7 +211,8 @@ void Supervisor::State::Equip(const ChildId& id) {
     case Kind::kPublicEdge:
     case Kind::kControlEdge: return EquipEdge(id);
     case Kind::kHost: return EquipHost(id);
-    case Kind::kInspector: return LinkToCustodian(id);
+    case Kind::kInspector:
+    case Kind::kWorker: return LinkToCustodian(id);
     case Kind::kRelay: return EquipRelay(id);
   }
 }
@@ -471,7 +477,7 @@ bool Supervisor::State::AnyRunning(const std::vector<Kind>& kinds) const {
 void Supervisor::State::AdvanceShutdown() {
   static const std::vector<std::vector<Kind>> stages = {
       {Kind::kPublicEdge, Kind::kControlEdge, Kind::kInspector},
-      {Kind::kHost},
+      {Kind::kHost, Kind::kWorker},
       {Kind::kCustodian},
       {Kind::kRelay}};
   while (shutdown_stage_ < stages.size()) {

@@ -22,7 +22,8 @@ enum class ProcessKind : uint32_t {
   kControlEdge = 3,
   kHost = 4,
   kInspector = 5,
-  kRelay = 6
+  kRelay = 6,
+  kWorker = 7
 };
 std::string_view ProcessKindName(ProcessKind kind);  // "custodian", "public edge", ...
 

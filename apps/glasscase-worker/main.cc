@@ -1,0 +1,116 @@
+// glasscase-worker: runs jobs in sandboxes. It holds no keys and gets the files of each job by descriptor.
+// Started by glasscased.
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+
+#include <glasscase/core/log.h>
+#include <glasscase/jobs_bubblewrap/bubblewrap.h>
+#include <glasscase/process/confine.h>
+#include <glasscase/process/event_loop.h>
+#include <glasscase/process/lifeline.h>
+#include <glasscase/rpc/link.pb.h>
+#include <glasscase/working/worker.h>
+
+#include "job_folder.h"
+
+namespace {
+
+namespace process = glasscase::process;
+namespace working = glasscase::working;
+using glasscase::Error;
+using glasscase::Fd;
+using glasscase::InitLog;
+using glasscase::LogError;
+using glasscase::LogWarning;
+using glasscase::Status;
+using Type = process::LifelineMessage::Type;
+
+constexpr uint32_t kWorkerUser = 6;  // user_offset; hosts begin at 10
+
+[[noreturn]] void Die(const std::string& what, const Error& error) {
+  LogError(what + ": " + error.message());
+  std::exit(1);
+}
+
+struct Arguments {
+  working::WorkerOptions options{.name = "local", .folder = {}, .runners = {}};
+  std::string jobs = "/var/tmp";
+};
+
+void Declare(CLI::App& app, Arguments& arguments) {
+  glasscase::jobs::Limits& most = arguments.options.most;
+  most.cpus = std::max(1U, std::thread::hardware_concurrency());
+  most.memory_bytes = uint64_t{8} << 30;
+  most.disk_bytes = uint64_t{32} << 30;
+  most.wall_ms = int64_t{86'400} * 1000;
+  app.add_option("--runners", arguments.options.runners, "Folder of the runners");
+  app.add_option("--jobs", arguments.jobs, "Where the files of jobs lie while they run");
+  app.add_option("--slots", arguments.options.slots, "Jobs at once")->check(CLI::Range(1, 64));
+  app.add_option("--memory", most.memory_bytes, "The most that a job may ask for")
+      ->transform(CLI::AsSizeValue(false));
+  app.add_option("--disk", most.disk_bytes, "The same of disk")->transform(CLI::AsSizeValue(false));
+}
+
+// What the supervisor says; the link to the custodian makes a worker of this process.
+class Lifeline {
+ public:
+  Lifeline(process::EventLoop& loop, glasscase::jobs::Executor& executor, working::WorkerOptions options)
+      : loop_(loop), executor_(executor), options_(std::move(options)) {}
+
+  void OnReady() {
+    while (true) {
+      auto received = process::ReceiveLifeline(process::kLifelineFd);
+      if (!received) return loop_.Stop();
+      if (!*received) return;
+      const process::LifelineMessage& message = (*received)->message;
+      if (message.type == Type::kShutDown) return loop_.Stop();
+      if (message.type != Type::kRpcLink || (*received)->fds.size() != 1) continue;
+      worker_.reset();  // its custodian is gone
+      worker_ = std::make_unique<working::Worker>(loop_, std::move((*received)->fds[0]), executor_, options_,
+                                                  [] {});
+    }
+  }
+
+ private:
+  process::EventLoop& loop_;
+  glasscase::jobs::Executor& executor_;
+  working::WorkerOptions options_;
+  std::unique_ptr<working::Worker> worker_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Runs the jobs of a Glasscase installation. Started by glasscased.", "glasscase-worker");
+  Arguments arguments;
+  Declare(app, arguments);
+  CLI11_PARSE(app, argc, argv);
+  InitLog("glasscase-worker");
+  std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto confinement = process::Confine({.makes_sandboxes = true, .user_offset = kWorkerUser});
+  if (!confinement) Die("cannot give up rights", confinement.error());
+  auto folder = glasscase::worker::MakeJobFolder(arguments.jobs);
+  if (!folder) Die("no place for jobs", folder.error());
+  arguments.options.folder = folder->path;
+  const auto executor = glasscase::jobs::MakeBubblewrap({});
+  if (const Status there = executor->Check(); !there)
+    LogWarning("jobs cannot be run on this machine: " + there.error().message());
+
+  process::EventLoop loop;
+  Lifeline lifeline(loop, *executor, std::move(arguments.options));
+  loop.Add(process::kLifelineFd, EPOLLIN, [&](uint32_t) { lifeline.OnReady(); });
+  if (const Status ready = process::SendLifeline(process::kLifelineFd, {.type = Type::kReady}); !ready)
+    Die("the supervisor is gone", ready.error());
+  loop.Run();
+  ::rmdir(folder->path.c_str());
+  ::_exit(0);
+}
