@@ -261,9 +261,7 @@ Status Log::WriteTiles() {
 
 Log::Settling Log::BeginSettle() const {
   if (!tail_) return {};
-  return {.full = tail_->unsettled,
-          .size = published_.size / kTileWidth * kTileWidth,
-          .reading = readings_};
+  return {.full = tail_->unsettled, .size = published_.size / kTileWidth * kTileWidth, .reading = readings_};
 }
 
 Status Log::SettleFiles(LogFiles& files, const Settling& settling) {

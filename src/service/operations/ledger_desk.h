@@ -18,7 +18,7 @@ namespace glasscase::operations {
 // One thread: the loop's.
 class LedgerDesk {
  public:
-  static constexpr int64_t kGroupMs = 2;  // acts that come together share a checkpoint
+  static constexpr int64_t kGroupMs = 2;         // acts that come together share a checkpoint
   static constexpr int64_t kSettleMs = 2'000;    // at the latest, when there is something to settle
   static constexpr int64_t kTryAgainMs = 1'000;  // after an error
 

@@ -63,7 +63,7 @@ class EvmAnchorImplementation final : public EvmAnchor {
   Status CheckFunds(uint64_t gas, const Fees& fees);
   Result<Submission> ReadKept(ByteSpan kept) const;
   Result<uint64_t> NextNonce(const Open& open);
-  Result<Fees> CurrentFees();
+  Result<Fees> CurrentFees(uint64_t gas);
 
   Result<Heads> ReadHeads();
   Result<std::string> FinalBlockName(const Heads& heads) const;

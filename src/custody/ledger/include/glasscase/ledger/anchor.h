@@ -142,8 +142,8 @@ class Anchor {
 
   virtual Result<SubmissionStatus> Poll(ByteSpan kept) = 0;
 
-  // The same submission with one more attempt, at a higher fee. ResourceExhausted when the configured highest
-  // fee is reached.
+  // The same submission with one more attempt, at a higher fee. ResourceExhausted when a configured limit is
+  // reached.
   virtual Result<Bytes> Replace(ByteSpan kept) = 0;
 
   // The last checkpoint there; nullopt before the first. The origin is the caller's: the place knows its
