@@ -2,6 +2,7 @@
 #include "child_process.h"
 #include "command.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "model_name.h"
 #include "serve_settings.h"
 #include "text.h"
@@ -56,14 +57,17 @@ struct AssetOption {
 void PrintActs(const Context& context, const json::value& answer) {
   const std::string place = ShownOf(answer, "place");
   context.console.PrintLine(place.empty() ? "no chain is configured" : place);
+  if (!place.empty()) context.console.PrintLine(AnchoredText(answer));
   if (const std::string trouble = ShownOf(answer, "trouble"); !trouble.empty())
     context.console.PrintLine("trouble: " + trouble);
   std::vector<std::vector<std::string>> rows = {{"WHAT", "STATE", "QUEUED", "TRANSACTION", "CONTRACT"}};
   for (const json::value& act : ArrayOf(answer, "acts")) {
     const std::string state = ShownOf(act, "state");
     const bool may_change = state == "written" && !FlagOf(act, "final");
-    rows.push_back({ShownOf(act, "kind"), may_change ? state + ", not final yet" : state,
-                    ShownOf(act, "queued_at"), ShownOf(act, "transaction"), ShownOf(act, "contract")});
+    const int64_t size = IntegerOf(act, "size");
+    const std::string what = ShownOf(act, "kind") + (size > 0 ? " of " + std::to_string(size) : "");
+    rows.push_back({what, may_change ? state + ", not final yet" : state, ShownOf(act, "queued_at"),
+                    ShownOf(act, "transaction"), ShownOf(act, "contract")});
     if (const std::string note = ShownOf(act, "note"); !note.empty()) rows.push_back({"", note});
   }
   context.console.PrintTable(rows, "nothing was written for it");
@@ -95,6 +99,7 @@ Result<Outcome> Anchor(Context& context, const AssetOption& options) {
   const std::string what = options.asset.empty() ? "the log's checkpoint" : options.asset;
   context.console.PrintLine("queued: " + what + " for " + ShownOf(answer, "place") +
                             "; see it with: glasscase chain show " + options.asset);
+  if (options.asset.empty()) context.console.Note(AnchoredText(answer));
   return Done();
 }
 

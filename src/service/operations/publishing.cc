@@ -265,7 +265,7 @@ Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const c
   const std::string name = desk.SubjectName(model.owner) + "/" + model.name;
   GC_TRY_VOID(InsertAsset(t, plan, model, name, version.created_micros));
   GC_TRY_VOID(t.InsertVersion(version, plan.files));
-  if (desk.has_chain) GC_TRY_VOID(ChainDesk::QueueRegistration(t, version, !plan.model.has_value()));
+  if (desk.anchor != nullptr) GC_TRY_VOID(ChainDesk::QueueRegistration(t, version, !plan.model.has_value()));
   EntryDraft entry = VersionEntry(model, name, version, version.created_micros);
   for (const Parent& parent : plan.parents) {
     const catalog::Lineage edge{.child = version.id,

@@ -229,6 +229,11 @@ Result<Bytes> EvmAnchorImplementation::Replace(ByteSpan kept) {
   return KeptForm(submission);
 }
 
+std::optional<uint64_t> EvmAnchorImplementation::CheckpointSize(ByteSpan kept) const {
+  const auto submission = FromKeptForm(kept);
+  return submission ? AnchoredSize(submission->data) : std::nullopt;
+}
+
 Result<std::unique_ptr<EvmAnchor>> EvmAnchor::Create(EvmOptions options, SigningKey key) {
   if (options.chain_id == 0)
     return Fail(Error::InvalidArgument("a chain id is needed: which chain is this?"));

@@ -39,6 +39,7 @@ class EvmAnchorImplementation final : public EvmAnchor {
   Status Submit(ByteSpan kept) override;
   Result<SubmissionStatus> Poll(ByteSpan kept) override;
   Result<Bytes> Replace(ByteSpan kept) override;
+  std::optional<uint64_t> CheckpointSize(ByteSpan kept) const override;
   Result<std::optional<AnchorCheckpoint>> LastCheckpoint(const std::string& origin, AnchorView view) override;
   Result<std::optional<RecordedAsset>> FindAsset(const Uuid& asset, AnchorView view) override;
   Result<std::vector<AssetChange>> ChangesOf(const Uuid& asset, AnchorView view) override;

@@ -60,7 +60,8 @@ Result<RpcAnswer> JsonRpc::Ask(std::string_view method, boost::json::array param
   Hide(options_.authorization, answer.body);
   auto parsed = ParseRpcAnswer(answer.body, id);
   // Some nodes put their refusals into answers with an error status; other bodies there are of proxies.
-  if (answer.status != 200 && (!parsed || !std::holds_alternative<RpcError>(*parsed)))
+  const bool is_refusal = parsed && std::holds_alternative<RpcError>(*parsed);
+  if (answer.status == 401 || (answer.status != 200 && !is_refusal))
     return Fail(ErrorOfStatus(answer.status, host_, !options_.authorization.empty()));
   if (!parsed) return Fail(parsed.error().WithContext(std::string(method) + " at " + host_));
   return parsed;

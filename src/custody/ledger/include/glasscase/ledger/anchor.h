@@ -146,6 +146,10 @@ class Anchor {
   // reached.
   virtual Result<Bytes> Replace(ByteSpan kept) = 0;
 
+  // The size of the checkpoint that a submission writes; nullopt when it writes something else. Asks nobody,
+  // on any thread.
+  virtual std::optional<uint64_t> CheckpointSize(ByteSpan kept) const = 0;
+
   // The last checkpoint there; nullopt before the first. The origin is the caller's: the place knows its
   // digest only, and FailedPrecondition says when that is another one.
   virtual Result<std::optional<AnchorCheckpoint>> LastCheckpoint(const std::string& origin,
