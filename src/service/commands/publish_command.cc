@@ -7,6 +7,7 @@
 #include "free_fields.h"
 #include "interrupt.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "model_folder.h"
 #include "progress.h"
 #include "text.h"
@@ -176,6 +177,7 @@ void PrintPublished(Context& context, const Profile& connection, const PublishOp
                                    : "published " + name);
   context.console.Print(
       FormatTable({{"sha256", ShownOf(version, "sha256")}, {"id", ShownOf(version, "id")}}));
+  context.console.Note(LedgerSentence(version, ShownOf(model, "name")));
   if (options.IsKept()) {
     context.console.PrintLine("\nlet somebody take it:\n  glasscase grant NAME take " +
                               ShownOf(model, "name"));
