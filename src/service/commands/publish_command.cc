@@ -175,9 +175,9 @@ void PrintPublished(Context& context, const Profile& connection, const PublishOp
                               " is of these files, by the key in " + Visible(options.signer));
   context.console.PrintLine(before ? "already published: " + name + " has these bytes; nothing changed"
                                    : "published " + name);
-  context.console.Print(
-      FormatTable({{"sha256", ShownOf(version, "sha256")}, {"id", ShownOf(version, "id")}}));
-  context.console.Note(LedgerSentence(version, ShownOf(model, "name")));
+  context.console.Print(FormatTable({{"sha256", ShownOf(version, "sha256")},
+                                     {"id", ShownOf(version, "id")},
+                                     {"ledger", LedgerText(version)}}));
   if (options.IsKept()) {
     context.console.PrintLine("\nlet somebody take it:\n  glasscase grant NAME take " +
                               ShownOf(model, "name"));
