@@ -73,7 +73,7 @@ std::optional<LedgerState> LedgerStates::OfNewest(const Uuid& asset, const Uuid&
   const auto log = ledger_->log();
   const auto indices = log ? (*log)->IndicesOf(asset) : Fail(log.error());
   if (!indices) return std::nullopt;
-  if (is_all_ && ledger_->cosigned_size() == 0 && indices->back() < (*log)->size())
+  if (is_all_ && ledger_->cosigned_size() == 0 && !indices->empty() && indices->back() < (*log)->size())
     return LedgerState::kInCheckpoint;
   for (const uint64_t index : *indices | std::views::reverse) {
     if (is_all_ && OfEntry(index) == LedgerState::kCosigned) return LedgerState::kCosigned;

@@ -92,11 +92,13 @@ TEST(EvmAnchorTest, TheAuthorizationIsSentAndNeverShown) {
 }
 
 TEST(EvmAnchorTest, AnAuthorizationThatANodeQuotesIsHidden) {
-  ScriptedNode node(Results{{"eth_chainId", R"("Bearer hush")"}});
+  ScriptedNode node(
+      Results{{"eth_chainId", R"(null,"error":{"code":1,"message":"no such credential: Bearer hush"})"}});
   EvmOptions options;
   options.authorization = Secret("Bearer hush");
   const auto condition = node.Anchor(std::move(options))->Examine();
   ASSERT_FALSE(condition);
+  EXPECT_THAT(condition.error().message(), HasSubstr("(hidden)"));
   EXPECT_THAT(condition.error().message(), Not(HasSubstr("hush")));
 }
 
