@@ -385,13 +385,18 @@ Status Log::KeepCosigned(std::string signed_checkpoint) {
   return Ok();
 }
 
+Result<std::vector<uint64_t>> Log::IndicesOf(const Uuid& asset) const {
+  if (!tail_) return Fail(Error::Unavailable("the log is catching up; try again"));
+  const auto found = tail_->indices.find(asset);
+  return found == tail_->indices.end() ? std::vector<uint64_t>() : found->second;
+}
+
 Result<Log::History> Log::HistoryOf(const Uuid& asset) const {
   if (!tail_ || published_.size != head_.size || published_.size == 0) {
     return Fail(Error::Unavailable("the log is catching up; try again"));
   }
   History history;
-  if (const auto found = tail_->indices.find(asset); found != tail_->indices.end())
-    history.indices = found->second;
+  GC_TRY(history.indices, IndicesOf(asset));
   history.proof = tail_->map.Prove(asset);
   GC_TRY(history.map_receipt, ReceiptAt(published_.size - 1, published_.size, signed_checkpoint_));
   GC_TRY(history.map_receipt.extra, EntryAt(published_.size - 1));

@@ -2,6 +2,7 @@
 // on demand.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -48,6 +49,9 @@ class LedgerDesk {
   const std::string& trouble() const { return trouble_; }
   const ledger::NoteVerifier& verifier() const { return signer_.verifier(); }
   uint64_t size() const { return log_ ? log_->size() : 0; }
+  // Of the newest checkpoint that the quorum of witnesses has signed, as far as this process knows; 0: none.
+  uint64_t cosigned_size() const { return cosigned_size_; }
+  void NoteCosigned(uint64_t size) { cosigned_size_ = std::max(cosigned_size_, size); }
 
   // Unavailable while the log is not open or the entry is not published yet.
   Result<ledger::Log*> log();
@@ -78,6 +82,7 @@ class LedgerDesk {
   std::unique_ptr<Settling> settling_;
   std::string trouble_;
   std::function<bool()> holds_seat_;
+  uint64_t cosigned_size_ = 0;
   int holds_ = 0;
   bool refused_ = false;
   bool IsHeld() const { return refused_ || holds_ > 0; }

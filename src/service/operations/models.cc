@@ -5,6 +5,7 @@
 
 #include "describe.h"
 #include "ledger_entries.h"
+#include "ledger_state.h"
 #include "lineage.h"
 #include "routes.h"
 #include "visibility.h"
@@ -47,6 +48,14 @@ Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state) {
 
 }  // namespace
 
+void DescribeLedgerState(Desk& desk, const Uuid& asset, rpc::Model& message) {
+  const auto states = LedgerStates::Read(desk.catalog, desk.ledger);
+  if (!states) return;
+  message.set_ledger_state(WordOf(states->Of(asset)));
+  for (rpc::Version& version : *message.mutable_versions())
+    version.set_ledger_state(WordOf(states->Of(asset, Uuid::Parse(version.id()).value())));
+}
+
 Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& named, Shown shown) {
   GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
   GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
@@ -64,6 +73,7 @@ Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& nam
       if (shown.with_card)
         GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
     }
+  if (shown.with_ledger_state) DescribeLedgerState(desk, named.model.id, message);
   return message;
 }
 

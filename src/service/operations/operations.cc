@@ -399,7 +399,14 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
   if (witnesses_) {
     answer.set_witness_quorum(witnesses_->QuorumText());
     answer.set_witness_trouble(witnesses_->trouble());
-    answer.set_cosigned_size(static_cast<int64_t>(witnesses_->cosigned_size()));
+    answer.set_cosigned_size(static_cast<int64_t>(desk_.ledger.cosigned_size()));
+  }
+  if (chain_) {
+    const rpc::ListChainAnswer chain = DescribeChain();
+    answer.mutable_chain()->set_place(chain.place());
+    answer.mutable_chain()->set_trouble(chain.trouble());
+    if (chain.has_anchored()) *answer.mutable_chain()->mutable_anchored() = chain.anchored();
+    answer.mutable_chain()->set_open(static_cast<uint32_t>(chain_->open()));
   }
   answer.set_data_bytes_free(static_cast<int64_t>(desk_.blobs.BytesFree().value_or(0)));
   return answer;
@@ -423,6 +430,11 @@ rpc::ListChainAnswer Operations::Core::DescribeChain() const {
   if (!chain_) return answer;
   answer.set_place(settings_.chain);
   answer.set_trouble(chain_->trouble());
+  if (const auto& anchored = chain_->anchored()) {
+    answer.mutable_anchored()->set_size(static_cast<int64_t>(anchored->size));
+    answer.mutable_anchored()->set_transaction(anchored->transaction);
+    answer.mutable_anchored()->set_final(anchored->is_final);
+  }
   return answer;
 }
 

@@ -69,6 +69,7 @@ void WitnessDesk::EndRound() {
       if (!kept) LogError("witnesses: " + kept.error().message());
     }
     cosigned_size_ = round_size_;
+    if (enough_) ledger_.NoteCosigned(round_size_);
   }
   round_.reset();
   if (std::exchange(holds_, false)) ledger_.Release();

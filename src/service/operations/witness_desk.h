@@ -38,7 +38,6 @@ class WitnessDesk {
   const std::string& trouble() const { return trouble_; }
   // "2 of north, south"
   std::string QuorumText() const { return policy_.QuorumText(); }
-  uint64_t cosigned_size() const { return cosigned_size_; }
 
  private:
   using Answers = std::map<std::string, Result<ledger::WitnessReply>>;
@@ -58,9 +57,9 @@ class WitnessDesk {
   uint64_t round_size_ = 0;
   std::map<std::string, uint64_t> known_sizes_;
   std::unique_ptr<SideJob> job_;
-  uint64_t cosigned_size_ = 0;
-  bool enough_ = false;  // for cosigned_size_
-  bool holds_ = true;    // the ledger, until the first round has ended
+  uint64_t cosigned_size_ = 0;  // by any of them
+  bool enough_ = false;         // for cosigned_size_
+  bool holds_ = true;           // the ledger, until the first round has ended
   std::string trouble_;
   std::string round_trouble_;
   int64_t pause_ms_ = 0;

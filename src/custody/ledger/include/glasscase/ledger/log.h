@@ -88,6 +88,10 @@ class Log {
   // newer one is published yet, and used in receipts. InvalidArgument when it is not this log's.
   Status KeepCosigned(std::string signed_checkpoint);
 
+  // Where an asset's entries stand, also those of a batch that is not published yet. Unavailable while the
+  // log is catching up.
+  Result<std::vector<uint64_t>> IndicesOf(const Uuid& asset) const;
+
   // All entries of an asset with the proof that none is missing, as of the newest checkpoint.
   struct History {
     std::vector<uint64_t> indices;
