@@ -35,6 +35,7 @@ class LedgerDesk {
   Status Start();
   // Publishes only while `holds_seat` says so: two that take the log from each other get nowhere.
   void PublishWhile(std::function<bool()> holds_seat) { holds_seat_ = std::move(holds_seat); }
+  bool HoldsSeat() const { return !holds_seat_ || holds_seat_(); }
   // Nothing new is published until Release, which does nothing after Refuse: `why` is the trouble then, for
   // good.
   void Hold() { ++holds_; }  // each of them once, before Start
@@ -61,7 +62,6 @@ class LedgerDesk {
 
  private:
   Status EnterHistory();
-  bool HoldsSeat() const { return !holds_seat_ || holds_seat_(); }
   void Publish();
   Status OpenAndPublish();
   // The disk is waited for on a thread: acts go on meanwhile.
