@@ -80,6 +80,7 @@ Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model, Shown
 
 std::vector<Digest> DigestsOf(const std::vector<catalog::VersionFile>& files) {
   std::vector<Digest> digests;
+  digests.reserve(files.size());
   for (const catalog::VersionFile& file : files) digests.push_back(file.sha256);
   return digests;
 }

@@ -38,7 +38,8 @@ void WitnessDesk::AskAll() {
     round_trouble_ = requests.error().message();
     return EndRound();
   }
-  if (requests->empty() || (enough_ = round_->IsEnough())) return EndRound();
+  enough_ = round_->IsEnough();
+  if (enough_ || requests->empty()) return EndRound();
   auto answers = std::make_shared<Answers>();
   job_ = std::make_unique<SideJob>(
       loop_,

@@ -67,7 +67,7 @@ class LogFolder final : public LogFiles {
 
   Status Write(std::string_view path, std::string_view bytes) override {
     const std::string name(path);
-    const Status written = WriteAndName(name, bytes);
+    Status written = WriteAndName(name, bytes);
     // Its room may be what the next one needs.
     if (!written) ::unlinkat(folder_.get(), kTemporary, 0);
     return written;
