@@ -127,7 +127,7 @@ void ChainDesk::AskForLastCheckpoint() {
 }
 
 void ChainDesk::Look() {
-  if (job_ || NowMillis() < not_before_ms_) return;
+  if (job_ || NowMillis() < not_before_ms_ || !ledger_.HoldsSeat()) return;
   QueueCheckpointWhenDue();
   auto open = catalog_.OpenChainActs();
   if (!open) return LogError("chain: " + open.error().message());
@@ -271,6 +271,7 @@ Status ChainDesk::Prepare(Round& round, ledger::Anchor& anchor) {
 // ---- back on the loop ----
 
 void ChainDesk::End(const std::vector<ChainAct>& before, const Round& round) {
+  if (!ledger_.HoldsSeat()) return;  // another one may have gone on with these acts
   const Status saved = Save(before, round.acts);
   if (!saved) {
     LogError("chain: " + saved.error().message());

@@ -20,6 +20,10 @@
 
 namespace glasscase::operations {
 
+// Only while the ledger's desk holds the seat: of several custodians one has the next nonce. What came of a
+// round is kept only then, too; the submissions of a round were durable before it, and whoever has the seat
+// sends the same.
+//
 // One thread: the loop's. The chain is asked on another.
 class ChainDesk {
  public:

@@ -57,7 +57,7 @@ Result<Outcome> GiveHistory(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   desk.ledger.PublishNow();
   GC_TRY(ledger::Log * log, desk.ledger.log());
-  GC_TRY(const ledger::Log::History history, log->HistoryOf(named.model.id));
+  GC_TRY(const ledger::Log::History history, desk.ledger.HistoryOf(named.model.id));
   Outcome outcome;
   rpc::HistoryAnswer* answer = outcome.answer.mutable_history();
   answer->set_asset(named.model.id.ToString());

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <glasscase/core/log.h>
+
 #include "describe.h"
 #include "ledger_entries.h"
 #include "ledger_state.h"
@@ -86,17 +88,27 @@ Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model, Shown
   return outcome;
 }
 
-void RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files,
+std::vector<Digest> DigestsOf(const std::vector<catalog::VersionFile>& files) {
+  std::vector<Digest> digests;
+  digests.reserve(files.size());
+  for (const catalog::VersionFile& file : files) digests.push_back(file.sha256);
+  return digests;
+}
+
+void RemoveUnusedBlobs(Desk& desk, const std::vector<Digest>& blobs,
                        std::function<void(const Status&)> then) {
   struct Found {
     std::vector<Digest> unused;
     Status looked;
   };
   const auto found = std::make_shared<Found>();
-  const auto look = [&desk, files, found]() -> Status {
-    for (const catalog::VersionFile& file : files) {
-      GC_TRY(const bool used, desk.catalog.BlobIsUsed(file.sha256));
-      if (!used) found->unused.push_back(file.sha256);
+  const auto look = [&desk, blobs, found]() -> Status {
+    GC_TRY_VOID(desk.CheckSeat());  // the bytes of another one's publish come before its rows
+    for (const Digest& sha256 : blobs) {
+      GC_TRY(const bool used, desk.catalog.BlobIsUsed(sha256));
+      if (used) continue;
+      LogInfo("removing bytes that no version uses: " + ToHex(sha256));
+      found->unused.push_back(sha256);
     }
     return Ok();
   };
@@ -172,7 +184,7 @@ Result<Outcome> Erase(Workplace& place, Act& act) {
   outcome.finish = [&desk, version = named.version->id](std::function<void(const Status&)> then) {
     const auto files = desk.catalog.FilesOf(version);
     if (!files) return then(Fail(files.error()));
-    RemoveUnusedBlobs(desk, *files, std::move(then));
+    RemoveUnusedBlobs(desk, DigestsOf(*files), std::move(then));
   };
   return outcome;
 }

@@ -339,7 +339,7 @@ Result<Outcome> CommitRows(Desk& desk, const Act& act, const Draft& draft) {
 }
 
 void RemoveLeftOver(Desk& desk, const std::vector<catalog::VersionFile>& files) {
-  RemoveUnusedBlobs(desk, files, [](const Status& removed) {
+  RemoveUnusedBlobs(desk, DigestsOf(files), [](const Status& removed) {
     if (!removed)
       LogWarning("bytes of a failed publish stay until the next start: " + removed.error().message());
   });

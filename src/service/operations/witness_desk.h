@@ -19,7 +19,8 @@
 
 namespace glasscase::operations {
 
-// One thread: the loop's. Witnesses are asked on another.
+// Only while the ledger's desk holds the seat: without it, a witness that has seen more is no sign of an old
+// state. One thread: the loop's. Witnesses are asked on another.
 class WitnessDesk {
  public:
   static constexpr int64_t kLookMs = 100;          // for a new checkpoint
