@@ -212,7 +212,7 @@ class OperationsTest : public ::testing::Test {
                                     .supervisor = supervisor,
                                     .log_files = log_files,
                                     .log_signer = LogSigner(),
-                                    .signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random),
+                                    .signing_key = signing_key,
                                     .ask_witness = ask_witness,
                                     .holds_seat = [this] { return holds_seat; }},
                                    std::move(settings))
@@ -501,6 +501,7 @@ class OperationsTest : public ::testing::Test {
   AskWitness ask_witness;
   ShiftedClock clock;
   SystemRandom random;
+  const EcdsaPrivateKey signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random);
   FakeSupervisor supervisor;
   std::function<std::unique_ptr<blobs::BlobStore>()> make_blobs;  // at the next start, instead of files
   bool holds_seat = true;
