@@ -1,4 +1,5 @@
-// The chain of an installation: chain.json and keys/chain.key (api/formats/data-directory.md).
+// The chain of an installation: chain.json, keys/chain.key and keys/chain-node.token
+// (api/formats/data-directory.md).
 #pragma once
 
 #include <functional>
@@ -27,14 +28,17 @@ struct ChainSettings {
   std::string registry{};
   uint64_t first_block = 0;
   int64_t anchor_every_s = 86'400;
+  ledger::evm::FeeLimits limits{};
+  uint64_t gas_percent = 125;  // asked for, of what the node estimates
 
   std::string Place() const;  // "chain 1337 through node.example:8545"
 };
 
-// nullopt when no chain is configured. InvalidArgument names the member.
+// nullopt when no chain is configured. InvalidArgument names the member, also one that there is not.
 Result<std::optional<ChainSettings>> ReadChainSettings(int directory);
 
-// With the key of the data directory. `stores` gives authorities and outlets.
+// With the key of the data directory, and the node's token where there is one. `stores` gives authorities and
+// outlets. FailedPrecondition for a token that others may read or that is no line of visible characters.
 Result<std::unique_ptr<ledger::evm::EvmAnchor>> OpenAnchor(const ChainSettings& settings, int directory,
                                                            const Stores& stores);
 

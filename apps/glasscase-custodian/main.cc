@@ -146,6 +146,11 @@ void DeclareModes(CLI::App& app, Arguments& arguments) {
   app.add_option("--chain-finality", settings.finality, "tag, immediate or a number")->needs(chain);
   app.add_flag("--chain-free", settings.free_of_fees, "takes transactions at a price of zero")->needs(chain);
   app.add_option("--chain-every-s", settings.anchor_every_s, "between checkpoints")->needs(chain);
+  glasscase::ledger::evm::FeeLimits& limits = settings.limits;
+  app.add_option("--chain-max-fee-per-gas", limits.max_fee_per_gas_wei, "wei")->needs(chain);
+  app.add_option("--chain-max-priority-fee-per-gas", limits.max_priority_fee_per_gas_wei, "wei")
+      ->needs(chain);
+  app.add_option("--chain-max-transaction-fee", limits.max_transaction_fee_wei, "wei")->needs(chain);
   const std::vector<CLI::Option*> modes = {initialise, backup, restore, fsck, migrate, renew, chain};
   for (size_t i = 0; i < modes.size(); ++i)
     for (size_t j = i + 1; j < modes.size(); ++j) modes[i]->excludes(modes[j]);

@@ -249,9 +249,28 @@ def test_the_first_attempt_may_win(start_node: StartNode, make_adapter: MakeAdap
 def test_fees_stop_at_the_configured_highest(node: Node, adapter: Adapter) -> None:
     node.ask("evm_setAutomine", False)
     kept = adapter.checkpoint(10)
-    adapter.configure(fee_max_wei=1)
-    refused(lambda: adapter.checkpoint(10), "resource_exhausted", "configured highest fee of 1")
-    refused(lambda: adapter.do("replace", kept=kept), "resource_exhausted", "highest fee")
+    adapter.configure(max_fee_per_gas_wei=1)
+    refused(lambda: adapter.checkpoint(10), "resource_exhausted", "configured max_fee_per_gas_wei of 1")
+    refused(lambda: adapter.do("replace", kept=kept), "resource_exhausted", "max_fee_per_gas_wei")
+
+
+def test_a_transaction_costs_at_most_what_is_configured(node: Node, adapter: Adapter) -> None:
+    adapter.configure(max_transaction_fee_wei=1)
+    refused(lambda: adapter.checkpoint(10), "resource_exhausted", "configured max_transaction_fee_wei of 1", "ETH for")
+    ceiling = 100_000_000_000_000
+    adapter.configure(max_transaction_fee_wei=ceiling)
+    status = adapter.write(adapter.checkpoint(10))
+    sent = node.ask("eth_getTransactionByHash", status["transaction"])
+    assert int(sent["gas"], 16) * int(sent["maxFeePerGas"], 16) <= ceiling
+
+
+def test_the_priority_fee_stops_at_the_configured_highest(node: Node, adapter: Adapter) -> None:
+    adapter.configure(max_priority_fee_per_gas_wei=7)
+    status = adapter.write(adapter.checkpoint(10))
+    assert node.ask("eth_getTransactionByHash", status["transaction"])["maxPriorityFeePerGas"] == "0x7"
+    node.ask("evm_setAutomine", False)
+    stuck = adapter.checkpoint(11)
+    refused(lambda: adapter.do("replace", kept=stuck), "resource_exhausted", "max_priority_fee_per_gas_wei of 7")
 
 
 def test_a_price_of_zero_needs_no_money(start_node: StartNode, make_adapter: MakeAdapter) -> None:

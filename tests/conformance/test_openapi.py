@@ -219,7 +219,7 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     walk("POST", "/glasscase/v1/models/{model}/versions/{version}/retire")
     walk("DELETE", "/glasscase/v1/models/{model}/versions/{version}")
     walk("GET", "/glasscase/v1/status")
-    assert walk("GET", "/glasscase/v1/anchors").json() == {"place": "", "trouble": "", "acts": []}
+    assert walk("GET", "/glasscase/v1/anchors").json() == {"place": "", "trouble": "", "acts": [], "anchored": None}
     assert walk("GET", "/glasscase/v1/models/{model}/chain").json()["acts"] == []
     # Queued only where a chain is configured: tests/chain/test_installation.py.
     assert "chain init" in walk("POST", "/glasscase/v1/anchors", json={}).json()["error"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from system.disks import fill, small_disk
 from system.installation import Installation, running, wait_until
 from system.models import Models
 
@@ -18,38 +18,20 @@ MEBIBYTES = 160  # the custodian keeps some tens of megabytes free for itself
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A small tmpfs. Mounting needs root, or a user namespace which the programs would not share."""
+def disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = os.geteuid() == 0 and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={MEBIBYTES}m,mode=0755", "tmpfs", folder], capture_output=True, check=False
-    ).returncode == 0
-    if not mounted:
-        pytest.skip("cannot mount a small tmpfs here (needs root)")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    folder.mkdir(mode=0o755)
+    with small_disk(folder, kibibytes=MEBIBYTES * 1024):
+        yield folder
 
 
-def fill(folder: Path) -> Path:
-    """Writes until nothing more fits."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        size = 1 << 20
-        while size >= 1:
-            try:
-                file.write(bytes(size))
-            except OSError:
-                size //= 2
-    return filler
-
-
-def test_a_full_disk(programs: Path, small_disk: Path, models: Models) -> None:
-    with running(programs, small_disk) as glasscase:
+def test_a_full_disk(programs: Path, disk: Path, models: Models) -> None:
+    with running(programs, disk) as glasscase:
         model = glasscase.publish(models.digits, "digits")["model"]["name"]
         token = glasscase.learner("ada", model)
         assert glasscase.infer(model, models.digit_body(), token).status_code == 200
-        filler = fill(small_disk)
+        filler = disk / "filler"
+        fill(filler)
         refused_changes(glasscase, models)
         for row in range(20):
             answer = glasscase.infer(model, models.digit_body(row), token)
@@ -65,9 +47,9 @@ def test_a_full_disk(programs: Path, small_disk: Path, models: Models) -> None:
         shutil.rmtree(glasscase.folder / "share", ignore_errors=True)
 
 
-def test_a_disk_that_fills_while_a_file_comes(programs: Path, small_disk: Path, models: Models) -> None:
+def test_a_disk_that_fills_while_a_file_comes(programs: Path, disk: Path, models: Models) -> None:
     """The upload is told so, its room is free again, and what was acknowledged stays."""
-    with running(programs, small_disk) as glasscase:
+    with running(programs, disk) as glasscase:
         model = glasscase.publish(models.digits, "digits")["model"]["name"]
         token = glasscase.learner("ada", model)
         headers = {"Tus-Resumable": "1.0.0"}
@@ -80,7 +62,8 @@ def test_a_disk_that_fills_while_a_file_comes(programs: Path, small_disk: Path, 
             return glasscase.request("PATCH", path, control=True, headers=fields, data=data)
 
         assert patch(0, bytes(10_000_000)).status_code == 204
-        filler = fill(small_disk)
+        filler = disk / "filler"
+        fill(filler)
         os.truncate(filler, filler.stat().st_size - 20_000_000)
         refused = patch(10_000_000, bytes(50_000_000))
         assert refused.status_code == 507, refused.text

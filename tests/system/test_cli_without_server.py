@@ -286,12 +286,13 @@ def test_redirections_are_not_followed(as_owner: Callable[..., subprocess.Comple
 def test_lists_are_arrays_with_json_and_tables_without(
     as_owner: Callable[..., subprocess.CompletedProcess[str]], server: FakeServer
 ) -> None:
-    grants = [{"id": "g1", "subject": "ada", "action": "predict", "model": "o/digits", "quota": "", "created_at": "", "expires_at": "", "state": "active"}]
+    grants = [{"id": "g1", "subject": "ada", "action": "predict", "model": "o/digits", "quota": "", "created_at": "", "expires_at": "", "state": "active",
+               "ledger_state": "pending"}]
     server.answers["GET", "/glasscase/v1/grants?subject=ada"] = (200, {"grants": grants})
     assert json.loads(as_owner("list", "grants", "--subject", "ada", "--json").stdout) == grants
     table = as_owner("list", "grants", "--subject", "ada").stdout.splitlines()
-    assert table[0].split() == ["SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "ID"]
-    assert table[1].split() == ["ada", "predict", "o/digits", "-", "-", "active", "g1"]
+    assert table[0].split() == ["SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "LEDGER", "ID"]
+    assert table[1].split() == ["ada", "predict", "o/digits", "-", "-", "active", "pending", "g1"]
     server.answers["GET", "/glasscase/v1/models?limit=500&kind=model"] = (200, {"models": [], "next": ""})
     assert as_owner("list", "models", "--json").stdout == "[]\n"
     empty = as_owner("list", "models")

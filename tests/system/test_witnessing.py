@@ -57,6 +57,34 @@ def test_receipts_carry_the_signatures_of_a_quorum(
         assert glasscase.cli("verify", str(receipt), "--policy", str(stricter), check=False).returncode == 1
 
 
+def test_acts_say_whether_they_are_cosigned(
+    fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path
+) -> None:
+    glasscase = fresh_glasscase()
+
+    def state(model: str) -> str:
+        return str(glasscase.cli("show", model, json=True)["ledger_state"])
+
+    with ExitStack() as stack:
+        witnesses = with_witnesses(stack, glasscase, tmp_path, ["north", "south"], 2)
+        published = glasscase.publish(models.digits, "digits")
+        assert published["model"]["versions"][0]["ledger_state"] in {"pending", "in_checkpoint"}
+        wait_until("the quorum has signed", lambda: state("digits") == "cosigned")
+        # One of two is no quorum: what was signed before stays so, and what comes is in a checkpoint only.
+        witnesses[1].process.kill()
+        glasscase.learner("ada", "digits")
+        wait_until("south is missed", lambda: "south" in glasscase.cli("status", json=True)["witness_trouble"])
+        wait_until("the grant is in a checkpoint", lambda: state("digits") == "in_checkpoint")
+        entries = glasscase.cli("history", "digits", json=True)["entries"]
+        assert [entry["ledger_state"] for entry in entries] == ["cosigned", "cosigned", "in_checkpoint"]
+        shown = glasscase.cli("history", "digits").stdout
+        assert "in a cosigned checkpoint" in shown and "in a checkpoint" in shown
+        assert glasscase.cli("show", "digits", json=True)["versions"][0]["ledger_state"] == "cosigned"
+        assert glasscase.cli("list", "grants", json=True)[0]["ledger_state"] == "in_checkpoint"
+        status = glasscase.cli("status", json=True)
+        assert status["cosigned_size"] < status["ledger_size"]
+
+
 def test_calls_and_acts_go_on_without_witnesses(
     fresh_glasscase: Callable[..., Installation], models: Models, tmp_path: Path
 ) -> None:

@@ -58,7 +58,7 @@ _glasscase() {
     "ledger renew") names=""; flags="--help --data --json --profile" ;;
     "migrate") names=""; flags="--help --to --blobs-to --data --json --profile" ;;
     "chain") names="init show"; flags="--help --json --profile" ;;
-    "chain init") names=""; flags="--help --url --chain-id --finality --free --every --data --json --profile" ;;
+    "chain init") names=""; flags="--help --url --chain-id --finality --free --every --max-fee-per-gas --max-priority-fee-per-gas --max-transaction-fee --data --json --profile" ;;
     "chain show") names=""; flags="--help --json --profile" ;;
     "anchor") names=""; flags="--help --json --profile" ;;
     "verify") names=""; flags="--help --model --policy --file --replay --sample --json --profile" ;;

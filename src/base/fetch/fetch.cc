@@ -1,5 +1,8 @@
 #include <glasscase/fetch/fetch.h>
 
+#include <arpa/inet.h>
+#include <strings.h>
+
 #include <algorithm>
 #include <cctype>
 #include <utility>
@@ -243,8 +246,12 @@ std::string_view Answer::HeaderOf(std::string_view name) const {
   return found == headers.end() ? std::string_view() : std::string_view(found->value);
 }
 
-Result<std::string> HostOf(std::string_view url) {
-  const std::unique_ptr<CURLU, EndsUrl> parsed(curl_url());
+namespace {
+
+using ParsedUrl = std::unique_ptr<CURLU, EndsUrl>;
+
+Result<ParsedUrl> ParseUrl(std::string_view url) {
+  ParsedUrl parsed(curl_url());
   GC_CHECK(parsed != nullptr);
   const std::string text(url);
   if (text.size() != std::string_view(text.c_str()).size() ||
@@ -255,8 +262,27 @@ Result<std::string> HostOf(std::string_view url) {
     return Fail(Error::InvalidArgument("only http and https URLs can be asked, not " + Printable(scheme)));
   if (!PartOf(parsed.get(), CURLUPART_USER).empty() || !PartOf(parsed.get(), CURLUPART_PASSWORD).empty())
     return Fail(Error::InvalidArgument("a URL must not hold a user name or password: give them as a header"));
+  return parsed;
+}
+
+bool IsThisMachine(const std::string& host) {
+  in_addr address{};
+  if (::inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+  return ::strcasecmp(host.c_str(), "localhost") == 0 || host == "[::1]";
+}
+
+}  // namespace
+
+Result<std::string> HostOf(std::string_view url) {
+  GC_TRY(const ParsedUrl parsed, ParseUrl(url));
   return PartOf(parsed.get(), CURLUPART_HOST) + ":" +
          PartOf(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+}
+
+Result<bool> IsConfidential(std::string_view url) {
+  GC_TRY(const ParsedUrl parsed, ParseUrl(url));
+  return PartOf(parsed.get(), CURLUPART_SCHEME) == "https" ||
+         IsThisMachine(PartOf(parsed.get(), CURLUPART_HOST));
 }
 
 struct Fetcher::State {

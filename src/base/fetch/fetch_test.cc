@@ -330,6 +330,16 @@ TEST(FetchTest, HostsAreNamedWithTheirPort) {
   EXPECT_EQ(HostOf("http://[::1]:8545").value(), "[::1]:8545");
 }
 
+TEST(FetchTest, OnlyHttpsAndThisMachineAreConfidential) {
+  for (const char* url : {"https://node.example", "http://127.0.0.1:8545", "http://127.9.9.9",
+                          "http://[::1]:8545", "http://LOCALHOST:8545/key"})
+    EXPECT_TRUE(IsConfidential(url).value()) << url;
+  for (const char* url : {"http://node.example", "http://127.0.0.1.example", "http://192.0.2.7:8545",
+                          "http://localhost.example", "http://[2001:db8::1]"})
+    EXPECT_FALSE(IsConfidential(url).value()) << url;
+  EXPECT_EQ(IsConfidential("ftp://127.0.0.1").error().code(), Code::kInvalidArgument);
+}
+
 // ---- signatures ----
 
 std::string Sha256Hex(std::string_view text) {

@@ -30,6 +30,22 @@ Tile TileOf(unsigned edge, uint64_t index, uint32_t width) {
           .width = width};
 }
 
+constexpr std::string_view kAskFsck = "; `glasscase fsck` says what is damaged, and what helps";
+
+Result<std::optional<std::string>> ReadFile(const LogFiles& files, std::string_view path) {
+  auto bytes = files.Read(path);
+  if (bytes) return bytes;
+  return Fail(Error(bytes.error().code(), bytes.error().message() + std::string(kAskFsck)));
+}
+
+// The entries of a bundle that was read from its file.
+Result<std::vector<std::string_view>> SplitFile(const Tile& tile, std::string_view bytes) {
+  auto entries = SplitBundle(bytes, tile.width);
+  if (entries) return entries;
+  return Fail(Error::DataLoss("the log's file " + TilePath(tile) +
+                              " is damaged: " + entries.error().message() + std::string(kAskFsck)));
+}
+
 }  // namespace
 
 // What is in memory of the log: its right edge, the map, and which files are still to be written.
@@ -74,13 +90,25 @@ Log::~Log() = default;
 Result<std::unique_ptr<Log>> Log::Open(Parts parts) {
   std::unique_ptr<Log> log(new Log(std::move(parts)));
   GC_TRY(log->head_.fence, log->parts_.journal.Claim());
-  GC_TRY_VOID(log->Recover());
+  const Status recovered = log->Recover();
+  if (!recovered && (!log->tail_ || log->signed_checkpoint_.empty())) return Fail(recovered.error());
   return log;
 }
 
 // ---- start ----
 
 Status Log::Recover() {
+  is_head_written_ = false;
+  Status read = ReadHeadAndKept();
+  if (read) read = ShowPublished();
+  if (!read) {
+    tail_.reset();
+    return read;
+  }
+  return PublishHead();
+}
+
+Status Log::ReadHeadAndKept() {
   const uint64_t fence = head_.fence;
   GC_TRY(head_, parts_.journal.ReadHead());
   if (head_.fence != fence) {
@@ -90,25 +118,32 @@ Status Log::Recover() {
   GC_TRY(const std::vector<Journal::Kept> kept, parts_.journal.ReadKept());
   ++readings_;
   settled_ = kept.empty() ? head_.size : kept.front().first;
-  Status read = ReadFilesOrArchive(settled_);
-  for (size_t i = 0; read && i < kept.size(); ++i) read = AddKept(kept[i]);
-  if (read && (tail_->frontier.size() != head_.size || tail_->frontier.Root() != head_.root)) {
-    read =
-        Fail(Error::DataLoss("the files of the log and the catalog disagree: catalog has " +
-                             std::to_string(head_.size) + " entries with the root " + ToBase64(head_.root) +
-                             ", the files give " + std::to_string(tail_->frontier.size()) + " with " +
-                             ToBase64(tail_->frontier.Root()) + "; `glasscase fsck` says where"));
-  }
-  if (read) read = PublishHead();
-  if (!read) tail_.reset();
-  return read;
+  GC_TRY_VOID(ReadFilesOrArchive(settled_));
+  for (const Journal::Kept& part : kept) GC_TRY_VOID(AddKept(part));
+  if (tail_->frontier.size() == head_.size && tail_->frontier.Root() == head_.root) return Ok();
+  return Fail(Error::DataLoss("the files of the log and the catalog disagree: catalog has " +
+                              std::to_string(head_.size) + " entries with the root " + ToBase64(head_.root) +
+                              ", the files give " + std::to_string(tail_->frontier.size()) + " with " +
+                              ToBase64(tail_->frontier.Root()) + "; `glasscase fsck` says where"));
+}
+
+// Until the head is written, readers have what they had. Where there is an archive, others may have shown
+// more.
+Status Log::ShowPublished() {
+  if (!seen_ || seen_note_.empty() || !signed_checkpoint_.empty()) return Ok();
+  GC_TRY(const auto archive, parts_.journal.ReadArchive(0, 1));
+  if (!archive.empty()) return Ok();
+  published_ = *seen_;
+  signed_checkpoint_ = std::move(seen_note_);
+  return Ok();
 }
 
 // A checkpoint that the world may have seen is the journal's head, or older where a batch was cut off; then
 // it must be the beginning of the head's tree, which is found out on the way to the head (CheckBeginning).
 Status Log::CheckAgainstPublished(const Head& head) {
   seen_.reset();
-  GC_TRY(const auto bytes, parts_.files.Read(kCheckpointPath));
+  seen_note_.clear();
+  GC_TRY(const auto bytes, ReadFile(parts_.files, kCheckpointPath));
   const auto note = Note::Parse(bytes.value_or(""));
   const auto parsed = note ? Checkpoint::Parse(note->text) : Fail(note.error());
   // A power cut can leave a file without its bytes; it is written anew.
@@ -118,7 +153,8 @@ Status Log::CheckAgainstPublished(const Head& head) {
     return Fail(Error::FailedPrecondition("the files are those of the log " + Printable(published.origin) +
                                           ", the key is that of " + verifier().name()));
   }
-  if (published.size < head.size) seen_ = published;
+  if (published.size <= head.size) seen_ = published;
+  if (note->IsSignedBy(verifier()).value_or(false)) seen_note_ = *bytes;
   const bool newer = published.size > head.size;
   const bool other = published.size == head.size && published.root != head.root;
   if (!newer && !other) return Ok();
@@ -143,8 +179,8 @@ Status Log::CheckNothingBeyond(uint64_t size) const {
         return Fail(Error::FailedPrecondition(
             "the log's folder has files of more entries than the " + std::to_string(size) +
             " that the catalog knows, and no checkpoint: an old catalog was put back. Nothing is signed; "
-            "acts "
-            "wait. Put the catalog back that belongs to this log, or see `glasscase ledger renew --help`"));
+            "acts wait. Put the catalog back that belongs to this log, or see `glasscase ledger renew "
+            "--help`"));
     }
   }
   return Ok();
@@ -152,7 +188,8 @@ Status Log::CheckNothingBeyond(uint64_t size) const {
 
 Status Log::CheckBeginning() const {
   const uint64_t size = tail_->frontier.size();
-  if (!seen_ || seen_->size != size || seen_->root == tail_->frontier.Root()) return Ok();
+  if (!seen_ || seen_->size != size || size == head_.size) return Ok();  // the head is compared at the end
+  if (seen_->root == tail_->frontier.Root()) return Ok();
   return Fail(
       Error::FailedPrecondition("the log has published another history of its first " + std::to_string(size) +
                                 " entries than the catalog has. Nothing is signed; acts wait. Put the "
@@ -188,9 +225,9 @@ Status Log::WriteFromArchive(uint64_t size) {
 Status Log::ReadStored(uint64_t size) {
   GC_TRY_VOID(CheckBeginning());
   for (uint64_t first = 0; first < size; first += kTileWidth) {
-    const uint32_t width = TileWidthAt(size, 0, first / kTileWidth);
-    GC_TRY(const std::string bundle, ReadTile(TileOf(kBundle, first / kTileWidth, width)));
-    GC_TRY(const std::vector<std::string_view> entries, SplitBundle(bundle, width));
+    const Tile tile = TileOf(kBundle, first / kTileWidth, TileWidthAt(size, 0, first / kTileWidth));
+    GC_TRY(const std::string bundle, ReadTile(tile));
+    GC_TRY(const std::vector<std::string_view> entries, SplitFile(tile, bundle));
     GC_TRY_VOID(AddAll(entries));
     tail_->full.clear();
   }
@@ -221,7 +258,7 @@ Status Log::AddKept(const Journal::Kept& kept) {
 Result<bool> Log::Publish() {
   if (!tail_) {
     GC_TRY_VOID(Recover());
-  } else if (published_.size != head_.size) {
+  } else if (!is_head_written_) {
     GC_TRY_VOID(PublishHead());
   }
   GC_TRY(const std::vector<WaitingEntry> waiting, parts_.journal.Waiting(kBatchEntriesMax, kBatchBytesMax));
@@ -242,6 +279,7 @@ Result<bool> Log::Publish() {
     return Fail(advanced.error());
   }
   head_ = next;
+  is_head_written_ = false;
   GC_TRY_VOID(PublishHead());
   return true;
 }
@@ -257,6 +295,7 @@ Status Log::PublishHead() {
   GC_TRY_VOID(parts_.files.Write(kCheckpointPath, signed_note));
   published_ = {.origin = verifier().name(), .size = head_.size, .root = head_.root};
   signed_checkpoint_ = std::move(signed_note);
+  is_head_written_ = true;
   return Ok();
 }
 
@@ -279,8 +318,10 @@ Status Log::WriteTiles() {
 
 // ---- settling ----
 
+// What is published may be of an earlier life, and not written again in this one: until the head is, nothing
+// is forgotten.
 Log::Settling Log::BeginSettle() const {
-  if (!tail_) return {};
+  if (!tail_ || !is_head_written_) return {};
   return {.full = tail_->unsettled, .size = published_.size / kTileWidth * kTileWidth, .reading = readings_};
 }
 
@@ -309,7 +350,7 @@ Status Log::EndSettle(const Settling& settling, const Status& settled) {
 }
 
 Status Log::Settle() {
-  if (!tail_ || published_.size == settled_) return Ok();
+  if (!tail_ || !is_head_written_ || published_.size == settled_) return Ok();
   Step("sync");
   GC_TRY_VOID(parts_.files.SyncAll());
   Step("forget");
@@ -323,10 +364,10 @@ Status Log::Settle() {
 // ---- answers ----
 
 Result<std::string> Log::ReadTile(const Tile& tile) const {
-  GC_TRY(const auto bytes, parts_.files.Read(TilePath(tile)));
+  GC_TRY(const auto bytes, ReadFile(parts_.files, TilePath(tile)));
   if (bytes) return *bytes;
   if (!tile.IsFull()) return ReadBeginning(tile);
-  return Fail(Error::DataLoss("the log's file " + TilePath(tile) + " is missing; `glasscase fsck` helps"));
+  return Fail(Error::DataLoss("the log's file " + TilePath(tile) + " is missing" + std::string(kAskFsck)));
 }
 
 // A partial tile out of the full one that has replaced it.
@@ -335,20 +376,21 @@ Result<std::string> Log::ReadBeginning(const Tile& tile) const {
   full.width = kTileWidth;
   GC_TRY(std::string bytes, ReadTile(full));
   if (!tile.entries) return bytes.substr(0, tile.width * sizeof(Hash));
-  GC_TRY(const std::vector<std::string_view> entries, SplitBundle(bytes, kTileWidth));
+  GC_TRY(const std::vector<std::string_view> entries, SplitFile(full, bytes));
   std::string beginning;
   for (size_t i = 0; i < tile.width; ++i) AppendToBundle(beginning, entries[i]);
   return beginning;
 }
 
 Result<std::string> Log::EntryAt(uint64_t index) const {
-  const uint32_t width = TileWidthAt(published_.size, 0, index / kTileWidth);
   if (index >= published_.size) {
     return Fail(Error::OutOfRange("entry " + std::to_string(index) + " is not in the log of " +
                                   std::to_string(published_.size)));
   }
-  GC_TRY(const std::string bundle, ReadTile(TileOf(kBundle, index / kTileWidth, width)));
-  GC_TRY(const std::vector<std::string_view> entries, SplitBundle(bundle, width));
+  const uint64_t number = index / kTileWidth;
+  const Tile tile = TileOf(kBundle, number, TileWidthAt(published_.size, 0, number));
+  GC_TRY(const std::string bundle, ReadTile(tile));
+  GC_TRY(const std::vector<std::string_view> entries, SplitFile(tile, bundle));
   return std::string(entries[index % kTileWidth]);
 }
 
@@ -385,13 +427,23 @@ Status Log::KeepCosigned(std::string signed_checkpoint) {
   return Ok();
 }
 
+Result<std::vector<uint64_t>> Log::IndicesOf(const Uuid& asset) const {
+  if (!tail_) return Fail(Error::Unavailable("the log is to be read anew"));
+  const auto found = tail_->indices.find(asset);
+  return found == tail_->indices.end() ? std::vector<uint64_t>() : found->second;
+}
+
+Result<std::vector<uint64_t>> Log::EntriesOf(const Uuid& asset) const {
+  GC_TRY(std::vector<uint64_t> all, IndicesOf(asset));
+  all.erase(std::lower_bound(all.begin(), all.end(), published_.size), all.end());
+  return all;
+}
+
 Result<Log::History> Log::HistoryOf(const Uuid& asset) const {
-  if (!tail_ || published_.size != head_.size || published_.size == 0) {
-    return Fail(Error::Unavailable("the log is catching up; try again"));
-  }
+  if (!tail_ || published_.size != head_.size || published_.size == 0)
+    return Fail(Error::Unavailable("the log is catching up"));
   History history;
-  if (const auto found = tail_->indices.find(asset); found != tail_->indices.end())
-    history.indices = found->second;
+  GC_TRY(history.indices, EntriesOf(asset));
   history.proof = tail_->map.Prove(asset);
   GC_TRY(history.map_receipt, ReceiptAt(published_.size - 1, published_.size, signed_checkpoint_));
   GC_TRY(history.map_receipt.extra, EntryAt(published_.size - 1));

@@ -236,6 +236,70 @@ TEST_F(LogTest, AFullDiskDelaysAndLosesNothing) {
   EXPECT_EQ(journal_.waiting(), 0u);
 }
 
+TEST_F(LogTest, OnAFullDiskWhatIsPublishedIsShown) {
+  const auto log = Open().value();
+  Wait(3);
+  ASSERT_TRUE(log->Publish());
+  const Checkpoint published = log->checkpoint();
+  files_.fails = true;
+  Wait(3);
+  EXPECT_FALSE(log->Publish());
+  EXPECT_EQ(log->checkpoint(), published);
+  EXPECT_EQ(log->EntriesOf(AssetOf(0)).value(), std::vector<uint64_t>{0});
+  EXPECT_EQ(log->EntriesOf(AssetOf(3)).value(), std::vector<uint64_t>{}) << "in the log, and not published";
+  EXPECT_EQ(log->HistoryOf(AssetOf(0)).error().code(), Code::kUnavailable);
+}
+
+TEST_F(LogTest, AStartOnAFullDiskShowsWhatIsPublishedAndForgetsNothing) {
+  auto log = Open().value();
+  Wait(600);
+  ASSERT_TRUE(log->Publish());
+  const Checkpoint published = log->checkpoint();
+  files_.fails = true;
+  Wait(3);
+  EXPECT_FALSE(log->Publish());
+  log = Open().value();
+  EXPECT_EQ(log->checkpoint(), published);
+  const Policy policy = Policy::Parse("log " + log->verifier().ToString() + "\nquorum none\n").value();
+  EXPECT_TRUE(CheckReceipt(log->ReceiptFor(7).value(), log->EntryAt(7).value(), policy));
+  EXPECT_EQ(log->EntriesOf(AssetOf(3)).value().size(), 86u);
+  EXPECT_EQ(log->Publish().error().code(), Code::kResourceExhausted);
+  EXPECT_TRUE(log->BeginSettle().full.empty());
+  ASSERT_TRUE(log->Settle());
+  EXPECT_EQ(log->unsettled(), 605u);
+  files_.fails = false;
+  ASSERT_TRUE(log->Publish());
+  EXPECT_EQ(CheckFiles().size, 605u);
+}
+
+TEST_F(LogTest, OnAFullDiskACheckpointThatNobodySignedIsNotShown) {
+  auto log = Open().value();
+  Wait(3);
+  ASSERT_TRUE(log->Publish());
+  std::string& note = files_.files["checkpoint"];
+  note[note.rfind('\n') - 4] ^= 1;
+  files_.fails = true;
+  EXPECT_EQ(Open().error().code(), Code::kResourceExhausted);
+}
+
+TEST_F(LogTest, AFileThatCannotBeReadIsNamedWithWhatToDo) {
+  auto log = Open().value();
+  Wait(300);
+  ASSERT_TRUE(log->Publish());
+  ASSERT_TRUE(log->Settle());
+  const std::string bundle = "tile/entries/000";
+  const std::string whole = files_.files[bundle];
+  for (const bool altered : {false, true}) {
+    files_.unreadable = altered ? "" : bundle;
+    files_.files[bundle] = altered ? whole.substr(0, 1'000) : whole;
+    for (const Error& error : {log->EntryAt(5).error(), Open().error()}) {
+      EXPECT_NE(error.message().find(bundle), std::string::npos) << error.message();
+      EXPECT_NE(error.message().find("`glasscase fsck`"), std::string::npos) << error.message();
+    }
+    EXPECT_EQ(log->EntryAt(299).value(), EntryOf(299, 299 % 7)) << "the others are there";
+  }
+}
+
 TEST_F(LogTest, OfTwoWritersOneGoesOn) {
   const auto first = Open().value();
   Wait(1);

@@ -4,6 +4,7 @@
 #include "command.h"
 #include "invitation_link.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "text.h"
 
 namespace glasscase::commands {
@@ -149,6 +150,7 @@ Result<Outcome> MakeGrant(Context& context, const GrantOptions& options) {
                              : quota.empty()          ? "without a limit, "
                                                       : quota + ", ") +
                             Until(answer));
+  context.console.Note(LedgerSentence(answer, ShownOf(answer, "model")));
   context.console.Note("withdraw it with: glasscase revoke grant " + ShownOf(answer, "id"));
   return Done();
 }
@@ -176,6 +178,7 @@ Result<Outcome> Revoke(Context& context, std::string_view collection, const Revo
   context.console.PrintLine(none ? "nothing to revoke: it was withdrawn already"
                                  : "revoked: " + Join(withdrawn, ", ") + "; in force everywhere after " +
                                        FormatMilliseconds(NumberOf(answer, "acknowledged_ms")));
+  if (!TextOf(answer, "ledger_state").empty()) context.console.Note(LedgerSentence(answer, ""));
   return Done();
 }
 

@@ -2,6 +2,7 @@
 #include "child_process.h"
 #include "command.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "model_name.h"
 #include "serve_settings.h"
 #include "text.h"
@@ -18,8 +19,15 @@ struct ChainInitOptions {
   std::string finality = "tag";
   bool free_of_fees = false;
   uint64_t every_s = 86'400;
+  std::optional<uint64_t> max_fee_per_gas;  // wei, like the other two
+  std::optional<uint64_t> max_priority_fee_per_gas;
+  std::optional<uint64_t> max_transaction_fee;
   std::string data;
 };
+
+void AddLimit(std::vector<std::string>& words, const char* option, const std::optional<uint64_t>& wei) {
+  if (wei) words.push_back(option + std::to_string(*wei));
+}
 
 Result<Outcome> InitChain(Context& context, const ChainInitOptions& options) {
   GC_TRY(const fs::path data, context.DataDirectory(options.data));
@@ -29,6 +37,9 @@ Result<Outcome> InitChain(Context& context, const ChainInitOptions& options) {
                                     "--chain-finality=" + options.finality,
                                     "--chain-every-s=" + std::to_string(options.every_s)};
   if (options.free_of_fees) words.emplace_back("--chain-free");
+  AddLimit(words, "--chain-max-fee-per-gas=", options.max_fee_per_gas);
+  AddLimit(words, "--chain-max-priority-fee-per-gas=", options.max_priority_fee_per_gas);
+  AddLimit(words, "--chain-max-transaction-fee=", options.max_transaction_fee);
   GC_TRY(const ProgramResult result, RunProgram(program, words));
   if (!context.console.json || result.exit_code != 0) context.console.Print(Visible(result.output, true));
   if (result.exit_code != 0) return Outcome{1};  // it has said why
@@ -46,14 +57,17 @@ struct AssetOption {
 void PrintActs(const Context& context, const json::value& answer) {
   const std::string place = ShownOf(answer, "place");
   context.console.PrintLine(place.empty() ? "no chain is configured" : place);
+  if (!place.empty()) context.console.PrintLine(AnchoredText(answer));
   if (const std::string trouble = ShownOf(answer, "trouble"); !trouble.empty())
     context.console.PrintLine("trouble: " + trouble);
   std::vector<std::vector<std::string>> rows = {{"WHAT", "STATE", "QUEUED", "TRANSACTION", "CONTRACT"}};
   for (const json::value& act : ArrayOf(answer, "acts")) {
     const std::string state = ShownOf(act, "state");
     const bool may_change = state == "written" && !FlagOf(act, "final");
-    rows.push_back({ShownOf(act, "kind"), may_change ? state + ", not final yet" : state,
-                    ShownOf(act, "queued_at"), ShownOf(act, "transaction"), ShownOf(act, "contract")});
+    const int64_t size = IntegerOf(act, "size");
+    const std::string what = ShownOf(act, "kind") + (size > 0 ? " of " + std::to_string(size) : "");
+    rows.push_back({what, may_change ? state + ", not final yet" : state, ShownOf(act, "queued_at"),
+                    ShownOf(act, "transaction"), ShownOf(act, "contract")});
     if (const std::string note = ShownOf(act, "note"); !note.empty()) rows.push_back({"", note});
   }
   context.console.PrintTable(rows, "nothing was written for it");
@@ -85,6 +99,7 @@ Result<Outcome> Anchor(Context& context, const AssetOption& options) {
   const std::string what = options.asset.empty() ? "the log's checkpoint" : options.asset;
   context.console.PrintLine("queued: " + what + " for " + ShownOf(answer, "place") +
                             "; see it with: glasscase chain show " + options.asset);
+  if (options.asset.empty()) context.console.Note(AnchoredText(answer));
   return Done();
 }
 
@@ -108,6 +123,18 @@ void AddChainCommands(CommandTree& tree) {
         command.add_flag("--free", options.free_of_fees, "The network takes transactions at a price of zero");
         command.add_option("--every", options.every_s, "Seconds between checkpoints; 0: only when asked")
             ->type_name("SECONDS");
+        command
+            .add_option("--max-fee-per-gas", options.max_fee_per_gas,
+                        "What a gas may cost; more, and writing waits (default: 500000000000)")
+            ->type_name("WEI");
+        command
+            .add_option("--max-priority-fee-per-gas", options.max_priority_fee_per_gas,
+                        "What of it may go to validators (default: all)")
+            ->type_name("WEI");
+        command
+            .add_option("--max-transaction-fee", options.max_transaction_fee,
+                        "What a transaction may cost (default: no limit of its own)")
+            ->type_name("WEI");
         command.add_option("--data", options.data, "Data directory (default: as for serve)")
             ->type_name("DIR");
       },

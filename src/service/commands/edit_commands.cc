@@ -5,6 +5,7 @@
 #include "command.h"
 #include "free_fields.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "model_name.h"
 #include "text.h"
 
@@ -33,6 +34,7 @@ Result<Outcome> Send(Context& context, const std::string& asset, const json::obj
     context.console.PrintJson(answer);
   } else {
     context.console.PrintLine(std::string(done) + " " + ShownOf(answer, "name"));
+    context.console.Note(LedgerSentence(answer, ShownOf(answer, "name")));
   }
   return Done();
 }

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "model_name.h"
 #include "text.h"
 
@@ -171,16 +172,21 @@ Result<Proved> Prove(const json::value& answer, const ledger::Policy& policy) {
   return proved;
 }
 
+void AddEntry(std::vector<std::vector<std::string>>& rows, const std::string& index, const std::string& entry,
+              const std::string& ledger) {
+  const auto parsed = ParseJson(entry, "an entry");
+  if (!parsed) return;
+  const std::string about =
+      ShownOf(*parsed, "version").empty() ? ShownOf(*parsed, "grant") : ShownOf(*parsed, "version");
+  rows.push_back({index, FormatTime(IntegerOf(*parsed, "at")), ShownOf(*parsed, "type"), about, ledger});
+}
+
 void PrintEntries(const Context& context, const json::value& answer) {
-  std::vector<std::vector<std::string>> rows = {{"ENTRY", "WHEN", "WHAT", "ABOUT"}};
-  for (const json::value& row : ArrayOf(answer, "entries")) {
-    const auto parsed = ParseJson(TextOf(row, "entry"), "an entry");
-    if (!parsed) continue;
-    const std::string about =
-        ShownOf(*parsed, "version").empty() ? ShownOf(*parsed, "grant") : ShownOf(*parsed, "version");
-    rows.push_back({std::to_string(IntegerOf(row, "index")), FormatTime(IntegerOf(*parsed, "at")),
-                    ShownOf(*parsed, "type"), about});
-  }
+  std::vector<std::vector<std::string>> rows = {{"ENTRY", "WHEN", "WHAT", "ABOUT", "LEDGER"}};
+  for (const json::value& row : ArrayOf(answer, "entries"))
+    AddEntry(rows, std::to_string(IntegerOf(row, "index")), TextOf(row, "entry"), LedgerText(row));
+  for (const json::value& waiting : ArrayOf(answer, "waiting"))
+    if (waiting.is_string()) AddEntry(rows, "-", std::string(waiting.get_string()), "pending");
   context.console.PrintTable(rows, "no entries");
 }
 

@@ -4,6 +4,7 @@
 #include "asset_list.h"
 #include "command.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "text.h"
 
 namespace glasscase::commands {
@@ -85,10 +86,11 @@ Result<Outcome> ListGrants(Context& context, const ListOptions& options) {
                OrDash(ShownOf(grant, "quota")),
                OrDash(ShownOf(grant, "expires_at")),
                ShownOf(grant, "state"),
+               LedgerText(grant),
                ShownOf(grant, "id")};
   };
   return PrintList(context, answer, "grants",
-                   {"SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "ID"}, row,
+                   {"SUBJECT", "ACTION", "MODEL", "QUOTA", "EXPIRES", "STATE", "LEDGER", "ID"}, row,
                    "no grants yet; make one with: glasscase grant NAME predict MODEL");
 }
 

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "lineage_tree.h"
 #include "model_name.h"
 #include "text.h"
@@ -68,7 +69,8 @@ void PrintVersion(const Context& context, const json::value& version, const std:
   const bool hosted = FlagOf(version, "hosted");
   const std::string bytes = FormatBytes(static_cast<uint64_t>(IntegerOf(version, "bytes")));
   std::vector<std::vector<std::string>> rows = {{"  state", ShownOf(version, "state")},
-                                                {"  published", ShownOf(version, "created_at")}};
+                                                {"  published", ShownOf(version, "created_at")},
+                                                {"  ledger", LedgerText(version)}};
   if (hosted) {
     rows.push_back({"  inputs", TensorsOf(version, "inputs")});
     rows.push_back({"  outputs", TensorsOf(version, "outputs")});
@@ -136,7 +138,8 @@ Result<Outcome> Show(Context& context, const ModelOptions& options) {
   std::vector<std::vector<std::string>> rows = {{kind.empty() ? "model" : kind, ShownOf(model, "name")},
                                                 {"owner", ShownOf(model, "owner")},
                                                 {"created", ShownOf(model, "created_at")},
-                                                {"id", ShownOf(model, "id")}};
+                                                {"id", ShownOf(model, "id")},
+                                                {"ledger", LedgerText(model)}};
   if (auto licence = ShownOf(model, "licence"); !licence.empty()) rows.push_back({"licence", licence});
   if (auto tags = ShownTextsOf(model, "tags"); !tags.empty()) rows.push_back({"tags", Join(tags, ", ")});
   if (auto fields = FieldsOf(model); !fields.empty()) rows.push_back({"fields", fields});
@@ -160,6 +163,9 @@ Result<Outcome> PrintModel(const Context& context, const json::value& model, con
     context.console.PrintJson(model);
   } else {
     context.console.PrintLine(Visible(sentence));
+    // Choosing a default is no act of the ledger.
+    if (TextOf(model, "ledger_state") == "pending")
+      context.console.Note(LedgerSentence(model, ShownOf(model, "name")));
   }
   return Done();
 }

@@ -7,6 +7,7 @@
 #include "free_fields.h"
 #include "interrupt.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "model_folder.h"
 #include "progress.h"
 #include "text.h"
@@ -174,8 +175,9 @@ void PrintPublished(Context& context, const Profile& connection, const PublishOp
                               " is of these files, by the key in " + Visible(options.signer));
   context.console.PrintLine(before ? "already published: " + name + " has these bytes; nothing changed"
                                    : "published " + name);
-  context.console.Print(
-      FormatTable({{"sha256", ShownOf(version, "sha256")}, {"id", ShownOf(version, "id")}}));
+  context.console.Print(FormatTable({{"sha256", ShownOf(version, "sha256")},
+                                     {"id", ShownOf(version, "id")},
+                                     {"ledger", LedgerText(version)}}));
   if (options.IsKept()) {
     context.console.PrintLine("\nlet somebody take it:\n  glasscase grant NAME take " +
                               ShownOf(model, "name"));

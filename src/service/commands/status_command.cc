@@ -1,6 +1,7 @@
 // status: the processes, what confines each, and what is kept.
 #include "command.h"
 #include "json_members.h"
+#include "ledger_text.h"
 #include "text.h"
 
 namespace glasscase::commands {
@@ -34,6 +35,17 @@ std::vector<std::vector<std::string>> LedgerRows(const json::value& answer) {
   return rows;
 }
 
+std::vector<std::vector<std::string>> ChainRows(const json::value& answer) {
+  const json::value& chain = ValueOf(answer, "chain");
+  if (!chain.is_object()) return {};
+  std::vector<std::vector<std::string>> rows = {{"chain", ShownOf(chain, "place")},
+                                                {"", AnchoredText(chain)}};
+  if (const int64_t open = IntegerOf(chain, "open"); open > 0)
+    rows.push_back({"", Count(static_cast<uint64_t>(open), "act") + " not written for good yet"});
+  if (auto trouble = ShownOf(chain, "trouble"); !trouble.empty()) rows.push_back({"", trouble});
+  return rows;
+}
+
 Result<Outcome> ShowStatus(Context& context, const NoOptions&) {
   GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value answer, api->Get("/glasscase/v1/status"));
@@ -52,6 +64,7 @@ Result<Outcome> ShowStatus(Context& context, const NoOptions&) {
       {"disk", FormatBytes(number("data_bytes_free")) + " free"},
   }));
   context.console.Print(FormatTable(LedgerRows(answer)));
+  context.console.Print(FormatTable(ChainRows(answer)));
   for (const auto& process : ArrayOf(answer, "processes")) PrintProcess(context, process);
   return Done();
 }

@@ -201,6 +201,7 @@ class OperationsTest : public ::testing::Test {
     Settings settings;
     settings.audit_directory = Folder("audit");
     settings.version = "0.1.0";
+    settings.witnesses = witnesses;
     settings.confinement.in_force = {"seccomp"};
     settings.route_name = [](uint16_t) { return std::string_view("infer"); };
     operations = Operations::Start({.loop = loop,
@@ -211,7 +212,8 @@ class OperationsTest : public ::testing::Test {
                                     .supervisor = supervisor,
                                     .log_files = log_files,
                                     .log_signer = LogSigner(),
-                                    .signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random),
+                                    .signing_key = signing_key,
+                                    .ask_witness = ask_witness,
                                     .holds_seat = [this] { return holds_seat; }},
                                    std::move(settings))
                      .value();
@@ -495,8 +497,11 @@ class OperationsTest : public ::testing::Test {
 
   process::EventLoop loop;
   ledger::testing::MemoryFiles log_files;
+  std::optional<ledger::Policy> witnesses;  // from the next Start on
+  AskWitness ask_witness;
   ShiftedClock clock;
   SystemRandom random;
+  const EcdsaPrivateKey signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random);
   FakeSupervisor supervisor;
   std::function<std::unique_ptr<blobs::BlobStore>()> make_blobs;  // at the next start, instead of files
   bool holds_seat = true;

@@ -18,7 +18,7 @@ std::string_view NameOf(ChainActKind kind) {
   return "";
 }
 
-void Add(rpc::ListChainAnswer& answer, const ChainAct& act) {
+void Add(rpc::ListChainAnswer& answer, const ChainAct& act, const ledger::Anchor* anchor) {
   rpc::ChainAct* row = answer.add_acts();
   row->set_kind(std::string(NameOf(act.kind)));
   row->set_state(act.state);
@@ -28,10 +28,12 @@ void Add(rpc::ListChainAnswer& answer, const ChainAct& act) {
   row->set_note(act.note);
   if (!act.version.IsNil()) row->set_version(act.version.ToString());
   row->set_queued_at(TimeText(act.created_micros));
+  if (anchor != nullptr && act.kind == ChainActKind::kCheckpoint)
+    row->set_size(static_cast<int64_t>(anchor->CheckpointSize(AsBytes(act.kept)).value_or(0)));
 }
 
 Status NeedChain(const Desk& desk) {
-  if (desk.has_chain) return Ok();
+  if (desk.anchor != nullptr) return Ok();
   return Fail(Error::FailedPrecondition(
       "no chain is configured; `glasscase chain init` does that, on the machine of the installation"));
 }
@@ -72,7 +74,7 @@ Result<Outcome> ListChain(Workplace& place, Act& act) {
   if (text.empty()) {
     GC_TRY_VOID(desk.Permit(act));
     GC_TRY_VOID(desk.catalog.EachChainAct([&](const ChainAct& one) {
-      if (one.kind == ChainActKind::kCheckpoint) Add(answer, one);
+      if (one.kind == ChainActKind::kCheckpoint) Add(answer, one, desk.anchor);
       return Ok();
     }));
     return outcome;
@@ -80,7 +82,7 @@ Result<Outcome> ListChain(Workplace& place, Act& act) {
   GC_TRY(const NamedModel named, FindModel(desk, act, text));
   GC_TRY_VOID(desk.Permit(act));
   GC_TRY(const auto acts, desk.catalog.ChainActsOf(named.model.id));
-  for (const ChainAct& one : acts) Add(answer, one);
+  for (const ChainAct& one : acts) Add(answer, one, desk.anchor);
   return outcome;
 }
 

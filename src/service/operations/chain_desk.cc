@@ -52,6 +52,8 @@ ChainDesk::ChainDesk(process::EventLoop& loop, const Clock& clock, catalog::Cata
       anchor_(anchor),
       anchor_every_micros_(anchor_every_s * 1'000'000) {
   ledger_.Hold();
+  const Status found = FindAnchored();
+  if (!found) LogError("chain: " + found.error().message());
   AskForLastCheckpoint();
   timer_ = loop_.Every(kLookMs, [this] { Look(); });
 }
@@ -76,6 +78,28 @@ Status ChainDesk::QueueCheckpoint(catalog::Transaction& transaction, int64_t now
   GC_TRY_VOID(transaction.InsertChainAct(
       {.id = Uuid::Random(), .kind = ChainActKind::kCheckpoint, .created_micros = now_micros}));
   return transaction.SetSetting(kAnchoredSetting, std::to_string(now_micros));
+}
+
+Status ChainDesk::FindAnchored() {
+  std::vector<ChainAct> checkpoints;
+  GC_TRY_VOID(catalog_.EachChainAct([&](const ChainAct& act) {
+    if (act.kind == ChainActKind::kCheckpoint && act.state == "written") checkpoints.push_back(act);
+    return Ok();
+  }));
+  NoteAnchored(checkpoints);
+  return Ok();
+}
+
+// What can still be taken back is forgotten again when it is.
+void ChainDesk::NoteAnchored(const std::vector<ChainAct>& acts) {
+  anchored_ = anchored_for_good_;
+  for (const ChainAct& act : acts) {
+    if (act.kind != ChainActKind::kCheckpoint || act.state != "written") continue;
+    const auto size = anchor_.CheckpointSize(AsBytes(act.kept));
+    if (!size || (anchored_ && *size < anchored_->size)) continue;
+    anchored_ = Anchored{.size = *size, .transaction = act.transaction, .is_final = act.is_final};
+    if (act.is_final) anchored_for_good_ = anchored_;
+  }
 }
 
 void ChainDesk::AskForLastCheckpoint() {
@@ -103,10 +127,11 @@ void ChainDesk::AskForLastCheckpoint() {
 }
 
 void ChainDesk::Look() {
-  if (job_ || NowMillis() < not_before_ms_) return;
+  if (job_ || NowMillis() < not_before_ms_ || !ledger_.HoldsSeat()) return;
   QueueCheckpointWhenDue();
   auto open = catalog_.OpenChainActs();
   if (!open) return LogError("chain: " + open.error().message());
+  open_ = open->size();
   if (open->empty()) return;
   auto round = std::make_shared<Round>();
   round->acts = *open;
@@ -187,6 +212,8 @@ void ChainDesk::Work(Round& round, ledger::Anchor& anchor) {
       auto replaced = anchor.Replace(AsBytes(act.kept));
       if (replaced) act.kept = AsText(*replaced);
       if (replaced) round.replaced.insert(act.id);
+      // What was sent stays valid, and may be written yet.
+      if (!replaced && replaced.error().code() == Code::kResourceExhausted) round.trouble = replaced.error();
     }
     const Status followed = round.replaced.contains(act.id)
                                 ? Ok()  // durable first
@@ -244,12 +271,14 @@ Status ChainDesk::Prepare(Round& round, ledger::Anchor& anchor) {
 // ---- back on the loop ----
 
 void ChainDesk::End(const std::vector<ChainAct>& before, const Round& round) {
+  if (!ledger_.HoldsSeat()) return;  // another one may have gone on with these acts
   const Status saved = Save(before, round.acts);
   if (!saved) {
     LogError("chain: " + saved.error().message());
     return;  // nothing of it was sent that is not kept
   }
   resubmit_ = round.replaced;
+  NoteAnchored(round.acts);
   for (const ChainAct& act : round.acts) {
     if (act.state != "sent" || act.is_final || round.replaced.contains(act.id))
       pending_since_ms_.erase(act.id);

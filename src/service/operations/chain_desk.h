@@ -20,6 +20,10 @@
 
 namespace glasscase::operations {
 
+// Only while the ledger's desk holds the seat: of several custodians one has the next nonce. What came of a
+// round is kept only then, too; the submissions of a round were durable before it, and whoever has the seat
+// sends the same.
+//
 // One thread: the loop's. The chain is asked on another.
 class ChainDesk {
  public:
@@ -41,6 +45,15 @@ class ChainDesk {
   static Status QueueCheckpoint(catalog::Transaction& transaction, int64_t now_micros);
 
   const std::string& trouble() const { return trouble_; }
+  // The newest checkpoint that stands there, as far as this installation has written it.
+  struct Anchored {
+    uint64_t size = 0;
+    std::string transaction;
+    bool is_final = false;
+  };
+  const std::optional<Anchored>& anchored() const { return anchored_; }
+  // How many acts are not written for good yet.
+  size_t open() const { return open_; }
 
  private:
   // What one round on the other thread does, and what came of it.
@@ -53,6 +66,8 @@ class ChainDesk {
     std::set<Uuid> replaced;
     std::optional<Error> trouble;
   };
+  Status FindAnchored();
+  void NoteAnchored(const std::vector<catalog::ChainAct>& acts);
   void AskForLastCheckpoint();
   void Look();
   void QueueCheckpointWhenDue();
@@ -77,6 +92,9 @@ class ChainDesk {
   std::set<Uuid> resubmit_;
   int64_t not_before_ms_ = 0;
   std::string trouble_;
+  std::optional<Anchored> anchored_;
+  std::optional<Anchored> anchored_for_good_;
+  size_t open_ = 0;
   process::EventLoop::TimerId timer_ = 0;
 };
 

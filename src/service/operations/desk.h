@@ -74,7 +74,7 @@ class Desk {
         ledger(parts.loop, parts.clock, parts.catalog, parts.log_files, parts.log_signer),
         log_files(parts.log_files),
         signing_key(parts.signing_key),
-        has_chain(parts.anchor != nullptr),
+        anchor(parts.anchor),
         holds_seat(parts.holds_seat),
         store_changes(parts.loop, parts.blobs.MayWait()),
         store_reads(parts.loop, parts.blobs.MayWait()),
@@ -91,7 +91,7 @@ class Desk {
   LedgerDesk ledger;
   ledger::LogFiles& log_files;
   EcdsaPrivateKey signing_key;
-  const bool has_chain;  // what is registered is written there too
+  const ledger::Anchor* const anchor;  // null: no chain. What is registered is written there too
   HoldsSeat holds_seat;
   StoreWork store_changes;  // every commit and every removal of blobs
   StoreWork store_reads;

@@ -2,13 +2,14 @@
 #include <string>
 
 #include "ledger_entries.h"
+#include "ledger_state.h"
 #include "names.h"
 #include "routes.h"
 
 namespace glasscase::operations {
 namespace {
 
-Result<rpc::Grant> Describe(Desk& desk, const catalog::Grant& grant) {
+Result<rpc::Grant> Describe(Desk& desk, const catalog::Grant& grant, const LedgerStates& states) {
   GC_TRY(const auto model, desk.catalog.FindModel(grant.model));
   if (!model) return Fail(Error::DataLoss("grant on no model: " + grant.id.ToString()));
   std::string named = desk.SubjectName(model->owner) + "/" + model->name;
@@ -26,6 +27,7 @@ Result<rpc::Grant> Describe(Desk& desk, const catalog::Grant& grant) {
   message.set_created_at(TimeText(grant.created_micros));
   message.set_expires_at(TimeText(grant.expires_micros));
   message.set_state(StateText(grant.revoked_micros, grant.expires_micros, desk.now()));
+  message.set_ledger_state(WordOf(states.Of(grant.model, grant.id)));
   return message;
 }
 
@@ -108,7 +110,8 @@ Result<Outcome> CreateGrant(Workplace& place, Act& act) {
     GC_TRY_VOID(desk.Change(change));
   }
   Outcome outcome;
-  GC_TRY(*outcome.answer.mutable_grant(), Describe(desk, grant));
+  GC_TRY(const LedgerStates states, LedgerStates::Read(desk.catalog, desk.ledger));
+  GC_TRY(*outcome.answer.mutable_grant(), Describe(desk, grant, states));
   outcome.change.grants.push_back(grant.id);
   return outcome;
 }
@@ -131,13 +134,14 @@ Result<Outcome> ListGrants(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   Outcome outcome;
   rpc::ListGrantsAnswer* answer = outcome.answer.mutable_grants();
+  GC_TRY(const LedgerStates states, LedgerStates::Read(desk.catalog, desk.ledger));
   GC_TRY_VOID(desk.catalog.EachGrant(filter, [&](const catalog::Grant& grant) -> Status {
     if (named && named->version && grant.version != named->version->id) return Ok();
     // Operators see all; others their own, and those on their models.
     GC_TRY(const auto model, desk.catalog.FindModel(grant.model));
     const bool own = grant.subject == act.caller->id || (model && model->owner == act.caller->id);
     if (!own && !act.Is(access::kOperator)) return Ok();
-    GC_TRY(*answer->add_grants(), Describe(desk, grant));
+    GC_TRY(*answer->add_grants(), Describe(desk, grant, states));
     return Ok();
   }));
   return outcome;
@@ -163,13 +167,16 @@ Result<Outcome> RevokeGrant(Workplace& place, Act& act) {
   rpc::RevokeAnswer* answer = outcome.answer.mutable_revoked();
   // An earlier withdrawal may still wait for its acknowledgements, so it is told again.
   outcome.change.grants.push_back(id);
-  if (grant->revoked_micros != 0) return outcome;
-  const auto change = [&](catalog::Transaction& t) -> Status {
-    GC_TRY_VOID(t.RevokeGrant(id, desk.now()));
-    return GrantWithdrawnEntry(*model, id, desk.now()).Queue(t);
-  };
-  GC_TRY_VOID(desk.Change(change));
-  answer->set_grants(1);
+  if (grant->revoked_micros == 0) {
+    const auto change = [&](catalog::Transaction& t) -> Status {
+      GC_TRY_VOID(t.RevokeGrant(id, desk.now()));
+      return GrantWithdrawnEntry(*model, id, desk.now()).Queue(t);
+    };
+    GC_TRY_VOID(desk.Change(change));
+    answer->set_grants(1);
+  }
+  GC_TRY(const LedgerStates states, LedgerStates::Read(desk.catalog, desk.ledger));
+  answer->set_ledger_state(WordOf(states.Of(model->id, id)));
   return outcome;
 }
 

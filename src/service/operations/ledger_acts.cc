@@ -2,6 +2,7 @@
 #include <glasscase/ledger/log.h>
 
 #include "ledger_entries.h"
+#include "ledger_state.h"
 #include "routes.h"
 
 namespace glasscase::operations {
@@ -56,20 +57,22 @@ Result<Outcome> GiveHistory(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   desk.ledger.PublishNow();
   GC_TRY(ledger::Log * log, desk.ledger.log());
-  GC_TRY(const ledger::Log::History history, log->HistoryOf(named.model.id));
+  GC_TRY(const ledger::Log::History history, desk.ledger.HistoryOf(named.model.id));
   Outcome outcome;
   rpc::HistoryAnswer* answer = outcome.answer.mutable_history();
   answer->set_asset(named.model.id.ToString());
   answer->set_name(named.FullName());
+  GC_TRY(const LedgerStates states, LedgerStates::Read(desk.catalog, desk.ledger));
   for (const uint64_t index : history.indices) {
     rpc::HistoryEntry* entry = answer->add_entries();
+    entry->set_ledger_state(WordOf(states.OfEntry(index)));
     entry->set_index(static_cast<int64_t>(index));
     GC_TRY(*entry->mutable_entry(), log->EntryAt(index));
   }
   for (const ledger::Hash& sibling : history.proof.siblings) answer->add_siblings(ToBase64(sibling));
   answer->set_map_receipt(history.map_receipt.ToString());
-  GC_TRY(const auto waiting, desk.catalog.Journal().Waiting(1'000, SIZE_MAX));
-  answer->set_pending(static_cast<uint32_t>(waiting.size()));
+  answer->set_pending(static_cast<uint32_t>(states.waiting()));
+  for (std::string& entry : states.WaitingOf(named.model.id)) answer->add_waiting(std::move(entry));
   return outcome;
 }
 

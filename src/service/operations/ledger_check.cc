@@ -48,8 +48,7 @@ Status LedgerCheck::TakeWaiting(std::string_view entry) {
 Status LedgerCheck::Note(boost::json::object said) {
   if (!said.contains("asset")) return Ok();
   Act act{.type = Text(said, "type")};
-  // A grant may name the version that it is for.
-  act.about = IdIn(said, said.contains("grant") ? "grant" : "version");
+  act.about = AboutOf(said);
   act.kind = Text(said, "kind");
   if (const auto* lineage = said.if_contains("lineage"); lineage != nullptr && lineage->is_array())
     act.parents = lineage->get_array().size();

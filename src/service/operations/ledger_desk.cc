@@ -1,5 +1,7 @@
 #include "ledger_desk.h"
 
+#include <algorithm>
+
 #include <glasscase/core/log.h>
 #include <glasscase/ledger/disclosure.h>
 
@@ -69,24 +71,29 @@ void LedgerDesk::Poke() { Arm(kGroupMs); }
 
 void LedgerDesk::Publish() {
   if (!HoldsSeat()) return Arm(kTryAgainMs);
+  const int64_t begun_ms = NowMillis();
+  const Status done = OpenAndPublish();
+  if (!done) NoteTrouble(done, NowMillis() - begun_ms);
+}
+
+Status LedgerDesk::OpenAndPublish() {
   if (!log_) {
-    auto opened = ledger::Log::Open({.journal = catalog_.Journal(), .files = files_, .signer = signer_});
-    if (!opened) return NoteTrouble(Fail(opened.error()));
-    log_ = std::move(*opened);
+    GC_TRY(log_, ledger::Log::Open({.journal = catalog_.Journal(), .files = files_, .signer = signer_}));
     version_entries_.clear();
   }
-  if (IsHeld()) return;
+  if (IsHeld()) return Ok();
   const auto published = log_->Publish();
   if (!published) {
     if (published.error().code() == Code::kAborted) {
       settling_.reset();
       log_.reset();
     }
-    return NoteTrouble(Fail(published.error()));
+    return Fail(published.error());
   }
   trouble_.clear();
   if (log_->unsettled() >= ledger::Log::kSettleEntries) BeginSettle();
   if (*published) Arm(0);
+  return Ok();
 }
 
 void LedgerDesk::Release() {
@@ -104,21 +111,21 @@ void LedgerDesk::Refuse(const Error& why) {
 }
 
 void LedgerDesk::PublishNow() {
-  if (timer_ == 0) return;
+  if (timer_ == 0 || !trouble_.empty()) return;
   loop_.Cancel(timer_);
   timer_ = 0;
   Publish();
 }
 
-void LedgerDesk::NoteTrouble(const Status& status) {
+void LedgerDesk::NoteTrouble(const Status& status, int64_t spent_ms) {
   if (refused_) return;
   if (trouble_ != status.error().message()) LogError("ledger: " + status.error().message());
   trouble_ = status.error().message();
-  Arm(kTryAgainMs);
+  Arm(std::max(kTryAgainMs, kRestForWork * spent_ms));
 }
 
 void LedgerDesk::BeginSettle() {
-  if (!log_ || settling_) return;
+  if (!log_ || settling_ || NowMillis() < settle_not_before_ms_) return;
   ledger::Log::Settling files = log_->BeginSettle();
   if (files.full.empty()) return;
   settling_ = std::make_unique<Settling>(Settling{.files = std::move(files), .done = {}, .job = nullptr});
@@ -130,7 +137,15 @@ void LedgerDesk::BeginSettle() {
 void LedgerDesk::EndSettle() {
   const std::unique_ptr<Settling> settling = std::move(settling_);
   const Status ended = log_->EndSettle(settling->files, settling->done);
-  if (!ended) NoteTrouble(ended);
+  if (ended) {
+    settle_pause_ms_ = 0;
+    return disk_trouble_.clear();
+  }
+  if (disk_trouble_ != ended.error().message()) LogError("ledger: " + ended.error().message());
+  disk_trouble_ = ended.error().message();
+  settle_pause_ms_ = std::clamp(2 * settle_pause_ms_, kSettleMs, kLongestSettlePauseMs);
+  settle_not_before_ms_ = NowMillis() + settle_pause_ms_;
+  Arm(kTryAgainMs);  // to read and write anew
 }
 
 void LedgerDesk::Finish() {
@@ -143,24 +158,36 @@ void LedgerDesk::Finish() {
   if (!settled) LogError("ledger: " + settled.error().message());
 }
 
+Error LedgerDesk::NotYet(const std::string& what) const {
+  return Error::Unavailable(what + (trouble_.empty() ? "; try again" : ": " + trouble_));
+}
+
 Result<ledger::Log*> LedgerDesk::log() {
   if (log_) return log_.get();
-  return Fail(Error::Unavailable("the ledger is not open: " + trouble_));
+  return Fail(NotYet("the ledger is not open"));
 }
 
 Result<uint64_t> LedgerDesk::FindVersionEntry(const Uuid& asset, const Uuid& version) {
   if (const auto found = version_entries_.find(version); found != version_entries_.end())
     return found->second;
   GC_TRY(ledger::Log * open, log());
-  GC_TRY(const ledger::Log::History history, open->HistoryOf(asset));
-  for (const uint64_t index : history.indices) {
+  const auto entries = open->EntriesOf(asset);
+  if (!entries) return Fail(NotYet(entries.error().message()));
+  for (const uint64_t index : *entries) {
     GC_TRY(const std::string entry, open->EntryAt(index));
     GC_TRY(const ledger::EntryHead head, ledger::ReadEntryHead(entry));
     if (head.type != "version" || head.version != version) continue;
     version_entries_[version] = index;
     return index;
   }
-  return Fail(Error::Unavailable("the entry of this version is not published yet; try again"));
+  return Fail(NotYet("the entry of this version is not published yet"));
+}
+
+Result<ledger::Log::History> LedgerDesk::HistoryOf(const Uuid& asset) {
+  GC_TRY(ledger::Log * open, log());
+  auto history = open->HistoryOf(asset);
+  if (history || history.error().code() != Code::kUnavailable) return history;
+  return Fail(NotYet(history.error().message()));
 }
 
 }  // namespace glasscase::operations

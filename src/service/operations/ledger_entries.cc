@@ -44,6 +44,13 @@ constexpr RelationWord kRelations[] = {{catalog::Relation::kDerivedFrom, "derive
 
 }  // namespace
 
+Uuid AboutOf(const boost::json::object& said) {
+  // A grant may name the version that it is for.
+  const auto* const id = said.if_contains(said.contains("grant") ? "grant" : "version");
+  if (id == nullptr || !id->is_string()) return Uuid{};
+  return Uuid::Parse(std::string_view(id->get_string())).value_or(Uuid{});
+}
+
 Result<std::string> SaltContext(boost::json::object said) {
   said.erase("hidden");
   return json::WriteCanonical(said);

@@ -42,6 +42,8 @@ class EntryDraft {
 EntryDraft RegisteredEntry(const catalog::Model& asset, std::string_view full_name, int64_t now_micros);
 EntryDraft VersionEntry(const catalog::Model& asset, std::string_view full_name,
                         const catalog::Version& version, int64_t now_micros);
+// Which version or grant an entry is about; nil: the asset itself.
+Uuid AboutOf(const boost::json::object& said);
 // What the salts of an entry depend on: everything that it says in the clear, so no two fields of an asset's
 // entries share one.
 Result<std::string> SaltContext(boost::json::object said);

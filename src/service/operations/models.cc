@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include <glasscase/core/log.h>
+
 #include "describe.h"
 #include "ledger_entries.h"
+#include "ledger_state.h"
 #include "lineage.h"
 #include "routes.h"
 #include "visibility.h"
@@ -47,6 +50,14 @@ Status TakeOutOfUse(Desk& desk, const NamedModel& named, VersionState state) {
 
 }  // namespace
 
+void DescribeLedgerState(Desk& desk, const Uuid& asset, rpc::Model& message) {
+  const auto states = LedgerStates::Read(desk.catalog, desk.ledger);
+  if (!states) return;
+  message.set_ledger_state(WordOf(states->Of(asset)));
+  for (rpc::Version& version : *message.mutable_versions())
+    version.set_ledger_state(WordOf(states->Of(asset, Uuid::Parse(version.id()).value())));
+}
+
 Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& named, Shown shown) {
   GC_TRY(const auto versions, desk.catalog.VersionsOf(named.model.id));
   GC_TRY(const auto visible, VisibleVersions(desk, act, named.model, versions));
@@ -64,6 +75,7 @@ Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& nam
       if (shown.with_card)
         GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
     }
+  if (shown.with_ledger_state) DescribeLedgerState(desk, named.model.id, message);
   return message;
 }
 
@@ -76,17 +88,27 @@ Result<Outcome> ModelAnswer(Desk& desk, const Act& act, const Uuid& model, Shown
   return outcome;
 }
 
-void RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files,
+std::vector<Digest> DigestsOf(const std::vector<catalog::VersionFile>& files) {
+  std::vector<Digest> digests;
+  digests.reserve(files.size());
+  for (const catalog::VersionFile& file : files) digests.push_back(file.sha256);
+  return digests;
+}
+
+void RemoveUnusedBlobs(Desk& desk, const std::vector<Digest>& blobs,
                        std::function<void(const Status&)> then) {
   struct Found {
     std::vector<Digest> unused;
     Status looked;
   };
   const auto found = std::make_shared<Found>();
-  const auto look = [&desk, files, found]() -> Status {
-    for (const catalog::VersionFile& file : files) {
-      GC_TRY(const bool used, desk.catalog.BlobIsUsed(file.sha256));
-      if (!used) found->unused.push_back(file.sha256);
+  const auto look = [&desk, blobs, found]() -> Status {
+    GC_TRY_VOID(desk.CheckSeat());  // the bytes of another one's publish come before its rows
+    for (const Digest& sha256 : blobs) {
+      GC_TRY(const bool used, desk.catalog.BlobIsUsed(sha256));
+      if (used) continue;
+      LogInfo("removing bytes that no version uses: " + ToHex(sha256));
+      found->unused.push_back(sha256);
     }
     return Ok();
   };
@@ -162,7 +184,7 @@ Result<Outcome> Erase(Workplace& place, Act& act) {
   outcome.finish = [&desk, version = named.version->id](std::function<void(const Status&)> then) {
     const auto files = desk.catalog.FilesOf(version);
     if (!files) return then(Fail(files.error()));
-    RemoveUnusedBlobs(desk, *files, std::move(then));
+    RemoveUnusedBlobs(desk, DigestsOf(*files), std::move(then));
   };
   return outcome;
 }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -27,6 +28,7 @@ constexpr int64_t kAuditFlushMs = 100;
 constexpr int64_t kEverySecondMs = 1'000;
 constexpr int64_t kTokenUsesMs = 10'000;
 constexpr int64_t kIdleUploadsMs = 1'000;
+constexpr std::ptrdiff_t kSweptAtOnce = 64;  // blobs that the catalog is asked about, without a pause
 constexpr size_t kAnswerBytesMax = (size_t{1} << 20) - 1024;  // a frame of the edge
 
 bool IsEdge(process::ProcessKind kind) {
@@ -75,16 +77,28 @@ Status Admit(Desk& desk, Act& act, const Route& route, bool closed_log) {
 
 bool IsRefusal(const Act& act) { return act.reason >= access::Reason::kNoToken; }
 
-// Blobs that a crash left between their commit and that of the version.
-Status SweepUnusedBlobs(catalog::Catalog& catalog, blobs::BlobStore& blobs) {
-  GC_TRY(const auto stored, blobs.List());
-  for (const blobs::BlobInfo& blob : stored) {
-    GC_TRY(const bool used, catalog.BlobIsUsed(blob.sha256));
-    if (used) continue;
-    LogInfo("removing bytes that no version uses: " + ToHex(blob.sha256));
-    GC_TRY_VOID(blobs.Remove(blob.sha256));
-  }
-  return Ok();
+void NoteSweep(const Status& swept) {
+  if (!swept) LogWarning("bytes that no version uses stay until the next start: " + swept.error().message());
+}
+
+// Blobs that a crash left between their commit and that of the version. The store may be away or slow, and
+// has many of them: nobody waits for it, and acts come in between.
+void SweepUnusedBlobs(Desk& desk) {
+  const auto stored = std::make_shared<std::vector<Digest>>();
+  const auto list = [&store = desk.blobs, stored]() -> Status {
+    GC_TRY(const auto blobs, store.List());
+    for (const blobs::BlobInfo& blob : blobs) stored->push_back(blob.sha256);
+    return Ok();
+  };
+  const auto remove = [&desk, stored](const Status& listed) {
+    if (!listed) return NoteSweep(listed);
+    for (auto begin = stored->begin(); begin != stored->end();) {
+      const auto end = begin + std::min<std::ptrdiff_t>(kSweptAtOnce, stored->end() - begin);
+      RemoveUnusedBlobs(desk, {begin, end}, NoteSweep);
+      begin = end;
+    }
+  };
+  desk.store_changes.Do({.work = list, .then = remove});
 }
 
 }  // namespace
@@ -123,6 +137,7 @@ class Operations::Core {
 
   Status AskForHosts();
   Status StartLedger(const Parts& parts);
+  void SweepBlobs() { SweepUnusedBlobs(desk_); }
   Status TakeUpUploads() { return uploads_.TakeUp(); }
   void Link(const PeerId& peer, Fd socket);
   void PeerGone(const PeerId& peer);
@@ -399,7 +414,14 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
   if (witnesses_) {
     answer.set_witness_quorum(witnesses_->QuorumText());
     answer.set_witness_trouble(witnesses_->trouble());
-    answer.set_cosigned_size(static_cast<int64_t>(witnesses_->cosigned_size()));
+    answer.set_cosigned_size(static_cast<int64_t>(desk_.ledger.cosigned_size()));
+  }
+  if (chain_) {
+    const rpc::ListChainAnswer chain = DescribeChain();
+    answer.mutable_chain()->set_place(chain.place());
+    answer.mutable_chain()->set_trouble(chain.trouble());
+    if (chain.has_anchored()) *answer.mutable_chain()->mutable_anchored() = chain.anchored();
+    answer.mutable_chain()->set_open(static_cast<uint32_t>(chain_->open()));
   }
   answer.set_data_bytes_free(static_cast<int64_t>(desk_.blobs.BytesFree().value_or(0)));
   return answer;
@@ -423,6 +445,11 @@ rpc::ListChainAnswer Operations::Core::DescribeChain() const {
   if (!chain_) return answer;
   answer.set_place(settings_.chain);
   answer.set_trouble(chain_->trouble());
+  if (const auto& anchored = chain_->anchored()) {
+    answer.mutable_anchored()->set_size(static_cast<int64_t>(anchored->size));
+    answer.mutable_anchored()->set_transaction(anchored->transaction);
+    answer.mutable_anchored()->set_final(anchored->is_final);
+  }
   return answer;
 }
 
@@ -435,9 +462,9 @@ Result<std::unique_ptr<Operations>> Operations::Start(const Parts& parts, Settin
   GC_TRY(const auto installation, parts.catalog.Setting(catalog::kInstallationSetting));
   if (!installation)
     return Fail(Error::FailedPrecondition("the data directory holds no installation; run `glasscase init`"));
-  GC_TRY_VOID(SweepUnusedBlobs(parts.catalog, parts.blobs));
   GC_TRY(auto audit, AuditLog::Open(std::move(settings.audit_directory), parts.clock));
   auto core = std::make_unique<Core>(parts, std::move(settings), std::move(audit), *installation);
+  core->SweepBlobs();
   GC_TRY_VOID(core->AskForHosts());
   GC_TRY_VOID(core->StartLedger(parts));
   GC_TRY_VOID(core->TakeUpUploads());

@@ -13,6 +13,7 @@
 #include "details.h"
 #include "ledger_entries.h"
 #include "lineage.h"
+#include "models.h"
 #include "names.h"
 
 namespace glasscase::operations {
@@ -225,11 +226,12 @@ Status CheckStillPermitted(Desk& desk, const Act& act) {
   return Ok();
 }
 
-rpc::PublishAnswer AnswerFor(const catalog::Model& model, const catalog::Subject& owner,
+rpc::PublishAnswer AnswerFor(Desk& desk, const catalog::Model& model, const catalog::Subject& owner,
                              const std::vector<catalog::Version>& versions, const catalog::Version& version) {
   rpc::PublishAnswer answer;
   *answer.mutable_model() = Describe(model, owner.name, versions);
   *answer.mutable_model()->add_versions() = Describe(version);
+  DescribeLedgerState(desk, model.id, *answer.mutable_model());
   answer.set_sample_input(SampleInput(version.inputs));
   const catalog::Version* by_default = DefaultVersion(model, versions);
   const bool is_default = by_default != nullptr && by_default->id == version.id;
@@ -238,10 +240,11 @@ rpc::PublishAnswer AnswerFor(const catalog::Model& model, const catalog::Subject
   return answer;
 }
 
-Result<Outcome> AnswerPublished(Plan& plan, const Act& act, Claim& claim) {
+Result<Outcome> AnswerPublished(Desk& desk, Plan& plan, const Act& act, Claim& claim) {
   claim.UseUp();
   Outcome outcome;
-  *outcome.answer.mutable_published() = AnswerFor(*plan.model, *act.caller, plan.versions, *plan.published);
+  *outcome.answer.mutable_published() =
+      AnswerFor(desk, *plan.model, *act.caller, plan.versions, *plan.published);
   outcome.answer.mutable_published()->set_already_published(true);
   outcome.change.models.push_back(plan.model->id);  // an earlier publish may still wait for acknowledgements
   return outcome;
@@ -265,7 +268,7 @@ Status InsertRows(Desk& desk, catalog::Transaction& t, const Plan& plan, const c
   const std::string name = desk.SubjectName(model.owner) + "/" + model.name;
   GC_TRY_VOID(InsertAsset(t, plan, model, name, version.created_micros));
   GC_TRY_VOID(t.InsertVersion(version, plan.files));
-  if (desk.has_chain) GC_TRY_VOID(ChainDesk::QueueRegistration(t, version, !plan.model.has_value()));
+  if (desk.anchor != nullptr) GC_TRY_VOID(ChainDesk::QueueRegistration(t, version, !plan.model.has_value()));
   EntryDraft entry = VersionEntry(model, name, version, version.created_micros);
   for (const Parent& parent : plan.parents) {
     const catalog::Lineage edge{.child = version.id,
@@ -330,13 +333,13 @@ Result<Outcome> CommitRows(Desk& desk, const Act& act, const Draft& draft) {
       desk.Change([&](catalog::Transaction& t) { return InsertRows(desk, t, plan, model, version); }));
   Outcome outcome;
   if (act.caller->host_slot && version.hostable) outcome.starting = desk.NeedHost(*act.caller->host_slot);
-  *outcome.answer.mutable_published() = AnswerFor(model, *act.caller, plan.versions, version);
+  *outcome.answer.mutable_published() = AnswerFor(desk, model, *act.caller, plan.versions, version);
   outcome.change.models.push_back(model.id);
   return outcome;
 }
 
 void RemoveLeftOver(Desk& desk, const std::vector<catalog::VersionFile>& files) {
-  RemoveUnusedBlobs(desk, files, [](const Status& removed) {
+  RemoveUnusedBlobs(desk, DigestsOf(files), [](const Status& removed) {
     if (!removed)
       LogWarning("bytes of a failed publish stay until the next start: " + removed.error().message());
   });
@@ -388,7 +391,7 @@ void Publishing::BeginDigested(std::unique_ptr<Job> job, const Status& digested)
   if (!permitted) return job->reply(Fail(permitted.error()));
   // A signature is looked at whatever else is known of the bytes.
   const bool is_signed = !job->act->request.publish().signature().empty();
-  if (plan->published && !is_signed) return job->reply(AnswerPublished(*plan, *job->act, job->claim));
+  if (plan->published && !is_signed) return job->reply(AnswerPublished(desk_, *plan, *job->act, job->claim));
   if (plan->kept && !is_signed) return Commit(std::move(job), {});
   waiting_.push_back(std::move(job));
   StartNext();
@@ -465,7 +468,7 @@ void Publishing::Finish(uint32_t number, const Result<rpc::InspectReport>& repor
 void Publishing::Commit(std::unique_ptr<Job> job, const rpc::InspectReport& report) {
   auto draft = MakeDraft(desk_, *job->act, job->claim, report);
   if (!draft) return job->reply(Fail(draft.error()));
-  if (draft->plan.published) return job->reply(AnswerPublished(draft->plan, *job->act, job->claim));
+  if (draft->plan.published) return job->reply(AnswerPublished(desk_, draft->plan, *job->act, job->claim));
   Job* const key = job.get();
   committing_[key] = std::move(job);
   desk_.store_changes.Do({.work = [key] { return CommitBytes(key->claim); },
@@ -477,7 +480,7 @@ void Publishing::Commit(std::unique_ptr<Job> job, const rpc::InspectReport& repo
                                     return CommitRows(desk_, *key->act, draft);
                                   GC_TRY(Draft fresh, MakeDraft(desk_, *key->act, key->claim, report));
                                   if (fresh.plan.published)
-                                    return AnswerPublished(fresh.plan, *key->act, key->claim);
+                                    return AnswerPublished(desk_, fresh.plan, *key->act, key->claim);
                                   return CommitRows(desk_, *key->act, fresh);
                                 });
                               }});

@@ -82,9 +82,10 @@ Result<Outcome> ShowModel(Workplace& place, Act& act);
 Result<Outcome> SetDefault(Workplace& place, Act& act);
 Result<Outcome> Retire(Workplace& place, Act& act);
 Result<Outcome> Erase(Workplace& place, Act& act);
-// Of these files, the bytes that no version has any more; `then` is called once, perhaps at once.
-void RemoveUnusedBlobs(Desk& desk, const std::vector<catalog::VersionFile>& files,
-                       std::function<void(const Status&)> then);
+std::vector<Digest> DigestsOf(const std::vector<catalog::VersionFile>& files);
+// Those of these blobs that no version has (any more); `then` is called once, perhaps at once. Unavailable
+// without the seat.
+void RemoveUnusedBlobs(Desk& desk, const std::vector<Digest>& blobs, std::function<void(const Status&)> then);
 
 // ledger_acts.cc
 Result<Outcome> ReadLogFile(Workplace& place, Act& act);

@@ -169,7 +169,8 @@ Result<bool> IsFoundFor(Desk& desk, const Act& act, const catalog::AssetQuery& q
 Status AddModel(Desk& desk, const Act& act, const catalog::Model& model, rpc::ListModelsAnswer& answer) {
   GC_TRY(const auto owner, desk.catalog.FindSubject(model.owner));
   if (!owner) return Fail(Error::DataLoss("model without an owner: " + model.id.ToString()));
-  GC_TRY(*answer.add_models(), DescribeFor(desk, act, {.model = model, .owner = *owner, .version = {}}, {}));
+  GC_TRY(*answer.add_models(), DescribeFor(desk, act, {.model = model, .owner = *owner, .version = {}},
+                                           {.with_ledger_state = false}));
   return Ok();
 }
 

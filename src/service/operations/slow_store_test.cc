@@ -83,7 +83,10 @@ class DistantStore final : public blobs::BlobStore {
     network_.Use();
     return near_->Remove(sha256);
   }
-  Result<std::vector<blobs::BlobInfo>> List() const override { return near_->List(); }
+  Result<std::vector<blobs::BlobInfo>> List() const override {
+    network_.Use();
+    return near_->List();
+  }
   Result<uint64_t> BytesFree() const override { return near_->BytesFree(); }
 
  private:
@@ -187,6 +190,20 @@ TEST_F(SlowStoreTest, ASecondPublishOfTheSameNameIsDecidedAfterTheFirst) {
   ASSERT_TRUE(IsAnswered(second));
   EXPECT_TRUE(control->responses[second].published().already_published());
   EXPECT_EQ(Do(root, ShowModel("twice")).model().versions_size(), 1);
+}
+
+TEST_F(SlowStoreTest, AStartDoesNotWaitForTheSweepWhichTakesWhatIsUnusedWhenItCan) {
+  auto unused = blobs->Stage().value();
+  ASSERT_TRUE(unused->Append(AsBytes("unused")));
+  ASSERT_TRUE(unused->Finish());
+  ASSERT_TRUE(unused->Commit());
+  unused.reset();
+  network.Stall();
+  Restart();
+  ASSERT_TRUE(RunUntil([&] { return network.waiting() == 1; }));
+  ExpectThatARevocationDoesNotWait();
+  network.GoOn();
+  EXPECT_TRUE(RunUntil([&] { return FilesBelow("blobs") == 1; }));
 }
 
 // ---- the seat ----

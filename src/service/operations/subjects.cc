@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ledger_entries.h"
+#include "ledger_state.h"
 #include "names.h"
 #include "routes.h"
 
@@ -156,6 +157,7 @@ Result<Outcome> RevokeSubject(Workplace& place, Act& act) {
   answer->set_tokens(static_cast<uint32_t>(outcome.change.tokens.size()));
   answer->set_grants(static_cast<uint32_t>(outcome.change.grants.size()));
   answer->set_invitations(static_cast<uint32_t>(invitations.size()));
+  if (answer->grants() > 0) answer->set_ledger_state(WordOf(LedgerState::kPending));
   return outcome;
 }
 

@@ -16,7 +16,7 @@ WitnessDesk::WitnessDesk(process::EventLoop& loop, const Clock& clock, LedgerDes
 WitnessDesk::~WitnessDesk() { loop_.Cancel(timer_); }
 
 void WitnessDesk::Look() {
-  if (job_ || NowMillis() < not_before_ms_) return;
+  if (job_ || NowMillis() < not_before_ms_ || !ledger_.HoldsSeat()) return;
   const auto log = ledger_.log();
   if (!log || (enough_ && (*log)->size() == cosigned_size_)) return;
   // What is cosigned is proved to be the beginning of the next checkpoint by the log as it is then.
@@ -38,7 +38,8 @@ void WitnessDesk::AskAll() {
     round_trouble_ = requests.error().message();
     return EndRound();
   }
-  if (requests->empty() || (enough_ = round_->IsEnough())) return EndRound();
+  enough_ = round_->IsEnough();
+  if (enough_ || requests->empty()) return EndRound();
   auto answers = std::make_shared<Answers>();
   job_ = std::make_unique<SideJob>(
       loop_,
@@ -69,6 +70,7 @@ void WitnessDesk::EndRound() {
       if (!kept) LogError("witnesses: " + kept.error().message());
     }
     cosigned_size_ = round_size_;
+    if (enough_) ledger_.NoteCosigned(round_size_);
   }
   round_.reset();
   if (std::exchange(holds_, false)) ledger_.Release();

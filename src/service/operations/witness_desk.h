@@ -19,7 +19,8 @@
 
 namespace glasscase::operations {
 
-// One thread: the loop's. Witnesses are asked on another.
+// Only while the ledger's desk holds the seat: without it, a witness that has seen more is no sign of an old
+// state. One thread: the loop's. Witnesses are asked on another.
 class WitnessDesk {
  public:
   static constexpr int64_t kLookMs = 100;          // for a new checkpoint
@@ -38,7 +39,6 @@ class WitnessDesk {
   const std::string& trouble() const { return trouble_; }
   // "2 of north, south"
   std::string QuorumText() const { return policy_.QuorumText(); }
-  uint64_t cosigned_size() const { return cosigned_size_; }
 
  private:
   using Answers = std::map<std::string, Result<ledger::WitnessReply>>;
@@ -58,9 +58,9 @@ class WitnessDesk {
   uint64_t round_size_ = 0;
   std::map<std::string, uint64_t> known_sizes_;
   std::unique_ptr<SideJob> job_;
-  uint64_t cosigned_size_ = 0;
-  bool enough_ = false;  // for cosigned_size_
-  bool holds_ = true;    // the ledger, until the first round has ended
+  uint64_t cosigned_size_ = 0;  // by any of them
+  bool enough_ = false;         // for cosigned_size_
+  bool holds_ = true;           // the ledger, until the first round has ended
   std::string trouble_;
   std::string round_trouble_;
   int64_t pause_ms_ = 0;

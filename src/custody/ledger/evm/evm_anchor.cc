@@ -152,18 +152,11 @@ Result<uint64_t> EvmAnchorImplementation::NextNonce(const Open& open) {
   return nonce;
 }
 
-Result<Fees> EvmAnchorImplementation::CurrentFees() {
+Result<Fees> EvmAnchorImplementation::CurrentFees(uint64_t gas) {
   if (options_.free_of_fees) return Fees{};
   GC_TRY(const FeeHistory recent, node_.RecentFees());
   GC_TRY(const uint64_t suggested, node_.SuggestedPriority());
-  Fees fees = ChooseFees(recent, suggested);
-  if (recent.next_base_fee > options_.fee_max_wei)
-    return Fail(Error::ResourceExhausted("the chain asks for " + std::to_string(recent.next_base_fee) +
-                                         " wei per gas, more than the configured highest fee of " +
-                                         std::to_string(options_.fee_max_wei)));
-  fees.max = std::min(fees.max, options_.fee_max_wei);
-  fees.priority = std::min(fees.priority, fees.max);
-  return fees;
+  return LimitFees(ChooseFees(recent, suggested), recent.next_base_fee, gas, options_.limits);
 }
 
 Result<Bytes> EvmAnchorImplementation::Sign(Draft draft, const Open& open) {
@@ -175,7 +168,7 @@ Result<Bytes> EvmAnchorImplementation::Sign(Draft draft, const Open& open) {
     submission.gas = CostCapped(estimate, options_.gas_percent) / 100;
   }
   submission.data = std::move(draft.data);
-  GC_TRY(const Fees fees, CurrentFees());
+  GC_TRY(const Fees fees, CurrentFees(submission.gas));
   GC_TRY_VOID(CheckFunds(submission.gas, fees));
   GC_TRY(submission.nonce, NextNonce(open));
   submission.attempts.push_back(
@@ -227,16 +220,18 @@ Result<Bytes> EvmAnchorImplementation::Replace(ByteSpan kept) {
                                           ", whose key is not the configured one"));
   if (options_.free_of_fees)
     return Fail(Error::FailedPrecondition("there are no fees on this chain that a replacement could raise"));
-  GC_TRY(const Fees now, CurrentFees());
+  GC_TRY(const Fees now, CurrentFees(submission.gas));
   const Fees raised = RaiseFees(submission.attempts.back().fees, now);
-  if (raised.max > options_.fee_max_wei)
-    return Fail(Error::ResourceExhausted("a replacement would pay " + std::to_string(raised.max) +
-                                         " wei per gas, more than the configured highest fee of " +
-                                         std::to_string(options_.fee_max_wei)));
+  GC_TRY_VOID(CheckLimits(raised, submission.gas, options_.limits));
   GC_TRY_VOID(CheckFunds(submission.gas, raised));
   submission.attempts.push_back(
       {.fees = raised, .raw = SignTransaction(TransactionOf(submission, raised), key_)});
   return KeptForm(submission);
+}
+
+std::optional<uint64_t> EvmAnchorImplementation::CheckpointSize(ByteSpan kept) const {
+  const auto submission = FromKeptForm(kept);
+  return submission ? AnchoredSize(submission->data) : std::nullopt;
 }
 
 Result<std::unique_ptr<EvmAnchor>> EvmAnchor::Create(EvmOptions options, SigningKey key) {

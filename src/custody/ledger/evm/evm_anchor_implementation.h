@@ -39,6 +39,7 @@ class EvmAnchorImplementation final : public EvmAnchor {
   Status Submit(ByteSpan kept) override;
   Result<SubmissionStatus> Poll(ByteSpan kept) override;
   Result<Bytes> Replace(ByteSpan kept) override;
+  std::optional<uint64_t> CheckpointSize(ByteSpan kept) const override;
   Result<std::optional<AnchorCheckpoint>> LastCheckpoint(const std::string& origin, AnchorView view) override;
   Result<std::optional<RecordedAsset>> FindAsset(const Uuid& asset, AnchorView view) override;
   Result<std::vector<AssetChange>> ChangesOf(const Uuid& asset, AnchorView view) override;
@@ -63,7 +64,7 @@ class EvmAnchorImplementation final : public EvmAnchor {
   Status CheckFunds(uint64_t gas, const Fees& fees);
   Result<Submission> ReadKept(ByteSpan kept) const;
   Result<uint64_t> NextNonce(const Open& open);
-  Result<Fees> CurrentFees();
+  Result<Fees> CurrentFees(uint64_t gas);
 
   Result<Heads> ReadHeads();
   Result<std::string> FinalBlockName(const Heads& heads) const;

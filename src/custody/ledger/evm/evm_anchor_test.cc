@@ -91,6 +91,32 @@ TEST(EvmAnchorTest, TheAuthorizationIsSentAndNeverShown) {
   EXPECT_THAT(condition.error().message(), Not(HasSubstr("an-api-key")));
 }
 
+TEST(EvmAnchorTest, AnAuthorizationThatANodeQuotesIsHidden) {
+  ScriptedNode node(
+      Results{{"eth_chainId", R"(null,"error":{"code":1,"message":"no such credential: Bearer hush"})"}});
+  EvmOptions options;
+  options.authorization = Secret("Bearer hush");
+  const auto condition = node.Anchor(std::move(options))->Examine();
+  ASSERT_FALSE(condition);
+  EXPECT_THAT(condition.error().message(), HasSubstr("(hidden)"));
+  EXPECT_THAT(condition.error().message(), Not(HasSubstr("hush")));
+}
+
+TEST(EvmAnchorTest, AnAuthorizationDoesNotGoOverPlainHttpToElsewhere) {
+  const auto created = [](std::string url) {
+    EvmOptions options{.url = std::move(url), .chain_id = 1};
+    options.authorization = Secret("Bearer hush");
+    return EvmAnchor::Create(std::move(options), SomeKey());
+  };
+  EXPECT_TRUE(created("http://localhost:8545"));
+  EXPECT_TRUE(created("https://node.example"));
+  const auto refused = created("http://node.example:8545");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
+  EXPECT_THAT(refused.error().message(), HasSubstr("node.example:8545 over plain HTTP"));
+  EXPECT_THAT(refused.error().message(), Not(HasSubstr("hush")));
+}
+
 TEST(EvmAnchorTest, OneConnectionServesAllQuestions) {
   ScriptedNode node(
       Results{{"eth_chainId", R"("0x539")"},

@@ -61,7 +61,11 @@ Result<std::unique_ptr<EvmAnchor>> Configure(const json::object& order) {
   options.confirmations = Number(order, "confirmations");
   options.ca_pem = Text(order, "ca_pem");
   options.free_of_fees = order.contains("free_of_fees");
-  options.fee_max_wei = Number(order, "fee_max_wei", options.fee_max_wei);
+  FeeLimits& limits = options.limits;
+  limits.max_fee_per_gas_wei = Number(order, "max_fee_per_gas_wei", limits.max_fee_per_gas_wei);
+  limits.max_priority_fee_per_gas_wei =
+      Number(order, "max_priority_fee_per_gas_wei", limits.max_priority_fee_per_gas_wei);
+  limits.max_transaction_fee_wei = Number(order, "max_transaction_fee_wei", limits.max_transaction_fee_wei);
   options.gas_percent = Number(order, "gas_percent", options.gas_percent);
   options.events_per_question_blocks =
       Number(order, "events_per_question_blocks", options.events_per_question_blocks);

@@ -10,6 +10,26 @@ constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
 
 uint64_t SumCapped(uint64_t a, uint64_t b) { return a > kMax - b ? kMax : a + b; }
 
+// `what` pays `wei` for each gas, and may not.
+Error TooDear(const std::string& what, uint64_t wei, const std::string& limit, uint64_t limit_wei) {
+  return Error::ResourceExhausted(
+      what + " " + std::to_string(wei) + " wei per gas, more than the configured " + limit + " of " +
+      std::to_string(limit_wei) + "; it waits until that falls or the limit is raised");
+}
+
+// What one gas may cost so that all of it stays below the limit for a transaction.
+uint64_t FeeOfTransaction(uint64_t gas, const FeeLimits& limits) {
+  return gas == 0 ? kMax : limits.max_transaction_fee_wei / gas;
+}
+
+Status CheckFeePerGas(const std::string& what, uint64_t fee, uint64_t gas, const FeeLimits& limits) {
+  if (fee > limits.max_fee_per_gas_wei)
+    return Fail(TooDear(what, fee, "max_fee_per_gas_wei", limits.max_fee_per_gas_wei));
+  if (fee <= FeeOfTransaction(gas, limits)) return Ok();
+  return Fail(TooDear(what + " " + EtherText(CostCapped(gas, fee)) + " for " + std::to_string(gas) + " gas,",
+                      fee, "max_transaction_fee_wei", limits.max_transaction_fee_wei));
+}
+
 uint64_t Raised(uint64_t fee) { return SumCapped(fee, fee / 8 + 1); }
 
 }  // namespace
@@ -30,6 +50,21 @@ Fees ChooseFees(const FeeHistory& recent, uint64_t suggested_priority) {
 Fees RaiseFees(const Fees& before, const Fees& wanted) {
   return {.priority = std::max(Raised(before.priority), wanted.priority),
           .max = std::max(Raised(before.max), wanted.max)};
+}
+
+Result<Fees> LimitFees(const Fees& wanted, uint64_t base_fee, uint64_t gas, const FeeLimits& limits) {
+  GC_TRY_VOID(CheckFeePerGas("the chain asks for", base_fee, gas, limits));
+  Fees fees;
+  fees.max = std::min({wanted.max, limits.max_fee_per_gas_wei, FeeOfTransaction(gas, limits)});
+  fees.priority = std::min({wanted.priority, limits.max_priority_fee_per_gas_wei, fees.max});
+  return fees;
+}
+
+Status CheckLimits(const Fees& fees, uint64_t gas, const FeeLimits& limits) {
+  if (fees.priority > limits.max_priority_fee_per_gas_wei)
+    return Fail(TooDear("a replacement would give validators", fees.priority, "max_priority_fee_per_gas_wei",
+                        limits.max_priority_fee_per_gas_wei));
+  return CheckFeePerGas("a replacement would pay", fees.max, gas, limits);
 }
 
 uint64_t CostCapped(uint64_t gas, uint64_t fee) {

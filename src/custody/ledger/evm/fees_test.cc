@@ -2,10 +2,13 @@
 
 #include <limits>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace glasscase::ledger::evm {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
 
@@ -31,6 +34,35 @@ TEST(FeesTest, AReplacementPaysAnEighthMoreInBoth) {
   EXPECT_EQ(RaiseFees({.priority = 8, .max = 80}, {.priority = 1'000, .max = 9'000}),
             (Fees{.priority = 1'000, .max = 9'000}));
   EXPECT_EQ(RaiseFees({.priority = 1, .max = kMost}, {}).max, kMost);
+}
+
+TEST(FeesTest, LimitsCutWhatIsOfferedAndNeverBelowTheBaseFee) {
+  const FeeLimits limits{.max_fee_per_gas_wei = 100, .max_priority_fee_per_gas_wei = 5};
+  EXPECT_EQ(LimitFees({.priority = 9, .max = 209}, 100, 21'000, limits).value(),
+            (Fees{.priority = 5, .max = 100}));
+  const auto dear = LimitFees({.priority = 9, .max = 211}, 101, 21'000, limits);
+  ASSERT_FALSE(dear);
+  EXPECT_EQ(dear.error().code(), Code::kResourceExhausted);
+  EXPECT_THAT(dear.error().message(), HasSubstr("101 wei per gas"));
+  EXPECT_THAT(dear.error().message(), HasSubstr("max_fee_per_gas_wei of 100"));
+}
+
+TEST(FeesTest, ATransactionStaysBelowItsLimitWhateverItsGas) {
+  const FeeLimits limits{.max_transaction_fee_wei = 1'000};
+  EXPECT_EQ(LimitFees({.priority = 1, .max = 21}, 10, 50, limits)->max, 20u);
+  EXPECT_EQ(LimitFees({.priority = 1, .max = 21}, 10, 10, limits)->max, 21u);
+  const auto dear = LimitFees({.priority = 1, .max = 21}, 10, 101, limits);
+  ASSERT_FALSE(dear);
+  EXPECT_THAT(dear.error().message(), HasSubstr("max_transaction_fee_wei of 1000"));
+}
+
+TEST(FeesTest, AReplacementIsNotCutToTheLimits) {
+  const FeeLimits limits{
+      .max_fee_per_gas_wei = 100, .max_priority_fee_per_gas_wei = 5, .max_transaction_fee_wei = 1'000};
+  EXPECT_TRUE(CheckLimits({.priority = 5, .max = 100}, 10, limits));
+  EXPECT_FALSE(CheckLimits({.priority = 6, .max = 100}, 10, limits));
+  EXPECT_FALSE(CheckLimits({.priority = 5, .max = 101}, 9, limits));
+  EXPECT_FALSE(CheckLimits({.priority = 5, .max = 100}, 11, limits));
 }
 
 TEST(FeesTest, CostsDoNotWrap) {

@@ -15,8 +15,11 @@ constexpr size_t kFileBytesMax = kTileWidth * (kEntryBytesMax + 2);
 constexpr char kTemporary[] = ".writing";
 
 Error DiskError(const std::string& what) {
-  if (errno == ENOSPC || errno == EDQUOT) return Error::ResourceExhausted("the disk of the log is full");
-  return Error::FromErrno(errno, what);
+  if (errno == ENOSPC || errno == EDQUOT)
+    return Error::ResourceExhausted(
+        "the disk of the log is full: make room there, for bytes or for more files; acts wait, and are "
+        "published then");
+  return Error::FromErrno(errno, errno == EIO ? "the disk of the log fails, check it: " + what : what);
 }
 
 std::string FolderOf(std::string_view path) {
@@ -64,14 +67,10 @@ class LogFolder final : public LogFiles {
 
   Status Write(std::string_view path, std::string_view bytes) override {
     const std::string name(path);
-    GC_TRY_VOID(WriteTemporary(bytes));
-    if (::renameat(folder_.get(), kTemporary, folder_.get(), name.c_str()) != 0) {
-      if (errno != ENOENT) return Fail(DiskError("cannot name the log's file " + name));
-      GC_TRY_VOID(MakeFolders(name));
-      if (::renameat(folder_.get(), kTemporary, folder_.get(), name.c_str()) != 0)
-        return Fail(DiskError("cannot name the log's file " + name));
-    }
-    return Ok();
+    Status written = WriteAndName(name, bytes);
+    // Its room may be what the next one needs.
+    if (!written) ::unlinkat(folder_.get(), kTemporary, 0);
+    return written;
   }
 
   Status RemovePartials(const Tile& full) override {
@@ -104,7 +103,9 @@ class LogFolder final : public LogFiles {
       GC_TRY(files.emplace_back(), Open(folder, O_RDONLY | O_DIRECTORY));
     }
     for (const Fd& file : files)
-      if (::fsync(file.get()) != 0) return Fail(DiskError("cannot sync a file of the log"));
+      if (::fsync(file.get()) != 0)
+        return Fail(DiskError(
+            "cannot make a file of the log durable (the catalog keeps what it holds, and writes it again)"));
     return Ok();
   }
 
@@ -114,6 +115,15 @@ class LogFolder final : public LogFiles {
   }
 
  private:
+  Status WriteAndName(const std::string& name, std::string_view bytes) {
+    GC_TRY_VOID(WriteTemporary(bytes));
+    if (::renameat(folder_.get(), kTemporary, folder_.get(), name.c_str()) == 0) return Ok();
+    if (errno != ENOENT) return Fail(DiskError("cannot name the log's file " + name));
+    GC_TRY_VOID(MakeFolders(name));
+    if (::renameat(folder_.get(), kTemporary, folder_.get(), name.c_str()) == 0) return Ok();
+    return Fail(DiskError("cannot name the log's file " + name));
+  }
+
   Status WriteTemporary(std::string_view bytes) {
     const Fd file(
         ::openat(folder_.get(), kTemporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));

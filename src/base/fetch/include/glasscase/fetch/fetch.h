@@ -111,4 +111,8 @@ class Fetcher {
 // ones with a user name or password in them.
 Result<std::string> HostOf(std::string_view url);
 
+// Whether nobody on the way can read what is sent there: an https URL, or one of this machine (localhost,
+// 127.0.0.0/8, ::1). InvalidArgument as for HostOf.
+Result<bool> IsConfidential(std::string_view url);
+
 }  // namespace glasscase::fetch

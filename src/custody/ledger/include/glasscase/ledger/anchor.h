@@ -142,9 +142,13 @@ class Anchor {
 
   virtual Result<SubmissionStatus> Poll(ByteSpan kept) = 0;
 
-  // The same submission with one more attempt, at a higher fee. ResourceExhausted when the configured highest
-  // fee is reached.
+  // The same submission with one more attempt, at a higher fee. ResourceExhausted when a configured limit is
+  // reached.
   virtual Result<Bytes> Replace(ByteSpan kept) = 0;
+
+  // The size of the checkpoint that a submission writes; nullopt when it writes something else. Asks nobody,
+  // on any thread.
+  virtual std::optional<uint64_t> CheckpointSize(ByteSpan kept) const = 0;
 
   // The last checkpoint there; nullopt before the first. The origin is the caller's: the place knows its
   // digest only, and FailedPrecondition says when that is another one.

@@ -43,7 +43,8 @@ class Log {
     std::function<void(std::string_view)> before_step{};
   };
 
-  // Claims the log and finishes what was cut off. Files that are missing or damaged are written again where
+  // Claims the log and finishes what was cut off. Where that cannot be written (a full disk), the log opens
+  // with what is published, and Publish says why. Files that are missing or damaged are written again where
   // the journal has an archive (another custodian wrote the log so far). FailedPrecondition when the
   // published checkpoint, or without one any other file, is newer than the journal or disagrees with it (a
   // restored backup): nothing is signed then. DataLoss when files and journal do not give the head's root.
@@ -88,7 +89,13 @@ class Log {
   // newer one is published yet, and used in receipts. InvalidArgument when it is not this log's.
   Status KeepCosigned(std::string signed_checkpoint);
 
-  // All entries of an asset with the proof that none is missing, as of the newest checkpoint.
+  // Where an asset's entries stand, also those of a batch that is not published yet; EntriesOf: only those
+  // that are. Unavailable while the log is to be read anew.
+  Result<std::vector<uint64_t>> IndicesOf(const Uuid& asset) const;
+  Result<std::vector<uint64_t>> EntriesOf(const Uuid& asset) const;
+
+  // All entries of an asset with the proof that none is missing, as of the newest checkpoint. Unavailable
+  // while that is not the head.
   struct History {
     std::vector<uint64_t> indices;
     MapProof proof;
@@ -100,8 +107,10 @@ class Log {
   struct Tail;
   explicit Log(Parts parts);
   Status Recover();
+  Status ReadHeadAndKept();
   Status CheckAgainstPublished(const Head& head);
   Status CheckNothingBeyond(uint64_t size) const;
+  Status ShowPublished();
   Status CheckBeginning() const;
   Result<Receipt> ReceiptAt(uint64_t index, uint64_t size, const std::string& checkpoint) const;
   Status ReadStored(uint64_t size);
@@ -126,6 +135,8 @@ class Log {
   uint64_t settled_ = 0;
   uint64_t readings_ = 0;
   std::optional<Checkpoint> seen_;  // at the start: what was published last
+  std::string seen_note_;
+  bool is_head_written_ = false;  // the files hold all that the tail does
   std::unique_ptr<Tail> tail_;
 };
 

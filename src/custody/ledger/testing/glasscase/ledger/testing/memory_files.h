@@ -1,6 +1,7 @@
 // The files of a log in memory.
 #pragma once
 
+#include <cerrno>
 #include <map>
 #include <string>
 
@@ -13,8 +14,11 @@ class MemoryFiles final : public LogFiles {
   std::map<std::string, std::string, std::less<>> files;
   std::map<std::string, std::string, std::less<>> durable;  // what a power cut leaves
   bool fails = false;
+  std::string unreadable;  // the path of a file that the disk has lost
 
   Result<std::optional<std::string>> Read(std::string_view path) const override {
+    if (!unreadable.empty() && path == unreadable)
+      return Fail(Error::FromErrno(EIO, "cannot read the log's file " + unreadable));
     const auto found = files.find(path);
     if (found == files.end()) return std::nullopt;
     return found->second;
