@@ -25,8 +25,8 @@ constexpr uint32_t kCustodianUser = process::kUserBase + 1;
 // Not tls/, glasscase.conf and serve.lock: those are the supervisor's, and the custodian has no business with
 // them.
 constexpr const char* kCustodiansOwn[] = {
-    kCatalogFile, "catalog.db-wal", "catalog.db-shm", "blobs",       "staging",    "uploads",   kAuditFolder,
-    kLogFolder,   "keys",           kPolicyFile,      "signing.pem", "chain.json", kEndedFolder};
+    kCatalogFile, "catalog.db-wal", "catalog.db-shm", "blobs",       "staging",    "uploads",    kAuditFolder,
+    kLogFolder,   "keys",           kPolicyFile,      "signing.pem", "chain.json", kEndedFolder, kRunsFolder};
 
 struct Owner {
   uid_t user;

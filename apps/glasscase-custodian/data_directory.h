@@ -13,6 +13,7 @@ namespace glasscase::custodian {
 
 inline constexpr char kCatalogFile[] = "catalog.db";
 inline constexpr char kAuditFolder[] = "audit";
+inline constexpr char kRunsFolder[] = "runs";  // what runs have printed
 inline constexpr char kLogFolder[] = "log";
 inline constexpr char kEndedFolder[] = "log-ended";  // of logs before the last renewal
 inline constexpr char kPolicyFile[] = "ledger-policy";

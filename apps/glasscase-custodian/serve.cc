@@ -320,6 +320,8 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
   GC_TRY(EcdsaPrivateKey signing_key, LoadOrMakeSigningKey(directory.get(), works.random));
   operations::Settings settings;
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
+  GC_TRY_VOID(MakeFolderAt(directory.get(), kRunsFolder));
+  GC_TRY(settings.runs_directory, OpenFolderAt(directory.get(), kRunsFolder));
   settings.version = GLASSCASE_VERSION;
   GC_TRY(settings.witnesses, ReadWitnesses(directory));
   GC_TRY(const auto chain, ReadChainSettings(directory.get()));

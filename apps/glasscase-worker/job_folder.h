@@ -1,4 +1,5 @@
-// A folder for the files of jobs, outside of the data directory: jobs and their worker have no business there.
+// A folder for the files of jobs, outside of the data directory: jobs and their worker have no business
+// there.
 #pragma once
 
 #include <string>

@@ -43,6 +43,8 @@ void Declare(CLI::App& app, SupervisorOptions& options) {
   const auto repeated = [&](const char* name, std::vector<std::string>& arguments, const char* what) {
     app.add_option(name, arguments, what)->allow_extra_args(false);
   };
+  app.add_option("--workers", options.workers, "processes that run jobs");
+  repeated("--worker-arg", options.worker_arguments, "an argument for every worker (repeat)");
   repeated("--server", options.servers, "a server that the custodian may reach, HOST:PORT (repeat)");
   repeated("--edge-arg", options.edge_arguments, "one more argument for both edges (repeat)");
   repeated("--host-arg", options.host_arguments, "one more argument for hosts (repeat)");

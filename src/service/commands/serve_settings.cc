@@ -30,7 +30,7 @@ std::string HintFor(const CLI::App& command, const std::string& key) {
   return nearest ? "; did you mean " + *nearest + "?" : "; glasscase serve --help lists them";
 }
 
-bool IsPath(const std::string& key) { return key == "data" || key.starts_with("tls-"); }
+bool IsPath(const std::string& key) { return key == "data" || key == "runners" || key.starts_with("tls-"); }
 
 Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& item) {
   CLI::Option* option =
@@ -93,6 +93,13 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
           CLI::AsNumberWithUnit::UNIT_REQUIRED))
       ->check(CLI::Range(uint64_t{1}, uint64_t{365} * 86'400))
       ->type_name("TIME");
+  command.add_option("--workers", settings.workers, "Workers that run jobs (default: 0)")
+      ->check(CLI::Range(0, 64))
+      ->type_name("N");
+  command
+      .add_option("--runners", settings.runners,
+                  "Folder of the runners, each a locked environment (default: none)")
+      ->type_name("DIR");
   command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
@@ -255,6 +262,10 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.push_back("--custodian-arg=" + argument);
   if (settings.uploads_expire_s != 0)
     arguments.push_back("--custodian-arg=--uploads-expire-s=" + std::to_string(settings.uploads_expire_s));
+  if (settings.workers > 0)
+    arguments.insert(arguments.end(), {"--workers", std::to_string(settings.workers)});
+  if (!settings.runners.empty())
+    arguments.push_back("--worker-arg=--runners=" + std::filesystem::absolute(settings.runners).string());
   return arguments;
 }
 

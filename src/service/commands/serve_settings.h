@@ -23,6 +23,8 @@ struct ServeSettings {
   std::string catalog;            // postgresql://…; empty: in the data directory
   std::string blobs;              // s3://…; empty: in the data directory
   std::string blob_cache;         // bytes, with an ending as in 16G
+  uint32_t workers = 0;           // that run jobs
+  std::string runners;            // folder
   uint64_t uploads_expire_s = 0;  // 0: as the custodian has it
   std::string config;
 

@@ -54,6 +54,11 @@ rpc::Request Harmless(Op op) {
     case Op::kStatement: request.mutable_statement()->set_model("none"); break;
     case Op::kAnchor: request.mutable_anchor()->set_model("none"); break;
     case Op::kListChain: request.mutable_list_chain()->set_model("none"); break;
+    case Op::kSubmitRun: request.mutable_submit_run(); break;
+    case Op::kListRuns: request.mutable_list_runs(); break;
+    case Op::kShowRun: request.mutable_show_run()->set_run("none"); break;
+    case Op::kCancelRun: request.mutable_cancel_run()->set_run("none"); break;
+    case Op::kRunLog: request.mutable_run_log()->set_run("none"); break;
     case Op::kHistory: request.mutable_history()->set_model("none"); break;
     case Op::OP_NOT_SET: break;
   }
@@ -85,6 +90,9 @@ constexpr Row kMatrix[] = {
     {Op::kStatus, true, false, false, false},        {Op::kStop, true, false, false, false},
     {Op::kReceipt, true, true, true, true},          {Op::kHistory, true, true, true, true},
     {Op::kListFiles, true, true, true, false},       {Op::kOpenFile, true, true, true, false},
+    {Op::kSubmitRun, false, true, false, false},     {Op::kListRuns, false, true, false, false},
+    {Op::kShowRun, false, true, false, false},       {Op::kCancelRun, false, true, false, false},
+    {Op::kRunLog, false, true, false, false},
 };
 
 class AuthorityTest : public OperationsTest {
@@ -124,7 +132,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
     EXPECT_TRUE(Admitted(*control, Fresh("teacher"), row.op)) << name;
     EXPECT_EQ(Admitted(*public_edge, Fresh("teacher"), row.op), row.on_public) << name;
   }
-  EXPECT_EQ(std::size(kMatrix), 36u) << "all but redeem_invitation and log_file, which ask for no token";
+  EXPECT_EQ(std::size(kMatrix), 41u) << "all but redeem_invitation and log_file, which ask for no token";
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {

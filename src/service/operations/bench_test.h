@@ -200,6 +200,7 @@ class OperationsTest : public ::testing::Test {
   void Start() {
     Settings settings;
     settings.audit_directory = Folder("audit");
+    settings.runs_directory = Folder("runs");
     settings.version = "0.1.0";
     settings.witnesses = witnesses;
     settings.confinement.in_force = {"seccomp"};

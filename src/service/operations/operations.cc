@@ -17,6 +17,7 @@
 #include "publishing.h"
 #include "reports.h"
 #include "routes.h"
+#include "run_desk.h"
 #include "table_pusher.h"
 #include "uploads.h"
 #include "witness_desk.h"
@@ -115,14 +116,20 @@ class Operations::Core {
         desk_(parts, *audit_, links_, pusher_),
         uploads_(desk_, settings_.uploads_idle_ms),
         publishing_(desk_, uploads_),
+        runs_(desk_, std::move(settings_.runs_directory)),
         faults_(desk_),
-        place_{desk_, uploads_, publishing_, [this] { return DescribeStatus(); },
+        place_{desk_,
+               uploads_,
+               publishing_,
+               runs_,
+               [this] { return DescribeStatus(); },
                [this] { return DescribeChain(); }} {
     pusher_.LeaseWhile(parts.holds_seat);
     desk_.ledger.PublishWhile(parts.holds_seat);
-    links_.SetListener(
-        {[this](const LinkId& from, rpc::ToCustodian message) { OnMessage(from, std::move(message)); },
-         [this](const LinkId& link) { OnLost(link); }});
+    links_.SetListener({[this](const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds) {
+                          OnMessage(from, std::move(message), std::move(fds));
+                        },
+                        [this](const LinkId& link) { OnLost(link); }});
     timers_ = {parts.loop.Every(kAuditFlushMs, [this] { FlushAudit(); }),
                parts.loop.Every(kEverySecondMs, [this] { EverySecond(); }),
                parts.loop.Every(kTokenUsesMs, [this] { desk_.WriteTokenUses(); }),
@@ -139,12 +146,13 @@ class Operations::Core {
   Status StartLedger(const Parts& parts);
   void SweepBlobs() { SweepUnusedBlobs(desk_); }
   Status TakeUpUploads() { return uploads_.TakeUp(); }
+  Status TakeUpRuns() { return runs_.TakeUp(); }
   void Link(const PeerId& peer, Fd socket);
   void PeerGone(const PeerId& peer);
   void Flush();
 
  private:
-  void OnMessage(const LinkId& from, rpc::ToCustodian message);
+  void OnMessage(const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds);
   void OnRequest(const LinkId& from, rpc::Request request);
   void OnFault(const LinkId& from, const rpc::ModelFault& fault);
   void OnLost(const LinkId& link);
@@ -170,6 +178,7 @@ class Operations::Core {
   Desk desk_;
   Uploads uploads_;
   Publishing publishing_;
+  RunDesk runs_;
   std::unique_ptr<WitnessDesk> witnesses_;  // null: the policy has none
   std::unique_ptr<ChainDesk> chain_;        // null: no chain is configured
   FaultCounter faults_;
@@ -200,7 +209,7 @@ void Operations::Core::Link(const PeerId& peer, Fd socket) {
   current_[peer] = links_.Add(peer, std::move(socket));
   if (peer.kind == process::ProcessKind::kInspector) {
     publishing_.OnInspectorLinked(peer.slot);
-  } else {
+  } else if (peer.kind != process::ProcessKind::kWorker) {
     pusher_.Welcome(peer);
   }
 }
@@ -224,11 +233,12 @@ void Operations::Core::EndOf(const LinkId& link) {
   publishing_.DropOf(link);
   faults_.Forget(link);
   if (link.peer.kind == process::ProcessKind::kInspector) publishing_.OnInspectorGone(link.peer.slot);
+  if (link.peer.kind == process::ProcessKind::kWorker) runs_.OnWorkerGone(link.peer);
 }
 
 // ---- messages ----
 
-void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message) {
+void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds) {
   const process::ProcessKind kind = from.peer.kind;
   const bool host = kind == process::ProcessKind::kHost;
   using Kind = rpc::ToCustodian::MessageCase;
@@ -260,7 +270,9 @@ void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message) {
       if (kind == process::ProcessKind::kInspector)
         return publishing_.OnReport(from.peer.slot, message.inspect_report());
       break;
-    default: break;
+    default:
+      if (kind != process::ProcessKind::kWorker) break;
+      return runs_.OnMessage(from.peer, std::move(message), std::move(fds));
   }
   LogWarning("the " + std::string(process::ProcessKindName(kind)) + " sent a message that it must not send");
 }
@@ -468,6 +480,7 @@ Result<std::unique_ptr<Operations>> Operations::Start(const Parts& parts, Settin
   GC_TRY_VOID(core->AskForHosts());
   GC_TRY_VOID(core->StartLedger(parts));
   GC_TRY_VOID(core->TakeUpUploads());
+  GC_TRY_VOID(core->TakeUpRuns());
   return std::unique_ptr<Operations>(new Operations(std::move(core)));
 }
 

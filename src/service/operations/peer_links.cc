@@ -81,15 +81,16 @@ void PeerLinks::OnReady(const LinkId& id, uint32_t events) {
   Status status = Ok();
   if ((events & EPOLLOUT) != 0) status = link.socket.Flush();
   bool broke_rules = false;
+  const bool may_send_files = id.peer.kind == process::ProcessKind::kWorker;
   if (status && (events & ~uint32_t{EPOLLOUT}) != 0) {
-    status = link.socket.Receive([&](const process::Frame& frame) {
+    status = link.socket.Receive([&](process::Frame frame) {
       rpc::ToCustodian message;
       if (broke_rules || !IsCurrent(id)) return;
-      if (!frame.fds.empty() || !message.ParseFromString(frame.payload)) {
+      if ((!may_send_files && !frame.fds.empty()) || !message.ParseFromString(frame.payload)) {
         broke_rules = true;
         return;
       }
-      listener_.on_message(id, std::move(message));
+      listener_.on_message(id, std::move(message), std::move(frame.fds));
     });
   }
   if (!IsCurrent(id)) return;

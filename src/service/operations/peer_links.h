@@ -26,7 +26,7 @@ struct LinkId {
 class PeerLinks {
  public:
   struct Listener {
-    std::function<void(const LinkId&, rpc::ToCustodian)> on_message;
+    std::function<void(const LinkId&, rpc::ToCustodian, std::vector<Fd>)> on_message;
     // The socket broke, or the peer broke the rules; the link is removed already. Not called for Remove.
     std::function<void(const LinkId&)> on_lost;
   };

@@ -63,18 +63,6 @@ struct Plan {
   std::vector<catalog::Field> fields;  // of the version
 };
 
-std::string NextNumber(const std::vector<catalog::Version>& versions) {
-  uint64_t highest = 0;
-  for (const catalog::Version& version : versions) {
-    uint64_t number = 0;
-    const char* end = version.label.data() + version.label.size();
-    const auto parsed = std::from_chars(version.label.data(), end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end && number < UINT32_MAX)
-      highest = std::max(highest, number);
-  }
-  return std::to_string(highest + 1);
-}
-
 Error LabelTaken(const std::string& name, const std::string& label, const std::string& why) {
   return Error::AlreadyExists("version " + label + " of " + name + " is taken (" + why +
                               "); choose another --version");
@@ -179,7 +167,7 @@ Result<Plan> MakePlan(Desk& desk, Act& act, const Claim& claim) {
   }
   GC_TRY_VOID(FindPublished(plan, request.version()));
   if (plan.published) GC_TRY_VOID(CheckSaysTheSame(desk, plan));
-  plan.label = request.version().empty() ? NextNumber(plan.versions) : request.version();
+  plan.label = request.version().empty() ? NextVersionNumber(plan.versions) : request.version();
   return plan;
 }
 
@@ -346,6 +334,18 @@ void RemoveLeftOver(Desk& desk, const std::vector<catalog::VersionFile>& files) 
 }
 
 }  // namespace
+
+std::string NextVersionNumber(const std::vector<catalog::Version>& versions) {
+  uint64_t highest = 0;
+  for (const catalog::Version& version : versions) {
+    uint64_t number = 0;
+    const char* end = version.label.data() + version.label.size();
+    const auto parsed = std::from_chars(version.label.data(), end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end && number < UINT32_MAX)
+      highest = std::max(highest, number);
+  }
+  return std::to_string(highest + 1);
+}
 
 Digest ManifestDigest(std::vector<catalog::VersionFile> files) {
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 38> kRoutes = {{
+constexpr std::array<Route, 43> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -50,6 +50,11 @@ constexpr std::array<Route, 38> kRoutes = {{
     {Request::kOpenFile, "open_file", false, kAnybody, true, nullptr, OpenFile},
     {Request::kSignature, "signature", false, kAnybody, true, SignVersion},
     {Request::kStatement, "statement", true, kAnybody, true, StateVersion},
+    {Request::kSubmitRun, "submit_run", false, kOwner, true, SubmitRun},
+    {Request::kListRuns, "list_runs", false, kOwner, true, ListRuns},
+    {Request::kShowRun, "show_run", false, kOwner, true, ShowRun},
+    {Request::kCancelRun, "cancel_run", false, kOwner, true, CancelRun},
+    {Request::kRunLog, "run_log", false, kOwner, false, ReadRunLog},
     {Request::kStop, "stop", false, kOperator, true, Stop},
 }};
 

@@ -12,12 +12,14 @@ namespace glasscase::operations {
 
 class Uploads;
 class Publishing;
+class RunDesk;
 
 // What acts need beyond the desk.
 struct Workplace {
   Desk& desk;
   Uploads& uploads;
   Publishing& publishing;
+  RunDesk& runs;
   std::function<rpc::StatusAnswer()> status;
   std::function<rpc::ListChainAnswer()> describe_chain;  // without acts
 };
@@ -121,6 +123,13 @@ Result<Outcome> DropUpload(Workplace& place, Act& act);
 
 // publishing.cc
 void Publish(Workplace& place, const std::shared_ptr<Act>& act, Reply reply);
+
+// runs.cc
+Result<Outcome> SubmitRun(Workplace& place, Act& act);
+Result<Outcome> ListRuns(Workplace& place, Act& act);
+Result<Outcome> ShowRun(Workplace& place, Act& act);
+Result<Outcome> CancelRun(Workplace& place, Act& act);
+Result<Outcome> ReadRunLog(Workplace& place, Act& act);
 
 // status.cc
 Result<Outcome> AskStatus(Workplace& place, Act& act);

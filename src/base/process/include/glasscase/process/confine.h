@@ -35,9 +35,9 @@ struct Policy {
   // Becomes "/" and the working directory; -1: an empty directory. Use relative paths: they hold also where
   // the kernel refuses to change the root.
   int root_directory_fd = -1;
-  bool files_below_root = false;   // may open files below the root (Landlock: read and write there only)
-  // Keeps files and system calls, which its sandboxes take away from what runs in them: no sandbox can be made
-  // after Landlock.
+  bool files_below_root = false;  // may open files below the root (Landlock: read and write there only)
+  // Keeps files and system calls, which its sandboxes take away from what runs in them: no sandbox can be
+  // made after Landlock.
   bool makes_sandboxes = false;
   uint32_t user_offset = 0;        // as root: run as the user and group kUserBase + user_offset
   std::optional<uint32_t> user{};  // as root: run as this user instead (the data directory's owner)

@@ -71,6 +71,7 @@ struct Settings {
   std::string chain{};              // which one, for people
   int64_t anchor_every_s = 86'400;  // a checkpoint to the chain; 0: only when somebody asks for it
   Fd audit_directory;
+  Fd runs_directory;                                     // what runs print
   std::optional<ledger::Policy> witnesses{};             // who shall sign the log's checkpoints too
   std::string version;                                   // of the program, for `glasscase status`
   process::Confinement confinement;                      // the custodian's own

@@ -1,0 +1,231 @@
+// train, runs: training in a sandbox, by a recipe.
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include <boost/json/serialize.hpp>
+
+#include "command.h"
+#include "json_members.h"
+#include "text.h"
+
+namespace glasscase::commands {
+namespace {
+
+namespace json = boost::json;
+
+constexpr auto kLookEvery = std::chrono::milliseconds(300);
+
+struct TrainOptions {
+  std::string recipe;
+  std::string name;
+  std::string version;
+  int64_t priority = 0;
+  bool detached = false;
+};
+
+struct RunsOptions {
+  std::string run;
+  std::string model;
+  bool open = false;
+  bool follow = false;
+};
+
+std::string RunPath(const std::string& run) { return "/glasscase/v1/runs/" + PercentEncode(run); }
+
+bool HasEnded(const json::value& run) {
+  const std::string state = TextOf(run, "state");
+  return state == "succeeded" || state == "failed" || state == "cancelled";
+}
+
+void PrintRun(const Context& context, const json::value& run) {
+  const auto line = [&](const std::string& name, const std::string& value) {
+    if (!value.empty()) context.console.PrintLine(name + std::string(14 - name.size(), ' ') + value);
+  };
+  const std::string version = ShownOf(run, "version");
+  line("run", ShownOf(run, "id"));
+  line("model", ShownOf(run, "model") + (version.empty() ? "" : "@" + version));
+  line("state", ShownOf(run, "state") + (TextOf(run, "reason").empty() ? "" : ": " + ShownOf(run, "reason")));
+  line("result", ShownOf(run, "result"));
+  line("recipe", "SHA-256 " + ShownOf(run, "recipe_sha256"));
+  line("worker", ShownOf(run, "worker"));
+  line("queued", ShownOf(run, "created_at"));
+  line("started", ShownOf(run, "started_at"));
+  line("ended", ShownOf(run, "ended_at"));
+  const auto record = ParseJson(TextOf(run, "record"), "the record");
+  if (!record || !record->is_object()) return;
+  const auto part = [&](const char* name) {
+    const auto* value = record->as_object().if_contains(name);
+    return value == nullptr ? std::string() : Visible(json::serialize(*value), false);
+  };
+  line("metrics", part("metrics"));
+  line("used", part("used"));
+}
+
+// Prints what a run prints, until it has ended; gives the run then.
+Result<json::value> Follow(Context& context, Api& api, const std::string& run) {
+  std::string from = "0";
+  while (true) {
+    GC_TRY(const json::value piece, api.Get(RunPath(run) + "/log?from=" + from));
+    const std::string text = TextOf(piece, "text");
+    if (!context.console.json && !text.empty()) context.console.Print(Visible(text, true));
+    from = std::to_string(IntegerOf(piece, "next"));
+    if (const auto* ended = piece.as_object().if_contains("ended");
+        ended != nullptr && ended->is_bool() && ended->get_bool())
+      return api.Get(RunPath(run));
+    if (text.empty()) std::this_thread::sleep_for(kLookEvery);
+  }
+}
+
+Outcome EndOf(const json::value& run) { return Outcome{TextOf(run, "state") == "succeeded" ? 0 : 1}; }
+
+Result<std::string> ReadRecipe(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Fail(Error::NotFound("could not read the recipe " + path));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+Result<Outcome> Train(Context& context, const TrainOptions& options) {
+  GC_TRY(const std::string recipe, ReadRecipe(options.recipe));
+  GC_TRY(Api * api, context.Control());
+  GC_TRY(json::value run, api->Post("/glasscase/v1/runs", json::object{{"model", options.name},
+                                                                       {"version", options.version},
+                                                                       {"recipe", recipe},
+                                                                       {"priority", options.priority}}));
+  const std::string id = TextOf(run, "id");
+  if (options.detached) {
+    if (context.console.json) {
+      context.console.PrintJson(run);
+    } else {
+      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs logs -f " +
+                                Printable(id));
+    }
+    return Done();
+  }
+  context.console.Note("run " + Printable(id) + " of " + ShownOf(run, "model"));
+  GC_TRY(run, Follow(context, *api, id));
+  if (context.console.json) {
+    context.console.PrintJson(run);
+  } else {
+    PrintRun(context, run);
+  }
+  return EndOf(run);
+}
+
+Result<Outcome> List(Context& context, const RunsOptions& options) {
+  GC_TRY(Api * api, context.Control());
+  json::array all;
+  std::string after;
+  do {
+    std::string path = "/glasscase/v1/runs?limit=500";
+    if (!options.model.empty()) path += "&model=" + PercentEncode(options.model);
+    if (options.open) path += "&open=true";
+    if (!after.empty()) path += "&after=" + after;
+    GC_TRY(const json::value page, api->Get(path));
+    for (const json::value& run : ArrayOf(page, "runs")) all.push_back(run);
+    after = TextOf(page, "next");
+  } while (!after.empty());
+  if (context.console.json) {
+    context.console.PrintJson(all);
+    return Done();
+  }
+  std::vector<std::vector<std::string>> rows = {{"RUN", "MODEL", "STATE", "QUEUED", "ENDED"}};
+  for (const json::value& run : all) {
+    const std::string version = ShownOf(run, "version");
+    rows.push_back({ShownOf(run, "id"), ShownOf(run, "model") + (version.empty() ? "" : "@" + version),
+                    ShownOf(run, "state"), ShownOf(run, "created_at"), ShownOf(run, "ended_at")});
+  }
+  context.console.PrintTable(rows, "no runs; glasscase train RECIPE --name NAME begins one");
+  return Done();
+}
+
+Result<Outcome> Show(Context& context, const RunsOptions& options) {
+  GC_TRY(Api * api, context.Control());
+  GC_TRY(const json::value run, api->Get(RunPath(options.run)));
+  if (context.console.json) {
+    context.console.PrintJson(run);
+  } else {
+    PrintRun(context, run);
+  }
+  return Done();
+}
+
+Result<Outcome> Logs(Context& context, const RunsOptions& options) {
+  GC_TRY(Api * api, context.Control());
+  if (options.follow) {
+    GC_TRY(const json::value run, Follow(context, *api, options.run));
+    if (context.console.json) context.console.PrintJson(run);
+    return EndOf(run);
+  }
+  std::string from = "0", text;
+  while (true) {
+    GC_TRY(const json::value piece, api->Get(RunPath(options.run) + "/log?from=" + from));
+    if (TextOf(piece, "text").empty()) break;
+    text += TextOf(piece, "text");
+    from = std::to_string(IntegerOf(piece, "next"));
+  }
+  if (context.console.json) {
+    context.console.PrintJson(json::object{{"run", options.run}, {"text", text}});
+  } else {
+    context.console.Print(Visible(text, true));
+  }
+  return Done();
+}
+
+Result<Outcome> Cancel(Context& context, const RunsOptions& options) {
+  GC_TRY(Api * api, context.Control());
+  GC_TRY(const json::value run, api->Delete(RunPath(options.run)));
+  if (context.console.json) {
+    context.console.PrintJson(run);
+  } else {
+    context.console.PrintLine(HasEnded(run) ? "cancelled" : "asked to end");
+  }
+  return Done();
+}
+
+void AddRun(CLI::App& command, RunsOptions& options) {
+  command.add_option("run", options.run, "UUID of the run")->required()->type_name("RUN");
+}
+
+}  // namespace
+
+void AddRunCommands(CommandTree& tree) {
+  tree.Add<TrainOptions>(
+      tree.root(), "train", "Train a model in a sandbox, by a recipe that pins all that decides the result",
+      "glasscase train recipe.json --name digits\nglasscase train recipe.json --name digits --detach",
+      [](CLI::App& command, TrainOptions& options) {
+        command.add_option("recipe", options.recipe, "The recipe, JSON")->required()->type_name("FILE");
+        command.add_option("--name", options.name, "Whose version the result becomes, new or not")
+            ->required()
+            ->type_name("NAME");
+        command.add_option("--version", options.version, "Its label (default: the next number)")
+            ->type_name("V");
+        command.add_option("--priority", options.priority, "-100 to 100; larger: before others")
+            ->type_name("N");
+        command.add_flag("--detach,-d", options.detached, "Do not wait for its end");
+      },
+      Train);
+  CLI::App& runs = tree.AddGroup("runs", "Training runs", "glasscase runs list");
+  tree.Add<RunsOptions>(
+      runs, "list", "Your runs, the newest first", "glasscase runs list\nglasscase runs list --open",
+      [](CLI::App& command, RunsOptions& options) {
+        command.add_option("--model", options.model, "Of this model only")->type_name("NAME");
+        command.add_flag("--open", options.open, "Only those that have not ended");
+      },
+      List);
+  tree.Add<RunsOptions>(runs, "show", "How far a run is, and what came of it", "glasscase runs show RUN",
+                        AddRun, Show);
+  tree.Add<RunsOptions>(
+      runs, "logs", "What a run prints", "glasscase runs logs RUN\nglasscase runs logs -f RUN",
+      [](CLI::App& command, RunsOptions& options) {
+        AddRun(command, options);
+        command.add_flag("--follow,-f", options.follow, "Go on until it has ended");
+      },
+      Logs);
+  tree.Add<RunsOptions>(runs, "cancel", "End a run", "glasscase runs cancel RUN", AddRun, Cancel);
+}
+
+}  // namespace glasscase::commands

@@ -1,0 +1,124 @@
+#include "run_result.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <glasscase/training/recipe.h>
+
+#include "chain_desk.h"
+#include "ledger_entries.h"
+#include "names.h"
+#include "publishing.h"
+
+namespace glasscase::operations {
+namespace {
+
+Status StageFile(blobs::BlobStore& store, RunFile& file) {
+  GC_TRY(auto staged, store.Stage());
+  std::vector<uint8_t> buffer(size_t{1} << 20);
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(file.file->get(), buffer.data(), buffer.size(), at);
+    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read the result " + Printable(file.path)));
+    if (got == 0) break;
+    GC_TRY_VOID(staged->Append(ByteSpan(buffer.data(), static_cast<size_t>(got))));
+    at += got;
+  }
+  file.bytes = staged->bytes();
+  GC_TRY(file.sha256, staged->Finish());
+  file.blob = std::move(staged);
+  return Ok();
+}
+
+struct Parent {
+  catalog::Relation relation;
+  catalog::Version version;
+};
+
+Result<std::vector<Parent>> ParentsOf(Desk& desk, const catalog::Run& run) {
+  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
+  std::vector<std::pair<catalog::Relation, Uuid>> named = {
+      {catalog::Relation::kDerivedFrom, recipe.code.version}};
+  for (const auto& [name, dataset] : recipe.data)
+    named.emplace_back(
+        dataset.role == training::Role::kTrain ? catalog::Relation::kTrainedOn : catalog::Relation::kTestedOn,
+        dataset.version.version);
+  std::vector<Parent> parents;
+  for (const auto& [relation, id] : named) {
+    GC_TRY(auto version, desk.catalog.FindVersion(id));
+    if (!version) return Fail(Error::NotFound("an input of the run is not there any more: " + id.ToString()));
+    const bool is_there =
+        std::any_of(parents.begin(), parents.end(), [&, r = relation](const Parent& parent) {
+          return parent.relation == r && parent.version.id == version->id;
+        });
+    if (!is_there) parents.push_back({relation, *std::move(version)});
+  }
+  return parents;
+}
+
+Result<std::string> LabelFor(Desk& desk, const catalog::Run& run) {
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(run.asset));
+  const auto is_taken = [&](const std::string& label) {
+    return std::any_of(versions.begin(), versions.end(),
+                       [&](const catalog::Version& version) { return version.label == label; });
+  };
+  if (!run.label.empty() && is_taken(run.label))
+    return Fail(Error::AlreadyExists("the version " + run.label + " was published meanwhile"));
+  if (!run.label.empty()) return run.label;
+  return NextVersionNumber(versions);
+}
+
+}  // namespace
+
+Status StageFiles(blobs::BlobStore& store, std::vector<RunFile>& files) {
+  for (RunFile& file : files) GC_TRY_VOID(StageFile(store, file));
+  for (RunFile& file : files) GC_TRY_VOID(file.blob->Commit());
+  return Ok();
+}
+
+Result<catalog::Version> InsertResult(Desk& desk, catalog::Transaction& transaction, const catalog::Run& run,
+                                      const std::vector<RunFile>& files) {
+  GC_TRY(const auto model, desk.catalog.FindModel(run.asset));
+  if (!model) return Fail(Error::NotFound("the asset of the run is not there any more"));
+  std::vector<catalog::VersionFile> rows;
+  catalog::Version version{.id = Uuid::Random(), .model = run.asset};
+  for (const RunFile& file : files) {
+    GC_TRY_VOID(CheckFilePath(file.path));
+    rows.push_back({.path = file.path, .bytes = file.bytes, .sha256 = file.sha256});
+    version.bytes += file.bytes;
+  }
+  GC_TRY(version.label, LabelFor(desk, run));
+  version.manifest_digest = ManifestDigest(rows);
+  version.sha256 = rows.size() == 1 ? rows[0].sha256 : version.manifest_digest;
+  version.producer = "run " + run.id.ToString();
+  version.hostable = false;
+  version.media_type = "application/octet-stream";
+  version.published_by = run.owner;
+  version.created_micros = desk.now();
+
+  const std::string name = desk.SubjectName(model->owner) + "/" + model->name;
+  GC_TRY(const std::vector<Parent> parents, ParentsOf(desk, run));
+  GC_TRY_VOID(transaction.InsertVersion(version, rows));
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(run.asset));
+  if (desk.anchor != nullptr)
+    GC_TRY_VOID(ChainDesk::QueueRegistration(transaction, version, versions.size() == 1));
+  EntryDraft published = VersionEntry(*model, name, version, version.created_micros);
+  for (const Parent& parent : parents) {
+    const catalog::Lineage edge{.child = version.id,
+                                .parent = parent.version.id,
+                                .relation = parent.relation,
+                                .witnessed = true,
+                                .created_micros = version.created_micros};
+    GC_TRY_VOID(transaction.InsertLineage(edge));
+    published.From(edge, parent.version.model);
+  }
+  GC_TRY_VOID(published.Queue(transaction));
+  EntryDraft ran("run", *model, version.created_micros);
+  ran.About(version).Say("run", run.id.ToString());
+  ran.Hide("recipe", ToHex(run.recipe_sha256)).Hide("result", ToHex(version.manifest_digest));
+  GC_TRY_VOID(ran.Hide("outcome", "succeeded").Queue(transaction));
+  return version;
+}
+
+}  // namespace glasscase::operations

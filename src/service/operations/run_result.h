@@ -1,0 +1,29 @@
+// What a run left, on its way to a version.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <glasscase/blobs/blob_store.h>
+
+#include "desk.h"
+
+namespace glasscase::operations {
+
+struct RunFile {
+  std::string path;
+  std::shared_ptr<Fd> file;  // as the worker gave it
+  std::shared_ptr<blobs::StagedBlob> blob{};
+  uint64_t bytes = 0;
+  Digest sha256{};
+};
+
+// Copies and digests the files into the store. Takes as long as the disk does: on a thread.
+Status StageFiles(blobs::BlobStore& store, std::vector<RunFile>& files);
+
+// The version that they become, with its lineage witnessed and its entries. Within a transaction.
+Result<catalog::Version> InsertResult(Desk& desk, catalog::Transaction& transaction, const catalog::Run& run,
+                                      const std::vector<RunFile>& files);
+
+}  // namespace glasscase::operations

@@ -1,0 +1,258 @@
+// Runs, as their owners see them.
+#include <charconv>
+
+#include <glasscase/training/recipe.h>
+
+#include "ledger_entries.h"
+#include "names.h"
+#include "routes.h"
+#include "run_desk.h"
+
+namespace glasscase::operations {
+namespace {
+
+using catalog::Run;
+using catalog::RunState;
+
+constexpr int64_t kPriorityMax = 100;
+constexpr uint32_t kPageMax = 500;
+constexpr uint32_t kPage = 100;
+
+std::string_view NameOf(RunState state) {
+  switch (state) {
+    case RunState::kQueued: return "queued";
+    case RunState::kPreparing: return "preparing";
+    case RunState::kRunning: return "running";
+    case RunState::kRecording: return "recording";
+    case RunState::kSucceeded: return "succeeded";
+    case RunState::kFailed: return "failed";
+    case RunState::kCancelled: return "cancelled";
+  }
+  return "";
+}
+
+Result<uint64_t> Number(std::string_view member, const std::string& text, uint64_t least, uint64_t most,
+                        uint64_t otherwise) {
+  if (text.empty()) return otherwise;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= least && number <= most)
+    return number;
+  return Fail(Error::InvalidArgument(std::string(member) + " must be a whole number from " +
+                                     std::to_string(least) + " to " + std::to_string(most)));
+}
+
+Result<rpc::Run> Describe(Workplace& place, const Run& run, bool whole) {
+  Desk& desk = place.desk;
+  GC_TRY(const auto model, desk.catalog.FindModel(run.asset));
+  rpc::Run row;
+  row.set_id(run.id.ToString());
+  if (model) row.set_model(desk.SubjectName(model->owner) + "/" + model->name);
+  row.set_model_id(run.asset.ToString());
+  row.set_version(run.label);
+  if (!run.result.IsNil()) {
+    GC_TRY(const auto version, desk.catalog.FindVersion(run.result));
+    if (version) row.set_version(version->label);
+    row.set_result(run.result.ToString());
+  }
+  row.set_state(std::string(NameOf(run.state)));
+  row.set_reason(run.reason);
+  row.set_recipe_sha256(ToHex(run.recipe_sha256));
+  row.set_priority(run.priority);
+  row.set_attempts(run.attempts);
+  row.set_worker(run.worker);
+  row.set_created_at(TimeText(run.created_micros));
+  row.set_started_at(TimeText(run.started_micros));
+  row.set_ended_at(TimeText(run.ended_micros));
+  if (const auto progress = place.runs.ProgressOf(run.id)) {
+    row.set_progress(progress->fraction);
+    row.set_progress_text(progress->text);
+  }
+  if (run.state == RunState::kSucceeded) row.set_progress(1);
+  if (!whole) return row;
+  row.set_recipe(run.recipe);
+  row.set_record(run.record);
+  return row;
+}
+
+// A version that the caller may take, as the recipe names it.
+Status Resolve(Desk& desk, Act& act, std::string_view member, training::Reference& reference) {
+  const std::string text = reference.is_resolved ? reference.version.ToString() : reference.name;
+  auto taken = FindTaken(desk, act, text);
+  if (!taken) return Fail(taken.error().WithContext("recipe." + std::string(member)));
+  if (reference.is_resolved && reference.sha256 != taken->version.sha256)
+    return Fail(Error::InvalidArgument("recipe." + std::string(member) +
+                                       ".sha256 is not that of the version " + text));
+  reference = {
+      .name = {}, .version = taken->version.id, .sha256 = taken->version.sha256, .is_resolved = true};
+  return Ok();
+}
+
+Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act) {
+  GC_TRY(auto recipe, training::Recipe::Parse(act.request.submit_run().recipe()));
+  if (!recipe.environment.image.empty())
+    return Fail(Error::FailedPrecondition("recipe.environment.image: no worker that is there runs images"));
+  GC_TRY(const Digest lock, place.runs.LockOf(recipe.environment.runner));
+  if (recipe.environment.lock.value_or(lock) != lock)
+    return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +
+                                          recipe.environment.runner + " here: " + ToHex(lock)));
+  recipe.environment.lock = lock;
+  GC_TRY_VOID(place.runs.CheckLimits(recipe.limits));
+  if (recipe.translates)
+    return Fail(Error::Unimplemented(
+        "recipe.translate: \"onnx\" is not offered yet; translate the result with `glasscase translate`"));
+  GC_TRY_VOID(Resolve(place.desk, act, "code", recipe.code));
+  for (auto& [name, dataset] : recipe.data)
+    GC_TRY_VOID(Resolve(place.desk, act, "data." + name, dataset.version));
+  return recipe;
+}
+
+// The caller's own model of that name, or a new one.
+struct Target {
+  catalog::Model model;
+  bool is_new = false;
+};
+
+Result<Target> FindTarget(Desk& desk, const Act& act) {
+  const rpc::SubmitRunRequest& request = act.request.submit_run();
+  std::string name = request.model();
+  if (const std::string own = act.caller->name + "/"; name.starts_with(own)) name.erase(0, own.size());
+  GC_TRY_VOID(CheckModelName(name));
+  if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
+  GC_TRY(auto model, desk.catalog.FindModelCalled(act.caller->id, name));
+  if (model && model->kind != catalog::AssetKind::kModel)
+    return Fail(Error::AlreadyExists(name + " is the name of a dataset of yours; choose another"));
+  if (!model) {
+    Target target{.model = {.id = Uuid::Random(), .owner = act.caller->id, .name = name}, .is_new = true};
+    target.model.created_micros = desk.now();
+    desk.random.Fill(target.model.secret.emplace());
+    return target;
+  }
+  GC_TRY(const auto taken, FindVersionOf(desk, model->id, request.version()));
+  if (!request.version().empty() && taken)
+    return Fail(Error::AlreadyExists("version " + request.version() + " of " + name +
+                                     " is taken; choose another --version"));
+  return Target{.model = *std::move(model)};
+}
+
+Status InsertRun(catalog::Transaction& transaction, const Target& target, const Run& run,
+                 const std::string& owner) {
+  if (target.is_new) {
+    const std::string name = owner + "/" + target.model.name;
+    GC_TRY_VOID(transaction.InsertModel(target.model));
+    GC_TRY_VOID(RegisteredEntry(target.model, name, run.created_micros).Queue(transaction));
+  }
+  return transaction.InsertRun(run);
+}
+
+Result<Run> FindOwnRun(Desk& desk, Act& act, const std::string& text) {
+  const auto nowhere = [&] {
+    return Error::NotFound("you have no run " + Printable(text) + "; see `glasscase runs list`");
+  };
+  const auto id = Uuid::Parse(text);
+  if (!id) return Fail(nowhere());
+  GC_TRY(auto run, desk.catalog.FindRun(*id));
+  if (!run || (run->owner != act.caller->id && !act.Is(access::kOperator))) return Fail(nowhere());
+  act.object = run->id.ToString();
+  return *std::move(run);
+}
+
+std::string AsUtf8(std::string bytes) {
+  if (IsUtf8(bytes)) return bytes;
+  for (char& c : bytes)
+    if (static_cast<uint8_t>(c) >= 0x80) c = '?';
+  return bytes;
+}
+
+}  // namespace
+
+Result<Outcome> SubmitRun(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::SubmitRunRequest& request = act.request.submit_run();
+  act.object = request.model();
+  if (std::abs(request.priority()) > kPriorityMax)
+    return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
+  GC_TRY(const Target target, FindTarget(desk, act));
+  GC_TRY(const training::Recipe recipe, ResolvedRecipe(place, act));
+  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(act.caller->id));
+  if (open >= RunDesk::kOpenRunsMax)
+    return Fail(Error::ResourceExhausted("you have " + std::to_string(open) +
+                                         " runs that have not ended; wait for some"));
+  Run run{
+      .id = Uuid::Random(), .owner = act.caller->id, .asset = target.model.id, .label = request.version()};
+  GC_TRY(run.recipe, recipe.Canonical());
+  GC_TRY(run.recipe_sha256, recipe.Identity());
+  run.priority = request.priority();
+  run.created_micros = desk.now();
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY_VOID(desk.Change(
+      [&](catalog::Transaction& transaction) { return InsertRun(transaction, target, run, act.caller->name); }));
+  place.runs.Pump();
+  GC_TRY(const auto now, desk.catalog.FindRun(run.id));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
+  return outcome;
+}
+
+Result<Outcome> ListRuns(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::ListRunsRequest& request = act.request.list_runs();
+  catalog::RunQuery query{.owner = act.caller->id, .only_open = request.open()};
+  if (!request.model().empty()) {
+    GC_TRY(const NamedModel named, FindOwnModel(desk, act, request.model()));
+    query.asset = named.model.id;
+  }
+  if (!request.after().empty()) {
+    GC_TRY(query.after, ParseId(request.after(), "after"));
+  }
+  GC_TRY(const uint64_t limit, Number("limit", request.limit(), 1, kPageMax, kPage));
+  query.limit = static_cast<uint32_t>(limit) + 1;
+  GC_TRY(auto runs, desk.catalog.ListRuns(query));
+  GC_TRY_VOID(desk.Permit(act));
+  Outcome outcome;
+  rpc::ListRunsAnswer& answer = *outcome.answer.mutable_runs();
+  const bool more = runs.size() > limit;
+  if (more) runs.resize(limit);
+  for (const Run& run : runs) {
+    GC_TRY(*answer.add_runs(), Describe(place, run, false));
+  }
+  if (more) answer.set_next(runs.back().id.ToString());
+  return outcome;
+}
+
+Result<Outcome> ShowRun(Workplace& place, Act& act) {
+  GC_TRY(const Run run, FindOwnRun(place.desk, act, act.request.show_run().run()));
+  GC_TRY_VOID(place.desk.Permit(act));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_run(), Describe(place, run, true));
+  return outcome;
+}
+
+Result<Outcome> CancelRun(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  GC_TRY(const Run run, FindOwnRun(desk, act, act.request.cancel_run().run()));
+  if (HasEnded(run.state))
+    return Fail(Error::FailedPrecondition("the run has ended: " + std::string(NameOf(run.state))));
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY_VOID(place.runs.Cancel(run));
+  GC_TRY(const auto now, desk.catalog.FindRun(run.id));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
+  return outcome;
+}
+
+Result<Outcome> ReadRunLog(Workplace& place, Act& act) {
+  const rpc::RunLogRequest& request = act.request.run_log();
+  GC_TRY(const Run run, FindOwnRun(place.desk, act, request.run()));
+  GC_TRY(const uint64_t from, Number("from", request.from(), 0, INT64_MAX, 0));
+  GC_TRY_VOID(place.desk.Permit(act));
+  GC_TRY(RunDesk::Printed printed, place.runs.ReadLog(run.id, from));
+  Outcome outcome;
+  rpc::RunLog& answer = *outcome.answer.mutable_run_log();
+  answer.set_ended(HasEnded(run.state) && printed.bytes.empty());
+  answer.set_next(static_cast<int64_t>(printed.next));
+  answer.set_text(AsUtf8(std::move(printed.bytes)));
+  return outcome;
+}
+
+}  // namespace glasscase::operations
