@@ -86,6 +86,7 @@ void AddStatusCommand(CommandTree& tree);
 void AddKeepingCommands(CommandTree& tree);  // backup, restore, fsck
 void AddMigrateCommand(CommandTree& tree);
 void AddChainCommands(CommandTree& tree);    // chain init, chain show, anchor
+void AddTranslateCommand(CommandTree& tree);
 void AddWitnessCommands(CommandTree& tree);  // init, serve
 void AddVerifyCommand(CommandTree& tree);
 void AddCompletionCommand(CommandTree& tree);
