@@ -10,8 +10,8 @@ const Value* Value::Find(std::string_view name) const {
   const auto* members = std::get_if<Members>(&data);
   if (members == nullptr) return nullptr;
   const auto found =
-      std::find_if(members->begin(), members->end(), [name](const auto& m) { return m.first == name; });
-  return found == members->end() ? nullptr : &found->second;
+      std::find_if(members->begin(), members->end(), [name](const Member& member) { return member.name == name; });
+  return found == members->end() ? nullptr : &found->value;
 }
 
 bool DocumentBuilder::Refuse(Error error) {
@@ -80,7 +80,7 @@ bool DocumentBuilder::Put(Value value) {
   }
   Frame& frame = open_.back();
   if (auto* members = std::get_if<Members>(&frame.container.data)) {
-    members->emplace_back(std::move(frame.key), std::move(value));
+    members->push_back({std::move(frame.key), std::move(value)});
     return true;
   }
   return PutIntoArray(frame.container, std::move(value));

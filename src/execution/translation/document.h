@@ -16,9 +16,10 @@
 namespace glasscase::translation {
 
 struct Value;
+struct Member;
 using Numbers = std::vector<double>;
 using Items = std::vector<Value>;
-using Members = std::vector<std::pair<std::string, Value>>;  // in the order of the file
+using Members = std::vector<Member>;  // in the order of the file
 
 // An empty array is Numbers. Numbers and other values do not mix in one array.
 struct Value {
@@ -26,6 +27,10 @@ struct Value {
 
   // The member of that name, or null; also when this is no object.
   const Value* Find(std::string_view name) const;
+};
+struct Member {
+  std::string name;
+  Value value;
 };
 
 inline constexpr size_t kNestingMax = 32;

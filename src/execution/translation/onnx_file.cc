@@ -22,10 +22,8 @@ class EnsembleLists {
  public:
   explicit EnsembleLists(const TreeEnsemble& ensemble) : ensemble_(ensemble) {
     const size_t nodes = ensemble.nodes.size();
-    for (Ints* list : {&trees_, &ids_, &features_, &true_, &false_}) list->reserve(nodes);
+    for (Ints* list : {&trees_, &ids_, &features_, &true_, &false_, &missing_}) list->reserve(nodes);
     modes_.reserve(nodes);
-    any_missing_ = std::any_of(ensemble.nodes.begin(), ensemble.nodes.end(),
-                               [](const Node& node) { return node.missing_left != 0; });
     AddBase();
     for (size_t tree = 0; tree < ensemble.trees.size(); ++tree) AddTree(tree);
   }
@@ -41,7 +39,7 @@ class EnsembleLists {
     attributes.push_back({"nodes_modes", std::move(modes_)});
     attributes.push_back({"nodes_truenodeids", std::move(true_)});
     attributes.push_back({"nodes_falsenodeids", std::move(false_)});
-    if (any_missing_) attributes.push_back({"nodes_missing_value_tracks_true", std::move(missing_)});
+    attributes.push_back({"nodes_missing_value_tracks_true", std::move(missing_)});
     attributes.push_back({"target_treeids", std::move(target_trees_)});
     attributes.push_back({"target_nodeids", std::move(target_nodes_)});
     attributes.push_back({"target_ids", std::move(targets_)});
@@ -70,7 +68,7 @@ class EnsembleLists {
     features_.push_back(leaf ? 0 : node.feature);
     true_.push_back(leaf ? 0 : node.left);
     false_.push_back(leaf ? 0 : node.right);
-    if (any_missing_) missing_.push_back(leaf ? 0 : node.missing_left);
+    missing_.push_back(leaf ? 0 : node.missing_left);
     modes_.emplace_back(leaf                                               ? "LEAF"
                         : ensemble_.comparison == Comparison::kLess ? "BRANCH_LT"
                                                                            : "BRANCH_LEQ");
@@ -121,7 +119,6 @@ class EnsembleLists {
 
   const TreeEnsemble& ensemble_;
   int64_t tree_ = 0;
-  bool any_missing_ = false;
   Ints trees_, ids_, features_, true_, false_, missing_, target_trees_, target_nodes_, targets_;
   std::vector<std::string_view> modes_;
   std::vector<float> thresholds_, weights_;
