@@ -83,7 +83,8 @@ Status Run(inference::Engine& engine) {
 [[noreturn]] void OutOfMemory() {
   // No memory is left, so these words are ready.
   constexpr std::string_view kLine =
-      "{\"error\":{\"code\":\"resource_exhausted\",\"message\":\"the translation took more memory than it may\"}}\n";
+      "{\"error\":{\"code\":\"resource_exhausted\",\"message\":\"the translation took more memory than it "
+      "may\"}}\n";
   (void)translator::WriteWhole(STDOUT_FILENO, kLine);
   ::_exit(1);
 }

@@ -24,7 +24,8 @@ void Progress::Show(std::string_view step, uint64_t done, uint64_t total) {
   step_ = step;
   last_ms_ = now_ms;
   // Nobody may be reading: then the work goes on all the same.
-  (void)WriteWhole(fd_, json::serialize(json::object{{"step", step_}, {"done", done}, {"total", total}}) + "\n");
+  (void)WriteWhole(fd_,
+                   json::serialize(json::object{{"step", step_}, {"done", done}, {"total", total}}) + "\n");
 }
 
 Status WriteWhole(int fd, std::string_view text) {

@@ -21,10 +21,13 @@ namespace json = boost::json;
 using translation::Model;
 using translation::TreeEnsemble;
 
-std::string Summary(const Model& model, const translation::Evidence& evidence, const onnx::Description& written) {
+std::string Summary(const Model& model, const translation::Evidence& evidence,
+                    const onnx::Description& written) {
   json::array outputs;
   for (const TensorSpec& spec : written.outputs) {
-    outputs.push_back({{"name", spec.name}, {"datatype", std::string(DataTypeName(spec.datatype))}, {"shape", ShapeText(spec.shape)}});
+    outputs.push_back({{"name", spec.name},
+                       {"datatype", std::string(DataTypeName(spec.datatype))},
+                       {"shape", ShapeText(spec.shape)}});
   }
   json::object summary{{"source", model.source},
                        {"features", model.features},
@@ -61,14 +64,14 @@ Result<Translation> Translate(ByteSpan file, inference::Engine& engine,
   GC_TRY(const onnx::Description written, onnx::Inspect(AsBytes(made.onnx), {}, {}));
   GC_TRY_VOID(CheckWritten(written));
   const std::unique_ptr<translation::Evaluator> source = translation::MakeSourceEvaluator(model);
-  GC_TRY(const std::unique_ptr<translation::Evaluator> result, LoadEvaluator(model, AsBytes(made.onnx), engine));
+  GC_TRY(const std::unique_ptr<translation::Evaluator> result,
+         LoadEvaluator(model, AsBytes(made.onnx), engine));
   translation::EvidenceOptions reporting = options;
   reporting.on_progress = [&](uint64_t done, uint64_t total) { on_progress("comparing", done, total); };
   GC_TRY(const translation::Evidence evidence, translation::Compare(model, *source, *result, reporting));
-  GC_TRY(made.evidence,
-         translation::ToJson(evidence, {.source = model.source,
-                                        .source_sha256 = ToHex(Sha256(file)),
-                                        .result_sha256 = ToHex(Sha256(AsBytes(made.onnx)))}));
+  GC_TRY(made.evidence, translation::ToJson(evidence, {.source = model.source,
+                                                       .source_sha256 = ToHex(Sha256(file)),
+                                                       .result_sha256 = ToHex(Sha256(AsBytes(made.onnx)))}));
   made.evidence += "\n";
   made.summary = Summary(model, evidence, written);
   if (!evidence.holds) made.why_not = translation::WhyNot(evidence);

@@ -11,17 +11,11 @@ constexpr char kProducer[] = "glasscase";
 
 int ElementType(DataType type) {
   switch (type) {
-    case DataType::kFp32:
-      return TensorProto::FLOAT;
-    case DataType::kFp64:
-      return TensorProto::DOUBLE;
-    case DataType::kBool:
-      return TensorProto::BOOL;
-    case DataType::kBytes:
-      return TensorProto::STRING;
-    default:
-      GC_CHECK(type == DataType::kInt64);
-      return TensorProto::INT64;
+    case DataType::kFp32: return TensorProto::FLOAT;
+    case DataType::kFp64: return TensorProto::DOUBLE;
+    case DataType::kBool: return TensorProto::BOOL;
+    case DataType::kBytes: return TensorProto::STRING;
+    default: GC_CHECK(type == DataType::kInt64); return TensorProto::INT64;
   }
 }
 

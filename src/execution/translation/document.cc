@@ -9,8 +9,8 @@ namespace glasscase::translation {
 const Value* Value::Find(std::string_view name) const {
   const auto* members = std::get_if<Members>(&data);
   if (members == nullptr) return nullptr;
-  const auto found =
-      std::find_if(members->begin(), members->end(), [name](const Member& member) { return member.name == name; });
+  const auto found = std::find_if(members->begin(), members->end(),
+                                  [name](const Member& member) { return member.name == name; });
   return found == members->end() ? nullptr : &found->value;
 }
 

@@ -35,7 +35,7 @@ struct Member {
 
 inline constexpr size_t kNestingMax = 32;
 inline constexpr size_t kValuesMax = 4'000'000;  // numbers in packed arrays do not count
-inline constexpr size_t kMembersMax = 256;      // per object
+inline constexpr size_t kMembersMax = 256;       // per object
 
 struct DocumentOptions {
   // Numbers are the nearest float32 of their text rather than the nearest double.

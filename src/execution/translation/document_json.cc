@@ -88,8 +88,8 @@ class Handler {
 };
 
 auto NotJson(const std::string& why, size_t offset) {
-  return Fail(Error::InvalidArgument("not JSON as expected here: " + why + ", at byte " +
-                                     std::to_string(offset)));
+  return Fail(
+      Error::InvalidArgument("not JSON as expected here: " + why + ", at byte " + std::to_string(offset)));
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ std::string UbjError(std::string_view bytes) {
   const auto value = ParseUbj(AsBytes(bytes), {});
   return value ? "accepted" : value.error().message();
 }
-const Numbers& ListIn(const Value& value, std::string_view name) { return std::get<Numbers>(value.Find(name)->data); }
+const Numbers& ListIn(const Value& value, std::string_view name) {
+  return std::get<Numbers>(value.Find(name)->data);
+}
 
 TEST(DocumentTest, NumbersAreTheNearestDouble) {
   const auto value = ParseJson(R"({"a":[0.1,-0,1e999,-1e999,1e-999,9007199254740993]})", {});
@@ -59,8 +61,7 @@ TEST(DocumentTest, RefusesWhatIsAmbiguousOrTooMuch) {
 TEST(DocumentTest, UbjHasTheSameValues) {
   using namespace std::string_literals;
   // {"a":[$d#U2 0.5 -1],"s":"hi","t":true,"n":[i1 I-2],"c":[#U1 Z]}
-  const std::string bytes =
-      "{U\1a[$d#U\2\x3F\0\0\0\xBF\x80\0\0U\1sSU\2hiU\1tTU\1n[i\1I\xFF\xFE]U\1c[#U\1Z}"s;
+  const std::string bytes = "{U\1a[$d#U\2\x3F\0\0\0\xBF\x80\0\0U\1sSU\2hiU\1tTU\1n[i\1I\xFF\xFE]U\1c[#U\1Z}"s;
   const auto value = ParseUbj(AsBytes(bytes), {});
   ASSERT_TRUE(value) << value.error().message();
   EXPECT_THAT(ListIn(*value, "a"), ElementsAre(0.5, -1));
@@ -71,7 +72,8 @@ TEST(DocumentTest, UbjHasTheSameValues) {
 
 TEST(DocumentTest, UbjCountsAnnounceNoMoreThanThereIs) {
   using namespace std::string_literals;
-  EXPECT_THAT(UbjError("[$d#L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s), HasSubstr("more is announced than follows"));
+  EXPECT_THAT(UbjError("[$d#L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s),
+              HasSubstr("more is announced than follows"));
   EXPECT_THAT(UbjError("[#l\x7F\xFF\xFF\xFFZ"s), HasSubstr("more is announced than follows"));
   EXPECT_THAT(UbjError("[$Z#l\x7F\xFF\xFF\xFF"s), HasSubstr("one type that is no number"));
   EXPECT_THAT(UbjError("SL\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s), HasSubstr("negative"));

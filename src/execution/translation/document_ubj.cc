@@ -19,37 +19,25 @@ constexpr char kCountFollows = '#';
 size_t NumberBytes(char marker) {
   switch (marker) {
     case 'i':
-    case 'U':
-      return 1;
-    case 'I':
-      return 2;
+    case 'U': return 1;
+    case 'I': return 2;
     case 'l':
-    case 'd':
-      return 4;
+    case 'd': return 4;
     case 'L':
-    case 'D':
-      return 8;
-    default:
-      return 0;
+    case 'D': return 8;
+    default: return 0;
   }
 }
 
 double Decode(char marker, uint64_t bits) {
   switch (marker) {
-    case 'i':
-      return static_cast<int8_t>(bits);
-    case 'U':
-      return static_cast<double>(bits);
-    case 'I':
-      return static_cast<int16_t>(bits);
-    case 'l':
-      return static_cast<int32_t>(bits);
-    case 'L':
-      return static_cast<double>(static_cast<int64_t>(bits));
-    case 'd':
-      return static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(bits)));
-    default:
-      return std::bit_cast<double>(bits);
+    case 'i': return static_cast<int8_t>(bits);
+    case 'U': return static_cast<double>(bits);
+    case 'I': return static_cast<int16_t>(bits);
+    case 'l': return static_cast<int32_t>(bits);
+    case 'L': return static_cast<double>(static_cast<int64_t>(bits));
+    case 'd': return static_cast<double>(std::bit_cast<float>(static_cast<uint32_t>(bits)));
+    default: return std::bit_cast<double>(bits);
   }
 }
 
@@ -113,20 +101,15 @@ class Reader {
     double number = 0;
     std::string text;
     switch (marker_) {
-      case '{':
-        return builder_.OpenObject() && ReadObject() && builder_.Close();
-      case '[':
-        return builder_.OpenArray() && ReadArray() && builder_.Close();
-      case 'S':
-        return ReadText(text) && builder_.PutText(std::move(text));
+      case '{': return builder_.OpenObject() && ReadObject() && builder_.Close();
+      case '[': return builder_.OpenArray() && ReadArray() && builder_.Close();
+      case 'S': return ReadText(text) && builder_.PutText(std::move(text));
       case 'C':
         if (at_ == bytes_.size()) return Refuse("the file is cut off");
         return builder_.PutText(std::string(1, static_cast<char>(bytes_[at_++] & 0x7F)));
       case 'T':
-      case 'F':
-        return builder_.PutBool(marker_ == 'T');
-      case 'Z':
-        return builder_.PutNull();
+      case 'F': return builder_.PutBool(marker_ == 'T');
+      case 'Z': return builder_.PutNull();
       default:
         if (NumberBytes(marker_) == 0) return Refuse("an unknown marker");
         return ReadNumber(marker_, number) && builder_.PutNumber(number);

@@ -25,7 +25,8 @@ double Difference(double source, double result) {
 
 class Comparer {
  public:
-  Comparer(const Model& model, Evidence& evidence) : model_(model), bound_(BoundOf(model)), evidence_(evidence) {}
+  Comparer(const Model& model, Evidence& evidence)
+      : model_(model), bound_(BoundOf(model)), evidence_(evidence) {}
 
   Status Add(const EvidenceInputs::Kind& kind, std::span<const float> inputs, const Answers& source,
              const Answers& result) {
@@ -44,8 +45,7 @@ class Comparer {
     std::nth_element(differences_.begin(), differences_.begin() + static_cast<std::ptrdiff_t>(place),
                      differences_.end());
     evidence_.absolute_p999 = static_cast<double>(differences_[place]);
-    const uint64_t other =
-        evidence_.rows - evidence_.top_class_same - evidence_.top_class_ties;
+    const uint64_t other = evidence_.rows - evidence_.top_class_same - evidence_.top_class_ties;
     const bool labels_hold = model_.head.task == Task::kRegressor || other == 0;
     evidence_.holds = evidence_.rows_beyond == 0 && labels_hold;
   }
@@ -58,8 +58,8 @@ class Comparer {
     return bound;
   }
 
-  void AddRow(const EvidenceInputs::Kind& kind, std::span<const float> input, size_t row, const Answers& source,
-              const Answers& result) {
+  void AddRow(const EvidenceInputs::Kind& kind, std::span<const float> input, size_t row,
+              const Answers& source, const Answers& result) {
     ++evidence_.rows;
     const size_t width = source.width;
     const std::span<const double> wanted = std::span(source.outputs).subspan(row * width, width);
@@ -81,7 +81,10 @@ class Comparer {
     if (!CompareLabels(row, source, result)) share = std::numeric_limits<double>::infinity();
     if (share > worst_share_ || evidence_.worst.input.empty()) {
       worst_share_ = share;
-      evidence_.worst = {std::string(kind.name), {input.begin(), input.end()}, {wanted.begin(), wanted.end()}, {got.begin(), got.end()}};
+      evidence_.worst = {std::string(kind.name),
+                         {input.begin(), input.end()},
+                         {wanted.begin(), wanted.end()},
+                         {got.begin(), got.end()}};
     }
   }
 
@@ -96,8 +99,9 @@ class Comparer {
     }
     const double* outputs = source.outputs.data() + row * source.width;
     const bool known = got < source.width;
-    const bool tie = known && (std::isnan(outputs[wanted]) || outputs[wanted] - outputs[got] <=
-                                   2 * BoundAt(outputs[wanted], source.magnitude[row]));
+    const bool tie =
+        known && (std::isnan(outputs[wanted]) ||
+                  outputs[wanted] - outputs[got] <= 2 * BoundAt(outputs[wanted], source.magnitude[row]));
     if (tie) ++evidence_.top_class_ties;
     return tie;
   }
@@ -114,7 +118,8 @@ class Comparer {
 // Four units in the last place of the largest partial sum for the summation; where exponentials follow, one
 // millionth for theirs.
 Bound BoundOf(const Model& model) {
-  const bool plain = model.head.transform == Transform::kIdentity || model.head.transform == Transform::kSignedSquare;
+  const bool plain =
+      model.head.transform == Transform::kIdentity || model.head.transform == Transform::kSignedSquare;
   return {.absolute = plain ? 0.0 : 1e-6, .ulps = 4};
 }
 

@@ -12,8 +12,10 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr uint64_t kSidesOfThreshold = 3;  // at it, one float32 below, one above
 constexpr std::array<float, 2> kZeros = {0.0F, -0.0F};
-constexpr std::array<float, 6> kDenormals = {1.4e-45F, -1.4e-45F, 1e-40F, -1e-40F, 1.17549421e-38F, -1.17549421e-38F};
-constexpr std::array<float, 6> kLarge = {1e6F, -1e6F, 1e30F, -1e30F, 3.4028234663852886e38F, -3.4028234663852886e38F};
+constexpr std::array<float, 6> kDenormals = {1.4e-45F, -1.4e-45F,       1e-40F,
+                                             -1e-40F,  1.17549421e-38F, -1.17549421e-38F};
+constexpr std::array<float, 6> kLarge = {
+    1e6F, -1e6F, 1e30F, -1e30F, 3.4028234663852886e38F, -3.4028234663852886e38F};
 constexpr uint64_t kSpecialRows = 64;
 constexpr uint64_t kMissingRows = 500;
 
@@ -57,7 +59,8 @@ void EvidenceInputs::CollectThresholds(const TreeEnsemble& ensemble) {
     std::vector<float> sides;
     sides.reserve(list.size() * kSidesOfThreshold);
     for (const float threshold : list) {
-      for (const float side : {std::nextafter(threshold, -kInfinity), threshold, std::nextafter(threshold, kInfinity)})
+      for (const float side :
+           {std::nextafter(threshold, -kInfinity), threshold, std::nextafter(threshold, kInfinity)})
         sides.push_back(side);
     }
     list = std::move(sides);
@@ -96,7 +99,8 @@ void EvidenceInputs::FillZeros(uint64_t row, std::span<float> out) {
 void EvidenceInputs::FillDenormals(uint64_t row, std::span<float> out) {
   FillRandom(row, out);
   for (float& x : out) {
-    if (IsWholeRow(row, kDenormals.size()) || random_() % 2 == 0) x = kDenormals[random_() % kDenormals.size()];
+    if (IsWholeRow(row, kDenormals.size()) || random_() % 2 == 0)
+      x = kDenormals[random_() % kDenormals.size()];
   }
 }
 

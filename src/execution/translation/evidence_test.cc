@@ -34,7 +34,8 @@ class Faulty final : public Evaluator {
   Fault fault_;
 };
 
-Evidence CompareWith(const std::string& text, const Faulty::Fault& fault, const EvidenceOptions& options = {}) {
+Evidence CompareWith(const std::string& text, const Faulty::Fault& fault,
+                     const EvidenceOptions& options = {}) {
   const auto model = Read(AsBytes(text));
   EXPECT_TRUE(model) << model.error().message();
   const auto source = MakeSourceEvaluator(*model);
@@ -82,7 +83,8 @@ TEST(EvidenceTest, AnotherLabelIsRefusedUnlessItIsATie) {
   EXPECT_FALSE(other.holds);
   EXPECT_EQ(other.rows_beyond, 0U);
   EXPECT_THAT(WhyNot(other), HasSubstr("another label"));
-  const Evidence tie = CompareWith(With(With(SklearnDump(), "0.75,0.25", "0.5,0.5"), "0,1]", "0.5,0.5]"), swap);
+  const Evidence tie =
+      CompareWith(With(With(SklearnDump(), "0.75,0.25", "0.5,0.5"), "0,1]", "0.5,0.5]"), swap);
   EXPECT_TRUE(tie.holds);
   EXPECT_GT(tie.top_class_ties, 0U);
 }

@@ -17,7 +17,9 @@ bool ToWhole(double number, int64_t min, int64_t max, int64_t& whole) {
   return static_cast<double>(whole) == number;
 }
 
-Error Fields::Wrong(std::string what) const { return Error::InvalidArgument(where_ + ": " + std::move(what)); }
+Error Fields::Wrong(std::string what) const {
+  return Error::InvalidArgument(where_ + ": " + std::move(what));
+}
 
 Result<const Value*> Fields::Need(std::string_view name) const {
   const Value* value = value_.Find(name);

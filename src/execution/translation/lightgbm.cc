@@ -100,8 +100,8 @@ class Section {
     GC_TRY(const std::string_view text, Text(name));
     uint32_t number = 0;
     if (ParseNumber(text, number) && number <= max) return number;
-    return Fail(Wrong(where_ + ": \"" + std::string(name) + "\" is not a whole number up to " +
-                      std::to_string(max)));
+    return Fail(
+        Wrong(where_ + ": \"" + std::string(name) + "\" is not a whole number up to " + std::to_string(max)));
   }
 
   // Exactly `count` numbers with a space between.
@@ -187,8 +187,9 @@ class TreeReader {
     if (!section.Has("num_cat")) return Ok();
     GC_TRY(const uint32_t categorical, section.Whole("num_cat", static_cast<uint32_t>(kNodesMax)));
     if (categorical == 0) return Ok();
-    return Fail(Wrong(section.where() +
-                      ": categorical splits are not supported: train on numbers, such as one column a category"));
+    return Fail(
+        Wrong(section.where() +
+              ": categorical splits are not supported: train on numbers, such as one column a category"));
   }
 
   // Inner nodes come first, then the leaves: a negative child is a leaf, counted from -1.

@@ -51,25 +51,34 @@ TEST(LightgbmTest, ZeroIsMissingWhereTheFeatureSaysSo) {
 
 TEST(LightgbmTest, ATreeOfOneLeafIsRead) {
   const std::string text = Lightgbm();
-  const std::string leaf = text.substr(0, text.find("num_leaves")) + "num_leaves=1\nnum_cat=0\nleaf_value=7\n\nend of trees\n";
+  const std::string leaf =
+      text.substr(0, text.find("num_leaves")) + "num_leaves=1\nnum_cat=0\nleaf_value=7\n\nend of trees\n";
   EXPECT_THAT(Evaluate(leaf, {0, 0}), ElementsAre(7));
 }
 
 TEST(LightgbmTest, RefusesByName) {
-  EXPECT_THAT(Refusal(With(Lightgbm(), "num_cat=0", "num_cat=1")), HasSubstr("categorical splits are not supported"));
-  EXPECT_THAT(Refusal(With(Lightgbm(), "decision_type=0", "decision_type=1")), HasSubstr("split 0 is categorical"));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "num_cat=0", "num_cat=1")),
+              HasSubstr("categorical splits are not supported"));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "decision_type=0", "decision_type=1")),
+              HasSubstr("split 0 is categorical"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "is_linear=0", "is_linear=1")), HasSubstr("linear trees"));
-  EXPECT_THAT(Refusal(With(Lightgbm(), "objective=regression", "objective=cross_entropy_lambda")), HasSubstr("is not supported"));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "objective=regression", "objective=cross_entropy_lambda")),
+              HasSubstr("is not supported"));
 }
 
 TEST(LightgbmTest, RefusesWhatIsNoTree) {
-  EXPECT_THAT(Refusal(With(Lightgbm(), "right_child=1", "right_child=0")), HasSubstr("two parents or is below itself"));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "right_child=1", "right_child=0")),
+              HasSubstr("two parents or is below itself"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "left_child=-1", "left_child=-9")), HasSubstr("does not exist"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "threshold=0.1", "threshold=nan")), HasSubstr("the threshold is NaN"));
-  EXPECT_THAT(Refusal(With(Lightgbm(), "split_feature=0", "split_feature=2")), HasSubstr("a feature that does not exist"));
-  EXPECT_THAT(Refusal(With(Lightgbm(), "leaf_value=1 2", "leaf_value=1 x")), HasSubstr("\"x\", which is no number"));
-  EXPECT_THAT(Refusal(With(Lightgbm(), "leaf_value=1 2 3", "leaf_value=1 2")), HasSubstr("does not hold 3 numbers"));
-  EXPECT_THAT(Refusal(With(Lightgbm(), "num_leaves=3", "num_leaves=4000000000")), HasSubstr("\"num_leaves\""));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "split_feature=0", "split_feature=2")),
+              HasSubstr("a feature that does not exist"));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "leaf_value=1 2", "leaf_value=1 x")),
+              HasSubstr("\"x\", which is no number"));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "leaf_value=1 2 3", "leaf_value=1 2")),
+              HasSubstr("does not hold 3 numbers"));
+  EXPECT_THAT(Refusal(With(Lightgbm(), "num_leaves=3", "num_leaves=4000000000")),
+              HasSubstr("\"num_leaves\""));
   EXPECT_THAT(Refusal(With(Lightgbm(), "Tree=0", "Tree=1")), HasSubstr("where Tree=0 is expected"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "end of trees", "")), HasSubstr("where Tree=1 is expected"));
   const std::string good = Lightgbm();

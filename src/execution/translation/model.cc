@@ -19,8 +19,8 @@ class TreeWalk {
 
   Status Check(size_t tree) {
     const size_t first = ensemble_.trees[tree].first;
-    const size_t end = tree + 1 < ensemble_.trees.size() ? ensemble_.trees[tree + 1].first
-                                                         : ensemble_.nodes.size();
+    const size_t end =
+        tree + 1 < ensemble_.trees.size() ? ensemble_.trees[tree + 1].first : ensemble_.nodes.size();
     if (end <= first || end > ensemble_.nodes.size()) return Fail(Wrong(TreeName(tree) + " has no node"));
     nodes_ = std::span(ensemble_.nodes).subspan(first, end - first);
     reached_.assign(nodes_.size(), false);
@@ -114,7 +114,8 @@ Status CheckEnsemble(const TreeEnsemble& ensemble, uint32_t features) {
     return Fail(Wrong("more than " + std::to_string(kNodesMax) + " nodes or leaf values"));
   if (!ensemble.zero_is_missing.empty() && ensemble.zero_is_missing.size() != features)
     return Fail(Wrong("missing values are described for another number of features"));
-  if (ensemble.trees.front().first != 0) return Fail(Wrong("the first tree does not begin at the first node"));
+  if (ensemble.trees.front().first != 0)
+    return Fail(Wrong("the first tree does not begin at the first node"));
   GC_TRY_VOID(CheckTargets(ensemble));
   TreeWalk walk(ensemble, features);
   for (size_t tree = 0; tree < ensemble.trees.size(); ++tree) GC_TRY_VOID(walk.Check(tree));
@@ -123,7 +124,8 @@ Status CheckEnsemble(const TreeEnsemble& ensemble, uint32_t features) {
 
 Status CheckLinear(const LinearModel& linear, uint32_t features) {
   const size_t targets = linear.intercepts.size();
-  if (targets == 0 || targets > kTargetsMax) return Fail(Wrong("a linear model without outputs, or too many"));
+  if (targets == 0 || targets > kTargetsMax)
+    return Fail(Wrong("a linear model without outputs, or too many"));
   if (linear.coefficients.size() != targets * features)
     return Fail(Wrong(std::to_string(linear.coefficients.size()) + " coefficients for " +
                       std::to_string(targets) + " outputs of " + std::to_string(features) + " features"));

@@ -75,7 +75,8 @@ Model Chain(uint32_t splits) {
   TreeEnsemble& trees = Trees(model);
   trees.nodes.clear();
   for (uint32_t i = 0; i < splits; ++i)
-    trees.nodes.push_back({.threshold = 1, .feature = 0, .left = splits + i, .right = i + 1 < splits ? i + 1 : 2 * splits});
+    trees.nodes.push_back(
+        {.threshold = 1, .feature = 0, .left = splits + i, .right = i + 1 < splits ? i + 1 : 2 * splits});
   trees.nodes.resize(2 * size_t{splits} + 1);
   return model;
 }
@@ -106,7 +107,8 @@ TEST(ModelTest, LabelsMustFitTheOutputs) {
 
 TEST(ModelTest, TheLargestFloatNotAboveLetsTheSameFloatsThrough) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  for (const double threshold : {0.1, -0.1, 0.5, 1e-46, -1e-46, 1e300, -1e300, 16777217.0, 1e-40, 3.4028235677973366e38}) {
+  for (const double threshold :
+       {0.1, -0.1, 0.5, 1e-46, -1e-46, 1e300, -1e300, 16777217.0, 1e-40, 3.4028235677973366e38}) {
     const float rounded = LargestNotAbove(threshold);
     EXPECT_LE(static_cast<double>(rounded), threshold);
     EXPECT_GT(static_cast<double>(std::nextafter(rounded, kInfinity)), threshold) << threshold;

@@ -69,9 +69,9 @@ class EnsembleLists {
     true_.push_back(leaf ? 0 : node.left);
     false_.push_back(leaf ? 0 : node.right);
     missing_.push_back(leaf ? 0 : node.missing_left);
-    modes_.emplace_back(leaf                                               ? "LEAF"
+    modes_.emplace_back(leaf                                        ? "LEAF"
                         : ensemble_.comparison == Comparison::kLess ? "BRANCH_LT"
-                                                                           : "BRANCH_LEQ");
+                                                                    : "BRANCH_LEQ");
     if (IsDouble()) {
       wide_thresholds_.push_back(static_cast<double>(node.threshold));
     } else {
@@ -133,8 +133,8 @@ class GraphWriter {
   Result<std::string> Write() {
     writer_.AddInput({.name = kInputName, .datatype = DataType::kFp32, .shape = {-1, model_.features}});
     const bool trees = std::holds_alternative<TreeEnsemble>(model_.body);
-    const std::string margin =
-        trees ? WriteTrees(std::get<TreeEnsemble>(model_.body)) : WriteLinear(std::get<LinearModel>(model_.body));
+    const std::string margin = trees ? WriteTrees(std::get<TreeEnsemble>(model_.body))
+                                     : WriteLinear(std::get<LinearModel>(model_.body));
     if (model_.head.task == Task::kRegressor) {
       Finish(WriteTransform(margin), kValueName, DataType::kFp32, {-1, model_.outputs()});
     } else {
@@ -232,20 +232,16 @@ class GraphWriter {
 
   std::string WriteTransform(const std::string& margin) {
     switch (model_.head.transform) {
-      case Transform::kIdentity:
-        return margin;
-      case Transform::kLogistic:
-        return WriteLogistic(margin);
+      case Transform::kIdentity: return margin;
+      case Transform::kLogistic: return WriteLogistic(margin);
       case Transform::kLogisticNormalised: {
         const std::string each = WriteLogistic(margin);
         writer_.AddConstant("columns", {1}, Ints{1});
         Op("ReduceSum", {each, "columns"}, "logistic_sum", {{"keepdims", int64_t{1}}});
         return Op("Div", {each, "logistic_sum"}, "normalised");
       }
-      case Transform::kSoftmax:
-        return Op("Softmax", {margin}, "softmax", {{"axis", int64_t{1}}});
-      case Transform::kExp:
-        return Op("Exp", {margin}, "exponential");
+      case Transform::kSoftmax: return Op("Softmax", {margin}, "softmax", {{"axis", int64_t{1}}});
+      case Transform::kExp: return Op("Exp", {margin}, "exponential");
       case Transform::kSignedSquare:
         Op("Abs", {margin}, "size");
         return Op("Mul", {margin, "size"}, "signed_square");

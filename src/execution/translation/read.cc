@@ -38,7 +38,8 @@ Result<Model> Read(ByteSpan file) {
   if (IsJson(text)) return IsDump(text) ? ReadSklearnDump(file) : ReadXgboostJson(file);
   if (text.starts_with('{')) return ReadXgboostUbj(file);
   if (text.starts_with("\x80")) return Unreadable("this is a pickle, which runs code when it is opened");
-  if (text.starts_with("PK\x03\x04")) return Unreadable("this is an archive (zip), as PyTorch and Keras write");
+  if (text.starts_with("PK\x03\x04"))
+    return Unreadable("this is an archive (zip), as PyTorch and Keras write");
   if (text.starts_with("binf")) return Unreadable("this is XGBoost's old binary format: save it as .json");
   if (text.starts_with('\x08')) return Unreadable("this looks like ONNX already: publish it as it is");
   return Unreadable("the file is none of the known kinds of models");

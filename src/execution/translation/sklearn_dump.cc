@@ -129,9 +129,9 @@ Result<TreeEnsemble> ReadTrees(const Fields& document) {
 
 Result<LinearModel> ReadLinear(const Fields& document) {
   LinearModel linear;
-  for (const auto& [name, list] : {std::pair{"mean", &linear.mean}, std::pair{"scale", &linear.scale},
-                                   std::pair{"coefficients", &linear.coefficients},
-                                   std::pair{"intercepts", &linear.intercepts}}) {
+  for (const auto& [name, list] :
+       {std::pair{"mean", &linear.mean}, std::pair{"scale", &linear.scale},
+        std::pair{"coefficients", &linear.coefficients}, std::pair{"intercepts", &linear.intercepts}}) {
     GC_TRY(const Numbers* numbers, document.List(name));
     *list = *numbers;
   }

@@ -40,11 +40,16 @@ TEST(SklearnDumpTest, ALinearModelIsRead) {
 }
 
 TEST(SklearnDumpTest, RefusesWhatItDoesNotKnow) {
-  EXPECT_THAT(Refusal(With(SklearnDump(), R"("version":1)", R"("version":2)")), HasSubstr("version 2; this program reads version 1"));
-  EXPECT_THAT(Refusal(With(SklearnDump(), R"("identity")", R"("probit")")), HasSubstr("\"transform\" is \"probit\""));
-  EXPECT_THAT(Refusal(With(SklearnDump(), R"(["no","yes"])", "[0.5,1]")), HasSubstr("neither a whole number nor a text"));
-  EXPECT_THAT(Refusal(With(SklearnDump(), R"(["no","yes"])", R"(["no"])")), HasSubstr("1 classes for 2 outputs"));
-  EXPECT_THAT(Refusal(With(SklearnDump(), R"("leaf_width":2)", R"("leaf_width":0)")), HasSubstr("\"leaf_width\" is 0"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), R"("version":1)", R"("version":2)")),
+              HasSubstr("version 2; this program reads version 1"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), R"("identity")", R"("probit")")),
+              HasSubstr("\"transform\" is \"probit\""));
+  EXPECT_THAT(Refusal(With(SklearnDump(), R"(["no","yes"])", "[0.5,1]")),
+              HasSubstr("neither a whole number nor a text"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), R"(["no","yes"])", R"(["no"])")),
+              HasSubstr("1 classes for 2 outputs"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), R"("leaf_width":2)", R"("leaf_width":0)")),
+              HasSubstr("\"leaf_width\" is 0"));
   EXPECT_THAT(Refusal(With(SklearnDump(), R"("left":[1)", R"("left":[0)")), HasSubstr("below itself"));
   EXPECT_THAT(Refusal(With(SklearnDump(), R"(0.75,0.25)", R"(1e999,0.25)")), HasSubstr("not finite"));
 }

@@ -31,11 +31,15 @@ inline std::string XgboostJson() {
 
 // x0 <= 0.1 ? 1 : (x1 <= -2 ? 2 : 3); x0 has no missing values, NaN is missing in x1 and goes right.
 inline std::string Lightgbm() {
-  return "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\nobjective=regression\n"
+  return "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx="
+         "1\nobjective=regression\n"
          "feature_names=a b\nfeature_infos=[0:1] [0:1]\ntree_sizes=100\n\n"
-         "Tree=0\nnum_leaves=3\nnum_cat=0\nsplit_feature=0 1\nsplit_gain=1 1\nthreshold=0.1 -2\ndecision_type=0 8\n"
-         "left_child=-1 -2\nright_child=1 -3\nleaf_value=1 2 3\nleaf_weight=1 1 1\nleaf_count=1 1 1\ninternal_value=0 0\n"
-         "internal_weight=0 0\ninternal_count=1 1\nis_linear=0\nshrinkage=1\n\n\nend of trees\n\nparameters:\n";
+         "Tree=0\nnum_leaves=3\nnum_cat=0\nsplit_feature=0 1\nsplit_gain=1 1\nthreshold=0.1 "
+         "-2\ndecision_type=0 8\n"
+         "left_child=-1 -2\nright_child=1 -3\nleaf_value=1 2 3\nleaf_weight=1 1 1\nleaf_count=1 1 "
+         "1\ninternal_value=0 0\n"
+         "internal_weight=0 0\ninternal_count=1 1\nis_linear=0\nshrinkage=1\n\n\nend of "
+         "trees\n\nparameters:\n";
 }
 
 // Classes "no" and "yes": x0 <= 0.1 ? (0.75, 0.25) : (0, 1).

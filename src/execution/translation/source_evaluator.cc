@@ -25,22 +25,17 @@ class HeadOfRow {
     }
     if (head_.task == Task::kRegressor) return;
     const auto begin = answers.outputs.begin() + static_cast<std::ptrdiff_t>(first);
-    answers.classes.push_back(
-        static_cast<uint32_t>(std::max_element(begin, answers.outputs.end()) - begin));
+    answers.classes.push_back(static_cast<uint32_t>(std::max_element(begin, answers.outputs.end()) - begin));
   }
 
  private:
   double One(double z) const {
     switch (head_.transform) {
       case Transform::kLogistic:
-      case Transform::kLogisticNormalised:
-        return Logistic(head_.slope * z);
-      case Transform::kExp:
-        return std::exp(z);
-      case Transform::kSignedSquare:
-        return z * std::abs(z);
-      default:
-        return z;
+      case Transform::kLogisticNormalised: return Logistic(head_.slope * z);
+      case Transform::kExp: return std::exp(z);
+      case Transform::kSignedSquare: return z * std::abs(z);
+      default: return z;
     }
   }
   static void Softmax(std::span<const double> margins, Answers& answers, size_t first) {
@@ -100,8 +95,9 @@ class EnsembleEvaluator final : public Evaluator {
       }
     }
     if (!ensemble_.average) return largest;
-    const size_t per_target =
-        ensemble_.leaf_width == ensemble_.targets ? ensemble_.trees.size() : ensemble_.trees.size() / ensemble_.targets;
+    const size_t per_target = ensemble_.leaf_width == ensemble_.targets
+                                  ? ensemble_.trees.size()
+                                  : ensemble_.trees.size() / ensemble_.targets;
     for (double& margin : margins_) margin /= static_cast<double>(per_target);
     return largest / static_cast<double>(per_target);
   }
@@ -117,8 +113,8 @@ class EnsembleEvaluator final : public Evaluator {
 
   bool GoesLeft(const Node& node, float x) const {
     const bool near_zero = std::abs(x) <= kZeroMax;
-    if (std::isnan(x) || (near_zero && !ensemble_.zero_is_missing.empty() &&
-                          ensemble_.zero_is_missing[node.feature])) {
+    if (std::isnan(x) ||
+        (near_zero && !ensemble_.zero_is_missing.empty() && ensemble_.zero_is_missing[node.feature])) {
       return node.missing_left != 0;
     }
     return ensemble_.comparison == Comparison::kLess ? x < node.threshold : x <= node.threshold;

@@ -1,5 +1,5 @@
-// XGBoost's model schema (doc/model.schema of XGBoost; JSON and UBJSON hold the same document). Numbers of its
-// trees are float32, written with the fewest digits that read back to the same.
+// XGBoost's model schema (doc/model.schema of XGBoost; JSON and UBJSON hold the same document). Numbers of
+// its trees are float32, written with the fewest digits that read back to the same.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -101,8 +101,8 @@ Status RefuseCategories(const Fields& fields) {
     const bool any = is_type ? std::any_of(list->begin(), list->end(), [](double type) { return type != 0; })
                              : !list->empty();
     if (any)
-      return Fail(
-          fields.Wrong("categorical splits are not supported: train on numbers, such as one column a category"));
+      return Fail(fields.Wrong(
+          "categorical splits are not supported: train on numbers, such as one column a category"));
   }
   return Ok();
 }
@@ -133,7 +133,8 @@ class TreeReader {
     for (size_t i = 0; i < count; ++i) {
       if (place_[i] == kGone) continue;
       if (!AddNode(lists, i, weight))
-        return Fail(fields.Wrong("node " + std::to_string(i) + " is neither a leaf nor a split of two nodes"));
+        return Fail(
+            fields.Wrong("node " + std::to_string(i) + " is neither a leaf nor a split of two nodes"));
     }
     return Ok();
   }
@@ -267,8 +268,7 @@ Result<Model> ReadDocument(const Value& value) {
 }  // namespace
 
 Result<Model> ReadXgboostJson(ByteSpan file) {
-  GC_TRY(const Value document,
-         ParseJson(AsText(file), {.numbers_are_float32 = true, .unwanted = kUnwanted}));
+  GC_TRY(const Value document, ParseJson(AsText(file), {.numbers_are_float32 = true, .unwanted = kUnwanted}));
   return ReadDocument(document);
 }
 

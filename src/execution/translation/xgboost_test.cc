@@ -48,7 +48,8 @@ TEST(XgboostTest, LogisticModelsHaveTwoClasses) {
 }
 
 TEST(XgboostTest, PrunedNodesAreLeftOut) {
-  std::string text = With(XgboostJson(), R"("left_children":[1,3,-1,-1,-1])", R"("left_children":[1,-1,-1,-1,-1])");
+  std::string text =
+      With(XgboostJson(), R"("left_children":[1,3,-1,-1,-1])", R"("left_children":[1,-1,-1,-1,-1])");
   text = With(text, R"("right_children":[2,4,-1,-1,-1])", R"("right_children":[2,-1,-1,-1,-1])");
   EXPECT_THAT(Refusal(text), HasSubstr("tree 0, node 3: no path"));
   text = With(text, R"("split_indices":[0,1,0,0,0])", R"("split_indices":[0,1,0,2147483647,2147483647])");
@@ -59,21 +60,32 @@ TEST(XgboostTest, PrunedNodesAreLeftOut) {
 
 TEST(XgboostTest, RefusesByName) {
   const std::string good = XgboostJson();
-  EXPECT_THAT(Refusal(With(good, R"("split_type":[0)", R"("split_type":[1)")), HasSubstr("categorical splits"));
-  EXPECT_THAT(Refusal(With(good, R"("size_leaf_vector":"1")", R"("size_leaf_vector":"3")")), HasSubstr("vector leaves"));
-  EXPECT_THAT(Refusal(With(good, "reg:squarederror", "survival:cox")), HasSubstr("\"survival:cox\" is not supported"));
-  EXPECT_THAT(Refusal(With(good, R"("name":"gbtree")", R"("name":"gblinear")")), HasSubstr("gblinear is not supported"));
+  EXPECT_THAT(Refusal(With(good, R"("split_type":[0)", R"("split_type":[1)")),
+              HasSubstr("categorical splits"));
+  EXPECT_THAT(Refusal(With(good, R"("size_leaf_vector":"1")", R"("size_leaf_vector":"3")")),
+              HasSubstr("vector leaves"));
+  EXPECT_THAT(Refusal(With(good, "reg:squarederror", "survival:cox")),
+              HasSubstr("\"survival:cox\" is not supported"));
+  EXPECT_THAT(Refusal(With(good, R"("name":"gbtree")", R"("name":"gblinear")")),
+              HasSubstr("gblinear is not supported"));
 }
 
 TEST(XgboostTest, RefusesWhatIsNoTree) {
   const std::string good = XgboostJson();
-  EXPECT_THAT(Refusal(With(good, R"("left_children":[1,3)", R"("left_children":[1,0)")), HasSubstr("node 0 has two parents or is below itself"));
-  EXPECT_THAT(Refusal(With(good, R"("left_children":[1,3)", R"("left_children":[1,99)")), HasSubstr("trees[0]: node 1 is neither"));
-  EXPECT_THAT(Refusal(With(good, R"("left_children":[1,3)", R"("left_children":[1.5,3)")), HasSubstr("node 0 is neither"));
-  EXPECT_THAT(Refusal(With(good, R"("split_indices":[0)", R"("split_indices":[2)")), HasSubstr("splits on feature 2"));
-  EXPECT_THAT(Refusal(With(good, R"("tree_info":[0])", R"("tree_info":[1])")), HasSubstr("an output that does not exist"));
-  EXPECT_THAT(Refusal(With(good, R"("tree_info":[0])", R"("tree_info":[])")), HasSubstr("\"tree_info\" has 0 numbers, expected 1"));
-  EXPECT_THAT(Refusal(With(good, R"("default_left":[1,0)", R"("default_left":[1)")), HasSubstr("\"default_left\" has 4 numbers, expected 5"));
+  EXPECT_THAT(Refusal(With(good, R"("left_children":[1,3)", R"("left_children":[1,0)")),
+              HasSubstr("node 0 has two parents or is below itself"));
+  EXPECT_THAT(Refusal(With(good, R"("left_children":[1,3)", R"("left_children":[1,99)")),
+              HasSubstr("trees[0]: node 1 is neither"));
+  EXPECT_THAT(Refusal(With(good, R"("left_children":[1,3)", R"("left_children":[1.5,3)")),
+              HasSubstr("node 0 is neither"));
+  EXPECT_THAT(Refusal(With(good, R"("split_indices":[0)", R"("split_indices":[2)")),
+              HasSubstr("splits on feature 2"));
+  EXPECT_THAT(Refusal(With(good, R"("tree_info":[0])", R"("tree_info":[1])")),
+              HasSubstr("an output that does not exist"));
+  EXPECT_THAT(Refusal(With(good, R"("tree_info":[0])", R"("tree_info":[])")),
+              HasSubstr("\"tree_info\" has 0 numbers, expected 1"));
+  EXPECT_THAT(Refusal(With(good, R"("default_left":[1,0)", R"("default_left":[1)")),
+              HasSubstr("\"default_left\" has 4 numbers, expected 5"));
   EXPECT_THAT(Refusal(good.substr(0, good.size() / 2)), HasSubstr("cut off"));
   EXPECT_THAT(Refusal("{}"), HasSubstr("\"version\" is missing"));
 }

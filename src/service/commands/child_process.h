@@ -28,9 +28,9 @@ struct HandedOver {
   int fd;
   int as;
 };
-// Runs the program to its end with these descriptors (`as` is none of the `fd`s); `on_line` gets each line of its
-// stdout as it comes, without the line feed and cut where it is longer than `kLineBytesMax`. It gets SIGTERM
-// when this process dies. Gives its exit code.
+// Runs the program to its end with these descriptors (`as` is none of the `fd`s); `on_line` gets each line of
+// its stdout as it comes, without the line feed and cut where it is longer than `kLineBytesMax`. It gets
+// SIGTERM when this process dies. Gives its exit code.
 inline constexpr size_t kLineBytesMax = 65'536;
 Result<int> RunProgramWith(const std::string& path, const std::vector<std::string>& arguments,
                            const std::vector<HandedOver>& descriptors,

@@ -54,7 +54,8 @@ class Unfinished {
 
   Status Open() {
     const std::string what = "cannot write " + Visible(path_);
-    GC_TRY(fd_, Raised(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644), what));
+    GC_TRY(fd_,
+           Raised(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644), what));
     return Ok();
   }
   Status Finish() {
@@ -91,9 +92,9 @@ class Listener {
     progress_.reset();
     if (exit_code == 0 && result_.is_object()) return result_;
     if (!message_.empty()) return Fail(Error::FailedPrecondition(message_));
-    return Fail(Error::FailedPrecondition(
-        "the translation ended without a result (exit code " + std::to_string(exit_code) +
-        "): the model may be too large for it, or made to break it"));
+    return Fail(Error::FailedPrecondition("the translation ended without a result (exit code " +
+                                          std::to_string(exit_code) +
+                                          "): the model may be too large for it, or made to break it"));
   }
 
  private:
@@ -102,7 +103,8 @@ class Listener {
     const int64_t done = IntegerOf(said, "done");
     const int64_t total = IntegerOf(said, "total");
     if (step != step_) {
-      progress_ = std::make_unique<Progress>(console_, step, static_cast<uint64_t>(std::max<int64_t>(total, 0)));
+      progress_ =
+          std::make_unique<Progress>(console_, step, static_cast<uint64_t>(std::max<int64_t>(total, 0)));
       step_ = step;
     }
     if (step == "comparing") {
@@ -125,26 +127,29 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
   if (IntegerOf(summary, "trees") > 0)
     what += ", " + Count(static_cast<uint64_t>(IntegerOf(summary, "trees")), "tree") + ", " +
             Count(static_cast<uint64_t>(IntegerOf(summary, "nodes")), "node");
-  context.console.PrintLine("translated " + what + " to " + Visible(options.output) + " (opset " + number("opset") + ")");
-  context.console.PrintLine("compared on " + number("inputs") + " inputs with " + ShownOf(summary, "runtime") +
-                            "; " + number("thresholds_tried") + " of " + number("thresholds") +
-                            " thresholds tried; largest difference " +
+  context.console.PrintLine("translated " + what + " to " + Visible(options.output) + " (opset " +
+                            number("opset") + ")");
+  context.console.PrintLine("compared on " + number("inputs") + " inputs with " +
+                            ShownOf(summary, "runtime") + "; " + number("thresholds_tried") + " of " +
+                            number("thresholds") + " thresholds tried; largest difference " +
                             FormatNumber(NumberOf(summary, "absolute_max")));
   context.console.Note("next: glasscase publish " + ShellQuote(options.output));
 }
 
 Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
   GC_TRY(const std::string program, FindProgram(context.program_directory(), kProgram));
-  GC_TRY(const Fd model, Raised(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.file)));
+  GC_TRY(const Fd model,
+         Raised(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.file)));
   Unfinished onnx(options.output);
   GC_TRY_VOID(onnx.Open());
   Unfinished evidence(options.evidence.empty() ? options.output + ".evidence" : options.evidence);
   GC_TRY_VOID(evidence.Open());
   Listener listener(context.console);
-  GC_TRY(const int exit_code,
-         RunProgramWith(program, {},
-                        {{.fd = model.get(), .as = kModelFd}, {.fd = onnx.fd(), .as = kOnnxFd}, {.fd = evidence.fd(), .as = kEvidenceFd}},
-                        [&listener](std::string_view line) { listener.Hear(line); }));
+  GC_TRY(const int exit_code, RunProgramWith(program, {},
+                                             {{.fd = model.get(), .as = kModelFd},
+                                              {.fd = onnx.fd(), .as = kOnnxFd},
+                                              {.fd = evidence.fd(), .as = kEvidenceFd}},
+                                             [&listener](std::string_view line) { listener.Hear(line); }));
   // Kept also where it speaks against the translation: it holds the input that was worst.
   struct stat written {};
   if (!options.evidence.empty() && ::fstat(evidence.fd(), &written) == 0 && written.st_size > 0)
@@ -163,14 +168,17 @@ Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
 
 void AddTranslateCommand(CommandTree& tree) {
   tree.Add<TranslateOptions>(
-      tree.root(), "translate", "Turn a model of XGBoost, LightGBM or scikit-learn into ONNX, without a server",
+      tree.root(), "translate",
+      "Turn a model of XGBoost, LightGBM or scikit-learn into ONNX, without a server",
       "glasscase translate model.json --output model.onnx\n"
       "glasscase translate lightgbm.txt --output model.onnx --evidence evidence.json",
       [](CLI::App& command, TranslateOptions& options) {
         command.add_option("file", options.file, "What save_model or glasscase_dump wrote")
             ->required()
             ->type_name("FILE");
-        command.add_option("--output", options.output, "Where the ONNX file goes")->required()->type_name("FILE");
+        command.add_option("--output", options.output, "Where the ONNX file goes")
+            ->required()
+            ->type_name("FILE");
         command
             .add_option("--evidence", options.evidence,
                         "Where to write on which inputs both were compared, and how far they differ")

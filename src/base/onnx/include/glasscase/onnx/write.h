@@ -52,7 +52,8 @@ class ModelWriter {
   void AddInput(const TensorSpec& spec);   // dimension -1 is named "n"
   void AddOutput(const TensorSpec& spec);  // in the order of the file
   void AddNode(NodeSpec node);
-  void AddConstant(std::string_view name, const std::vector<int64_t>& shape, const std::vector<float>& values);
+  void AddConstant(std::string_view name, const std::vector<int64_t>& shape,
+                   const std::vector<float>& values);
   void AddConstant(std::string_view name, const std::vector<int64_t>& shape,
                    const std::vector<double>& values);
   void AddConstant(std::string_view name, const std::vector<int64_t>& shape,

@@ -17,7 +17,7 @@ namespace glasscase::translation {
 
 struct EvidenceOptions {
   uint64_t seed = 1;
-  uint64_t random_rows = 2'000;           // within and around the range of the thresholds
+  uint64_t random_rows = 2'000;             // within and around the range of the thresholds
   uint64_t threshold_rows_max = 1'000'000;  // thresholds ± 1 ulp; what does not fit is counted as not tried
   std::function<void(uint64_t done, uint64_t total)> on_progress{};
 };
@@ -47,9 +47,10 @@ struct Evidence {
   double absolute_max = 0;
   double relative_max = 0;  // of |difference| / max(|source|, 1e-30), where the difference is not 0
   double absolute_p999 = 0;
-  uint64_t top_class_same = 0;    // of a classifier: rows with the same label
-  uint64_t top_class_ties = 0;    // other label, but the source's two outputs are within the bound of each other
-  double bound_absolute = 0;      // the class's bound: see `Bound`
+  uint64_t top_class_same = 0;  // of a classifier: rows with the same label
+  uint64_t top_class_ties =
+      0;                      // other label, but the source's two outputs are within the bound of each other
+  double bound_absolute = 0;  // the class's bound: see `Bound`
   double bound_ulps = 0;
   uint64_t rows_beyond = 0;
   WorstInput worst;

@@ -50,13 +50,14 @@ struct TreeEnsemble {
   Comparison comparison = Comparison::kLess;
   Precision precision = Precision::kSingle;
   uint32_t targets = 1;
-  uint32_t leaf_width = 1;  // 1, or `targets`
-  bool average = false;     // divide by the number of trees
+  uint32_t leaf_width = 1;   // 1, or `targets`
+  bool average = false;      // divide by the number of trees
   std::vector<double> base;  // per target: what the sum starts with; empty: 0
   std::vector<Node> nodes;
   std::vector<Tree> trees;
   std::vector<double> leaf_values;
-  std::vector<bool> zero_is_missing;  // per feature: numbers within kZeroMax of 0 go where NaN goes; empty: none
+  std::vector<bool>
+      zero_is_missing;  // per feature: numbers within kZeroMax of 0 go where NaN goes; empty: none
 };
 
 // LightGBM's kZeroThreshold, a float32.
@@ -83,8 +84,8 @@ enum class Transform : uint8_t {
 struct Head {
   Task task = Task::kRegressor;
   Transform transform = Transform::kIdentity;
-  double slope = 1;                   // of the logistic functions
-  std::vector<int64_t> integer_labels{};  // of a classifier: these, or
+  double slope = 1;                        // of the logistic functions
+  std::vector<int64_t> integer_labels{};   // of a classifier: these, or
   std::vector<std::string> text_labels{};  // these
 
   size_t classes() const { return integer_labels.size() + text_labels.size(); }

@@ -1,8 +1,8 @@
-// Reads models of others as their libraries save them. The bytes are hostile: whatever they are, the answer is
-// a model that passed Check or an error that says what is wrong, in memory of a few times the file's size.
+// Reads models of others as their libraries save them. The bytes are hostile: whatever they are, the answer
+// is a model that passed Check or an error that says what is wrong, in memory of a few times the file's size.
 //
-// Not supported, and refused by name: categorical splits, linear trees, vector leaves and gblinear of XGBoost,
-// objectives whose output is no function of the sum alone.
+// Not supported, and refused by name: categorical splits, linear trees, vector leaves and gblinear of
+// XGBoost, objectives whose output is no function of the sum alone.
 #pragma once
 
 #include <cstdint>
