@@ -19,13 +19,14 @@ import onnx
 import onnxruntime
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tests" / "conformance")]
+sys.path[:0] = [str(ROOT / "tests")]
 
-from test_translation import to_leaf_numbers  # noqa: E402
+from conformance.onnx_leaves import to_leaf_numbers  # noqa: E402
 
 PYTHON = ROOT / ".deps" / "runners" / "xgboost" / "bin" / "python"
 MODELS = Path(__file__).with_name("translation_models.py")
 CHUNK = 20_000
+DEPTH = "12"  # about 1,000 nodes a tree
 Figures = dict[str, Any]
 
 
@@ -33,9 +34,9 @@ def in_runner(*words: str | Path) -> str:
     return subprocess.run([PYTHON, "-W", "ignore", MODELS, *words], check=True, capture_output=True, text=True).stdout
 
 
-def measure_size(programs: Path, folder: Path, trees: int, nodes: int) -> Figures:
+def measure_size(programs: Path, folder: Path, trees: int) -> Figures:
     """Translates one large model, and has onnxmltools do the same."""
-    in_runner("train", folder, str(trees), str((nodes + 1) // 2))
+    in_runner("train", folder, str(trees), DEPTH)
     native = {
         kind: json.loads(subprocess.run([programs / "translation_bench", folder / f"model.{kind}"], check=True, capture_output=True).stdout)
         for kind in ("json", "ubj")
@@ -72,9 +73,9 @@ def packed_thresholds(model: onnx.ModelProto, features: int, rows: int) -> Any:
     return inputs
 
 
-def measure_leaves(programs: Path, folder: Path, trees: int, nodes: int, rows: int) -> Figures:
+def measure_leaves(programs: Path, folder: Path, trees: int, rows: int) -> Figures:
     """Counts leaves and sums that differ from XGBoost's."""
-    in_runner("train", folder, str(trees), str((nodes + 1) // 2))
+    in_runner("train", folder, str(trees), DEPTH)
     subprocess.run([programs / "glasscase", "translate", folder / "model.ubj", "--output", folder / "model.onnx"], check=True, capture_output=True)
     model = onnx.load(folder / "model.onnx")
     inputs = packed_thresholds(model, 50, rows)
@@ -102,8 +103,8 @@ def measure(programs: Path, inputs: int = 1_000_000, leaf_trees: int = 100) -> F
     with tempfile.TemporaryDirectory(prefix="glasscase-bench-") as name:
         folder = Path(name)
         return {
-            "size": measure_size(programs, folder, trees=1_000, nodes=1_000),
-            "leaves": measure_leaves(programs, folder, leaf_trees, nodes=1_000, rows=inputs),
+            "size": measure_size(programs, folder, trees=1_000),
+            "leaves": measure_leaves(programs, folder, leaf_trees, rows=inputs),
         }
 
 

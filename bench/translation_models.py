@@ -1,6 +1,6 @@
 """What bench/translation.py runs in the XGBoost runner.
 
-    translation_models.py train OUT TREES LEAVES      a model of that size in OUT/model.json and OUT/model.ubj
+    translation_models.py train OUT TREES DEPTH      a model of that size in OUT/model.json and OUT/model.ubj
     translation_models.py leaves OUT                  OUT/inputs.npy -> OUT/leaves.npy and OUT/margins.npy, by XGBoost
     translation_models.py onnxmltools OUT             the same translation by onnxmltools; prints JSON
 """
@@ -22,14 +22,14 @@ ROWS = 20_000
 CHUNK = 20_000
 
 
-def train(out: Path, trees: int, leaves: int) -> None:
+def train(out: Path, trees: int, depth: int) -> None:
     random = numpy.random.default_rng(1)
     inputs = random.normal(size=(ROWS, FEATURES)).astype(numpy.float32)
     # Noise, so that every tree grows to its full size.
-    matrix = xgboost.QuantileDMatrix(inputs, random.normal(size=ROWS), max_bin=1024)
+    matrix = xgboost.QuantileDMatrix(inputs, random.normal(size=ROWS), max_bin=256)
     settings: dict[str, Any] = {
-        "tree_method": "hist", "grow_policy": "lossguide", "max_leaves": leaves, "max_depth": 0, "min_child_weight": 0, "max_bin": 1024,
-        "eta": 0.02, "lambda": 0, "nthread": 2, "colsample_bynode": 0.3, "seed": 1,
+        "tree_method": "hist", "max_depth": depth, "min_child_weight": 0, "max_bin": 256, "eta": 0.02, "lambda": 0, "nthread": 1,
+        "colsample_bytree": 0.5, "seed": 1,
     }
     booster = xgboost.train(settings, matrix, trees)
     booster.save_model(out / "model.json")

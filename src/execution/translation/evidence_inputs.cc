@@ -19,6 +19,13 @@ constexpr std::array<float, 6> kLarge = {
 constexpr uint64_t kSpecialRows = 64;
 constexpr uint64_t kMissingRows = 500;
 
+// With very many features fewer rows do: what they hold is bounded, and each still tries every feature.
+constexpr uint64_t kNumbersMax = uint64_t{1} << 28;
+constexpr uint64_t kRowsMin = 16;
+uint64_t RowsThatFit(uint64_t rows, uint64_t features) {
+  return std::min(rows, std::max(kRowsMin, kNumbersMax / features / 8));
+}
+
 // One row of a single value, then rows that mix it with ordinary ones.
 bool IsWholeRow(uint64_t row, size_t values) { return row < values; }
 
@@ -36,11 +43,11 @@ EvidenceInputs::EvidenceInputs(const Model& model, const EvidenceOptions& option
     }
   }
   kinds_ = {{"thresholds", std::min(longest, options.threshold_rows_max), &EvidenceInputs::FillThresholds},
-            {"random", options.random_rows, &EvidenceInputs::FillRandom},
-            {"zeros", kSpecialRows, &EvidenceInputs::FillZeros},
-            {"denormals", kSpecialRows, &EvidenceInputs::FillDenormals},
-            {"large", kSpecialRows, &EvidenceInputs::FillLarge},
-            {"missing", kMissingRows, &EvidenceInputs::FillMissing}};
+            {"random", RowsThatFit(options.random_rows, model.features), &EvidenceInputs::FillRandom},
+            {"zeros", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillZeros},
+            {"denormals", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillDenormals},
+            {"large", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillLarge},
+            {"missing", RowsThatFit(kMissingRows, model.features), &EvidenceInputs::FillMissing}};
 }
 
 uint64_t EvidenceInputs::rows() const {

@@ -11,6 +11,7 @@
 
 #include "child_process.h"
 #include "command.h"
+#include "interrupt.h"
 #include "json_members.h"
 #include "progress.h"
 #include "text.h"
@@ -140,6 +141,7 @@ Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
   GC_TRY(const std::string program, FindProgram(context.program_directory(), kProgram));
   GC_TRY(const Fd model,
          Raised(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.file)));
+  const InterruptGuard guard;  // ^C ends the program, and this undoes what was begun
   Unfinished onnx(options.output);
   GC_TRY_VOID(onnx.Open());
   Unfinished evidence(options.evidence.empty() ? options.output + ".evidence" : options.evidence);
@@ -150,6 +152,7 @@ Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
                                               {.fd = onnx.fd(), .as = kOnnxFd},
                                               {.fd = evidence.fd(), .as = kEvidenceFd}},
                                              [&listener](std::string_view line) { listener.Hear(line); }));
+  if (Interrupted()) return Fail(Error(Code::kCancelled, "interrupted"));
   // Kept also where it speaks against the translation: it holds the input that was worst.
   struct stat written {};
   if (!options.evidence.empty() && ::fstat(evidence.fd(), &written) == 0 && written.st_size > 0)
