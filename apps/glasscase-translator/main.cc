@@ -31,7 +31,6 @@ namespace translator = glasscase::translator;
 using glasscase::Bytes;
 using glasscase::Error;
 using glasscase::Fail;
-using glasscase::Ok;
 using glasscase::Result;
 using glasscase::Status;
 

@@ -13,10 +13,10 @@ bool IsJson(std::string_view text) {
   return next != std::string_view::npos && (text[next] == '"' || text[next] == '}');
 }
 
-// A prefix that says it: XGBoost's documents begin with "learner" or "version".
+// The format's page says how early it names itself.
+constexpr size_t kNamedWithin = 512;
 bool IsDump(std::string_view text) {
-  const size_t dump = text.find("\"glasscase sklearn dump\"");
-  return dump != std::string_view::npos && dump < 512;
+  return text.substr(0, kNamedWithin).find("\"glasscase sklearn dump\"") != std::string_view::npos;
 }
 
 auto Unreadable(std::string_view what) {

@@ -55,7 +55,7 @@ Status ReadLabels(const Fields& document, Head& head) {
 
 class TreeReader {
  public:
-  TreeReader(TreeEnsemble& ensemble) : ensemble_(ensemble) {}
+  explicit TreeReader(TreeEnsemble& ensemble) : ensemble_(ensemble) {}
 
   Status Add(const Fields& fields) {
     GC_TRY(const uint32_t target, fields.Whole("target", kTargetsMax));
