@@ -354,7 +354,7 @@ def measure_search(bench: Bench) -> Any:
 
 
 def measure_translation(bench: Bench) -> Any:
-    """A model of 1,000 trees and about 1,000,000 nodes; onnxmltools, the usual converter, beside it."""
+    """A model of 1,000 trees and a million nodes and more; onnxmltools, the usual converter, beside it."""
     if not translation.PYTHON.exists():
         bench.add("native translation of 1,000 trees", None, "s", 3, note="run tools/runners xgboost")
         return {}
