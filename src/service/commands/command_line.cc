@@ -148,6 +148,7 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddKeepingCommands(tree);
   AddMigrateCommand(tree);
   AddChainCommands(tree);
+  AddTranslateCommand(tree);
   AddVerifyCommand(tree);
   AddWitnessCommands(tree);
   AddCompletionCommand(tree);
