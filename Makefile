@@ -8,6 +8,7 @@
 #   make check          format, clang-tidy, architecture, shellcheck, mypy (BASE=main: changed files only)
 #   make format         rewrite the sources as the formatter wants them
 #   make bench          measurements against a peer
+#   make runners        the environments of training runs, as far as they are not made
 #   make fuzz TARGET=inspect SECONDS=600
 #   make install        PREFIX=/usr/local DESTDIR=
 #   make clean
@@ -22,7 +23,7 @@ BOOTSTRAP_FLAGS ?=
 PYTHON := .deps/venv/bin/python
 BIN    := build/release/bin
 
-.PHONY: all bootstrap build demo serve test test-thread check format bench fuzz install clean
+.PHONY: all bootstrap build demo serve test test-thread check format bench fuzz runners install clean
 .DEFAULT_GOAL := build
 
 bootstrap:
@@ -56,6 +57,9 @@ bench: build
 
 fuzz: bootstrap
 	@$(PYTHON) tools/fuzz $(if $(TARGET),--target $(TARGET)) --seconds $(SECONDS)
+
+runners:
+	@tools/runners
 
 # Run `make build` first, then `sudo make install`: as root it would leave files of root in build/. Where nothing is
 # built yet (in a container) it builds.

@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import upload, where  # noqa: E402
+from bench import translation, upload, where  # noqa: E402
 from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes, wrk_words  # noqa: E402
 from system.installation import Installation, free_ports, running  # noqa: E402
 from system.models import Models, make_models  # noqa: E402
@@ -353,6 +353,25 @@ def measure_search(bench: Bench) -> Any:
     return result
 
 
+def measure_translation(bench: Bench) -> Any:
+    """A model of 1,000 trees and a million nodes and more; onnxmltools, the usual converter, beside it."""
+    if not translation.PYTHON.exists():
+        bench.add("native translation of 1,000 trees", None, "s", 3, note="run tools/runners xgboost")
+        return {}
+    say("\nnative translation (trains two models first, some minutes)")
+    result = translation.measure(bench.programs)
+    size, leaves = result["size"], result["leaves"]
+    for kind, native in size["native"].items():
+        nodes = f"{size['nodes']:,} nodes, {kind}"
+        bench.add(f"native translation of 1,000 trees, {nodes}", native["seconds"], "s", 3)
+        bench.add(f"native translation, peak memory by the file's size, {kind}", native["peak_bytes"] / native["file_bytes"], "x", 6)
+    bench.add("the same by onnxmltools", size["onnxmltools"]["seconds"], "s")
+    bench.add("native translation with its evidence", size["with_evidence_seconds"], "s")
+    bench.add(f"other leaves than XGBoost's in {leaves['leaves_compared']:,}", leaves["other_leaves"], "", 0)
+    bench.add("sums beside XGBoost's", leaves["largest_ulps"], "ulp", 4)
+    return result
+
+
 # ---- the table ----
 
 
@@ -411,8 +430,10 @@ def main() -> int:
         ledger = measure_ledger(bench)
         search = measure_search(bench)
     uploaded = measure_upload(bench)
+    translated = measure_translation(bench)
     print_table(bench)
-    write_results(bench, samples, {"decision": decision, "ledger": ledger, "search": search, "upload": uploaded})
+    more = {"decision": decision, "ledger": ledger, "search": search, "upload": uploaded, "translation": translated}
+    write_results(bench, samples, more)
     return 0
 
 

@@ -25,7 +25,7 @@ TOKEN = "gct_" + "a" * 36
 COMMANDS = [
     "init", "serve", "stop", "status", "publish", "dataset add", "call", "list models", "list datasets", "list subjects",
     "list grants", "list tokens", "show", "default", "retire", "erase", "take", "receipt", "history", "subject add", "token create", "token rotate", "invite", "grant",
-    "revoke grant", "revoke token", "revoke subject", "login", "whoami", "version", "backup", "restore", "completion",
+    "revoke grant", "revoke token", "revoke subject", "login", "whoami", "version", "backup", "restore", "translate", "completion",
 ]
 
 

@@ -31,6 +31,38 @@ std::vector<char*> ArgumentPointers(const std::string& path, const std::vector<s
   _exit(127);
 }
 
+// Up to the end of what comes out of a pipe.
+void ReadAll(int fd, const std::function<void(std::string_view)>& on_piece) {
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    const ssize_t n = read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    on_piece({buffer.data(), static_cast<size_t>(n)});
+  }
+}
+
+void ReadLines(int fd, const std::function<void(std::string_view)>& on_line) {
+  std::string line;
+  ReadAll(fd, [&](std::string_view piece) {
+    for (const char c : piece) {
+      if (c == '\n') {
+        on_line(line);
+        line.clear();
+      } else if (line.size() < kLineBytesMax) {
+        line += c;
+      }
+    }
+  });
+}
+
+int WaitFor(pid_t child) {
+  int wait_status = 0;
+  while (waitpid(child, &wait_status, 0) < 0 && errno == EINTR) {
+  }
+  return ExitCodeOf(wait_status);
+}
+
 }  // namespace
 
 Result<std::string> FindProgram(const std::string& directory, const std::string& name) {
@@ -58,18 +90,32 @@ Result<ProgramResult> RunProgram(const std::string& path, const std::vector<std:
   }
   write_end = Fd();
   ProgramResult result;
-  std::array<char, 4096> buffer{};
-  for (;;) {
-    const ssize_t n = read(read_end.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    result.output.append(buffer.data(), static_cast<size_t>(n));
-  }
-  int wait_status = 0;
-  while (waitpid(child, &wait_status, 0) < 0 && errno == EINTR) {
-  }
-  result.exit_code = ExitCodeOf(wait_status);
+  ReadAll(read_end.get(), [&result](std::string_view piece) { result.output.append(piece); });
+  result.exit_code = WaitFor(child);
   return result;
+}
+
+Result<int> RunProgramWith(const std::string& path, const std::vector<std::string>& arguments,
+                           const std::vector<HandedOver>& descriptors,
+                           const std::function<void(std::string_view)>& on_line) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return Fail(Error::FromErrno(errno, "could not make a pipe"));
+  const Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  const std::vector<char*> pointers = ArgumentPointers(path, arguments);
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child < 0) return Fail(Error::FromErrno(errno, "could not start " + path));
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(1);  // it died before the line above
+    dup2(write_end.get(), STDOUT_FILENO);
+    for (const HandedOver& descriptor : descriptors) dup2(descriptor.fd, descriptor.as);
+    Execute(path, pointers);
+  }
+  write_end = Fd();
+  ReadLines(read_end.get(), on_line);
+  return WaitFor(child);
 }
 
 Result<pid_t> StartProgram(const std::string& path, const std::vector<std::string>& arguments,

@@ -35,21 +35,34 @@ bool Progress::IsDue() {
   return true;
 }
 
-void Progress::Show(uint64_t done) {
-  if (!IsDue()) return;
+std::string Progress::Bar(uint64_t done) const {
   const double share =
       total_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
+  const auto filled = static_cast<size_t>(share * kBarWidth);
+  return what_ + " [" + std::string(filled, '#') + std::string(kBarWidth - filled, ' ') + "] " +
+         std::to_string(static_cast<int>(share * 100)) + " %";
+}
+
+void Progress::Show(uint64_t done) {
+  if (!IsDue()) return;
   const double seconds = SecondsSince(begin_);
   const double rate = seconds > 0 ? static_cast<double>(done - std::min(done, skipped_)) / seconds : 0;
-  const auto filled = static_cast<size_t>(share * kBarWidth);
-  std::string line = what_ + " [" + std::string(filled, '#') + std::string(kBarWidth - filled, ' ') + "] " +
-                     std::to_string(static_cast<int>(share * 100)) + " %  " + FormatBytes(done) + " of " +
-                     FormatBytes(total_);
+  std::string line = Bar(done) + "  " + FormatBytes(done) + " of " + FormatBytes(total_);
   if (seconds > 0.5 && rate > 0) {
-    line += "  " + FormatBytes(static_cast<uint64_t>(rate)) + "/s  " +
-            FormatSeconds(static_cast<double>(total_ - std::min(done, total_)) / rate) + " left";
+    line += "  " + FormatBytes(static_cast<uint64_t>(rate)) + "/s  " + Left(done, rate);
   }
   Draw(line);
+}
+
+void Progress::ShowCount(uint64_t done) {
+  if (!IsDue()) return;
+  const double seconds = SecondsSince(begin_);
+  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  Draw(seconds > 0.5 && rate > 0 ? Bar(done) + "  " + Left(done, rate) : Bar(done));
+}
+
+std::string Progress::Left(uint64_t done, double rate) const {
+  return FormatSeconds(static_cast<double>(total_ - std::min(done, total_)) / rate) + " left";
 }
 
 void Progress::ShowElapsed() {

@@ -19,6 +19,8 @@ class Progress {
 
   // `done` of the total, in bytes: draws amount, share, rate and time left.
   void Show(uint64_t done);
+  // As Show, where what is counted is not bytes.
+  void ShowCount(uint64_t done);
   // So much was there before: it counts for the share, not for the rate.
   void Skip(uint64_t bytes) { skipped_ += bytes; }
   // For work without measure: draws the time since the start.
@@ -26,6 +28,8 @@ class Progress {
 
  private:
   bool IsDue();
+  std::string Bar(uint64_t done) const;
+  std::string Left(uint64_t done, double rate) const;
   void Draw(const std::string& line);
 
   const bool enabled_;

@@ -185,8 +185,9 @@ Result<Outcome> SubmitRun(Workplace& place, Act& act) {
   run.priority = request.priority();
   run.created_micros = desk.now();
   GC_TRY_VOID(desk.Permit(act));
-  GC_TRY_VOID(desk.Change(
-      [&](catalog::Transaction& transaction) { return InsertRun(transaction, target, run, act.caller->name); }));
+  GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) {
+    return InsertRun(transaction, target, run, act.caller->name);
+  }));
   place.runs.Pump();
   GC_TRY(const auto now, desk.catalog.FindRun(run.id));
   Outcome outcome;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <glasscase/core/log.h>
@@ -94,6 +95,8 @@ void TablePusher::Acknowledge(const PeerId& peer, uint64_t sequence) {
   if (found == recipients_.end() || found->second.killed) return;
   Recipient& recipient = found->second;
   recipient.heard_ns = clock_.MonotonicNanos();
+  // With the first lease nothing else was to be acknowledged, and what came later is read after it.
+  const bool may_act_now = recipient.lease_until_ns != 0 && !std::exchange(recipient.may_act, true);
   // A process cannot acknowledge what it was not told.
   recipient.acknowledged = std::max(recipient.acknowledged, std::min(sequence, recipient.sent));
   if (recipient.lease_until_ns == 0 && recipient.acknowledged == recipient.sent) {
@@ -101,20 +104,17 @@ void TablePusher::Acknowledge(const PeerId& peer, uint64_t sequence) {
     GrantFirstLease(peer, recipient);
   }
   StopWaitingFor(peer, recipient.acknowledged);
+  if (may_act_now) FinishAwaitedOf(peer);
 }
 
 void TablePusher::GrantFirstLease(const PeerId& peer, Recipient& recipient) {
   if (holds_seat_ && !holds_seat_()) return;  // RenewLeases tries again
   GrantLease(peer, recipient);
-  for (auto awaited = awaited_.begin(); awaited != awaited_.end();) {
-    const auto current = awaited++;
-    if (current->peer == peer) FinishAwaited(current);
-  }
 }
 
 void TablePusher::AwaitFirstLease(const PeerId& peer, std::function<void()> then) {
   const auto found = recipients_.find(peer);
-  if (found != recipients_.end() && found->second.lease_until_ns != 0) return then();
+  if (found != recipients_.end() && found->second.may_act) return then();
   const auto awaited = awaited_.insert(awaited_.end(), {.peer = peer, .then = std::move(then)});
   awaited->timer = loop_.After(kStartMs, [this, awaited] { FinishAwaited(awaited); });
 }
@@ -124,6 +124,13 @@ void TablePusher::FinishAwaited(std::list<Awaited>::iterator awaited) {
   const std::function<void()> then = std::move(awaited->then);
   awaited_.erase(awaited);
   then();
+}
+
+void TablePusher::FinishAwaitedOf(const PeerId& peer) {
+  for (auto awaited = awaited_.begin(); awaited != awaited_.end();) {
+    const auto current = awaited++;
+    if (current->peer == peer) FinishAwaited(current);
+  }
 }
 
 void TablePusher::Lost(const PeerId& peer) {

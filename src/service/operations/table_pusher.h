@@ -45,8 +45,8 @@ class TablePusher {
   // Call right after the commit. `done` is called once, also when nobody is linked, never from within Push.
   void Push(const TableChange& change, Done done);
   void Acknowledge(const PeerId& peer, uint64_t sequence);
-  // `then` is called once: when the process may act for the first time, at once if it may already, and after
-  // kStartMs if it does not come.
+  // `then` is called once: when the process has its first lease and has said so, at once if it has, and after
+  // kStartMs if it does not come. That a lease was sent is not enough: a call may overtake it.
   void AwaitFirstLease(const PeerId& peer, std::function<void()> then);
 
   void Lost(const PeerId& peer);  // the link broke; the process may still live
@@ -60,6 +60,7 @@ class TablePusher {
     uint64_t acknowledged = 0;
     int64_t lease_until_ns = 0;  // 0: never had one
     int64_t heard_ns = 0;        // its last acknowledgement
+    bool may_act = false;        // has answered its first lease
     bool killed = false;
     process::EventLoop::TimerId timer = 0;  // for its first table, or after its link broke
   };
@@ -75,6 +76,7 @@ class TablePusher {
     process::EventLoop::TimerId timer = 0;
   };
   void FinishAwaited(std::list<Awaited>::iterator awaited);
+  void FinishAwaitedOf(const PeerId& peer);
   void SendWhole(const PeerId& peer, Recipient& recipient);
   PartSink SinkFor(const PeerId& peer, Recipient& recipient);
   void RenewLeases();

@@ -1,0 +1,170 @@
+#include <glasscase/translation/evidence.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "evidence_inputs.h"
+
+namespace glasscase::translation {
+namespace {
+
+constexpr double kFloatUlp = 0x1p-23;
+constexpr double kSmallestSource = 1e-30;  // below it a relative difference says nothing
+constexpr size_t kBatchNumbers = size_t{1} << 20;
+constexpr size_t kBatchRowsMax = 1'024;
+constexpr double kQuantile = 0.999;
+
+// The result is float32, so a source that rounds to the same float32 does not differ.
+double Difference(double source, double result) {
+  if (std::isnan(source) && std::isnan(result)) return 0;
+  if (static_cast<float>(source) == static_cast<float>(result)) return 0;
+  const double difference = std::abs(source - result);
+  return std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
+}
+
+class Comparer {
+ public:
+  Comparer(const Model& model, Evidence& evidence)
+      : model_(model), bound_(BoundOf(model)), evidence_(evidence) {}
+
+  Status Add(const EvidenceInputs::Kind& kind, std::span<const float> inputs, const Answers& source,
+             const Answers& result) {
+    const size_t rows = inputs.size() / model_.features;
+    const bool fits = result.width == source.width && result.outputs.size() == source.outputs.size() &&
+                      result.classes.size() == source.classes.size();
+    if (!fits || source.outputs.size() != rows * source.width)
+      return Fail(Error::Internal("the result has other outputs than the source"));
+    for (size_t row = 0; row < rows; ++row)
+      AddRow(kind, inputs.subspan(row * model_.features, model_.features), row, source, result);
+    return Ok();
+  }
+
+  void Finish() {
+    const auto place = static_cast<size_t>(kQuantile * static_cast<double>(differences_.size() - 1));
+    std::nth_element(differences_.begin(), differences_.begin() + static_cast<std::ptrdiff_t>(place),
+                     differences_.end());
+    evidence_.absolute_p999 = static_cast<double>(differences_[place]);
+    const uint64_t other = evidence_.rows - evidence_.top_class_same - evidence_.top_class_ties;
+    const bool labels_hold = model_.head.task == Task::kRegressor || other == 0;
+    evidence_.holds = evidence_.rows_beyond == 0 && labels_hold;
+  }
+
+ private:
+  double BoundAt(double output, double magnitude) const {
+    const double bound = bound_.absolute + bound_.ulps * kFloatUlp * magnitude;
+    if (model_.head.transform == Transform::kExp) return bound * std::abs(output);
+    if (model_.head.transform == Transform::kSignedSquare) return bound * 2 * magnitude;
+    return bound;
+  }
+
+  void AddRow(const EvidenceInputs::Kind& kind, std::span<const float> input, size_t row,
+              const Answers& source, const Answers& result) {
+    ++evidence_.rows;
+    const size_t width = source.width;
+    const std::span<const double> wanted = std::span(source.outputs).subspan(row * width, width);
+    const std::span<const double> got = std::span(result.outputs).subspan(row * width, width);
+    double largest = 0;
+    double share = 0;  // of the bound
+    for (size_t k = 0; k < width; ++k) {
+      const double difference = Difference(wanted[k], got[k]);
+      if (difference == 0) continue;
+      const double bound = BoundAt(wanted[k], source.magnitude[row]);
+      share = std::max(share, bound > 0 ? difference / bound : std::numeric_limits<double>::infinity());
+      largest = std::max(largest, difference);
+      evidence_.relative_max =
+          std::max(evidence_.relative_max, difference / std::max(std::abs(wanted[k]), kSmallestSource));
+    }
+    differences_.push_back(static_cast<float>(largest));
+    evidence_.absolute_max = std::max(evidence_.absolute_max, largest);
+    if (share > 1) ++evidence_.rows_beyond;
+    if (!CompareLabels(row, source, result)) share = std::numeric_limits<double>::infinity();
+    if (share > worst_share_ || evidence_.worst.input.empty()) {
+      worst_share_ = share;
+      evidence_.worst = {std::string(kind.name),
+                         {input.begin(), input.end()},
+                         {wanted.begin(), wanted.end()},
+                         {got.begin(), got.end()}};
+    }
+  }
+
+  // False when the label is another one and that is no tie.
+  bool CompareLabels(size_t row, const Answers& source, const Answers& result) {
+    if (source.classes.empty()) return true;
+    const uint32_t wanted = source.classes[row];
+    const uint32_t got = result.classes[row];
+    if (wanted == got) {
+      ++evidence_.top_class_same;
+      return true;
+    }
+    const double* outputs = source.outputs.data() + row * source.width;
+    const bool known = got < source.width;
+    const bool tie =
+        known && (std::isnan(outputs[wanted]) ||
+                  outputs[wanted] - outputs[got] <= 2 * BoundAt(outputs[wanted], source.magnitude[row]));
+    if (tie) ++evidence_.top_class_ties;
+    return tie;
+  }
+
+  const Model& model_;
+  const Bound bound_;
+  Evidence& evidence_;
+  std::vector<float> differences_;
+  double worst_share_ = -1;
+};
+
+}  // namespace
+
+// Four units in the last place of the largest partial sum for the summation; where exponentials follow, one
+// millionth for theirs.
+Bound BoundOf(const Model& model) {
+  const bool plain =
+      model.head.transform == Transform::kIdentity || model.head.transform == Transform::kSignedSquare;
+  return {.absolute = plain ? 0.0 : 1e-6, .ulps = 4};
+}
+
+Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result,
+                         const EvidenceOptions& options) {
+  EvidenceInputs inputs(model, options);
+  Evidence evidence;
+  evidence.source_evaluator = source.name();
+  evidence.result_evaluator = result.name();
+  evidence.seed = options.seed;
+  evidence.thresholds = inputs.thresholds();
+  evidence.thresholds_tried = inputs.thresholds_tried();
+  const Bound bound = BoundOf(model);
+  evidence.bound_absolute = bound.absolute;
+  evidence.bound_ulps = bound.ulps;
+  Comparer comparer(model, evidence);
+  const size_t batch_rows = std::clamp<size_t>(kBatchNumbers / model.features, 1, kBatchRowsMax);
+  std::vector<float> rows;
+  Answers wanted;
+  Answers got;
+  const uint64_t total = inputs.rows();
+  for (const EvidenceInputs::Kind& kind : inputs.kinds()) {
+    evidence.kinds.push_back({std::string(kind.name), kind.rows});
+    for (uint64_t first = 0; first < kind.rows; first += batch_rows) {
+      const size_t count = std::min<uint64_t>(batch_rows, kind.rows - first);
+      rows.resize(count * model.features);
+      for (size_t r = 0; r < count; ++r)
+        inputs.Fill(kind, first + r, std::span(rows).subspan(r * model.features, model.features));
+      GC_TRY_VOID(source.Run(rows, wanted));
+      GC_TRY_VOID(result.Run(rows, got));
+      GC_TRY_VOID(comparer.Add(kind, rows, wanted, got));
+      if (options.on_progress) options.on_progress(evidence.rows, total);
+    }
+  }
+  comparer.Finish();
+  return evidence;
+}
+
+std::string WhyNot(const Evidence& evidence) {
+  if (evidence.rows_beyond > 0) {
+    return std::to_string(evidence.rows_beyond) + " of " + std::to_string(evidence.rows) +
+           " inputs give numbers beyond the bound; the largest difference is " +
+           std::to_string(evidence.absolute_max);
+  }
+  return "some inputs give another label without being near a tie";
+}
+
+}  // namespace glasscase::translation

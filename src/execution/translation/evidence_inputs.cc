@@ -1,0 +1,132 @@
+#include "evidence_inputs.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace glasscase::translation {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr uint64_t kSidesOfThreshold = 3;  // at it, one float32 below, one above
+constexpr std::array<float, 2> kZeros = {0.0F, -0.0F};
+constexpr std::array<float, 6> kDenormals = {1.4e-45F, -1.4e-45F,       1e-40F,
+                                             -1e-40F,  1.17549421e-38F, -1.17549421e-38F};
+constexpr std::array<float, 6> kLarge = {
+    1e6F, -1e6F, 1e30F, -1e30F, 3.4028234663852886e38F, -3.4028234663852886e38F};
+constexpr uint64_t kSpecialRows = 64;
+constexpr uint64_t kMissingRows = 500;
+
+// With very many features fewer rows do: what they hold is bounded, and each still tries every feature.
+constexpr uint64_t kNumbersMax = uint64_t{1} << 28;
+constexpr uint64_t kRowsMin = 16;
+uint64_t RowsThatFit(uint64_t rows, uint64_t features) {
+  return std::min(rows, std::max(kRowsMin, kNumbersMax / features / 8));
+}
+
+// One row of a single value, then rows that mix it with ordinary ones.
+bool IsWholeRow(uint64_t row, size_t values) { return row < values; }
+
+}  // namespace
+
+EvidenceInputs::EvidenceInputs(const Model& model, const EvidenceOptions& options)
+    : candidates_(model.features), random_(options.seed) {
+  uint64_t longest = 0;
+  if (const auto* ensemble = std::get_if<TreeEnsemble>(&model.body)) {
+    CollectThresholds(*ensemble);
+    for (const auto& list : candidates_) {
+      longest = std::max<uint64_t>(longest, list.size());
+      thresholds_ += list.size() / kSidesOfThreshold;
+      thresholds_tried_ += std::min<uint64_t>(list.size(), options.threshold_rows_max) / kSidesOfThreshold;
+    }
+  }
+  kinds_ = {{"thresholds", std::min(longest, options.threshold_rows_max), &EvidenceInputs::FillThresholds},
+            {"random", RowsThatFit(options.random_rows, model.features), &EvidenceInputs::FillRandom},
+            {"zeros", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillZeros},
+            {"denormals", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillDenormals},
+            {"large", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillLarge},
+            {"missing", RowsThatFit(kMissingRows, model.features), &EvidenceInputs::FillMissing}};
+}
+
+uint64_t EvidenceInputs::rows() const {
+  uint64_t rows = 0;
+  for (const Kind& kind : kinds_) rows += kind.rows;
+  return rows;
+}
+
+void EvidenceInputs::CollectThresholds(const TreeEnsemble& ensemble) {
+  for (const Node& node : ensemble.nodes) {
+    if (!node.is_leaf()) candidates_[node.feature].push_back(node.threshold);
+  }
+  for (std::vector<float>& list : candidates_) {
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+    std::vector<float> sides;
+    sides.reserve(list.size() * kSidesOfThreshold);
+    for (const float threshold : list) {
+      for (const float side :
+           {std::nextafter(threshold, -kInfinity), threshold, std::nextafter(threshold, kInfinity)})
+        sides.push_back(side);
+    }
+    list = std::move(sides);
+  }
+}
+
+void EvidenceInputs::FillThresholds(uint64_t row, std::span<float> out) {
+  for (size_t f = 0; f < out.size(); ++f)
+    out[f] = candidates_[f].empty() ? 0.0F : candidates_[f][row % candidates_[f].size()];
+}
+
+// Half of the time beside a threshold, else in and around their range; where there is none, near 0.
+float EvidenceInputs::RandomOf(uint32_t feature) {
+  const std::vector<float>& list = candidates_[feature];
+  const uint64_t bits = random_();
+  const double unit = static_cast<double>(bits >> 11) * 0x1p-53;
+  if (list.empty()) return static_cast<float>(20 * unit - 10);
+  if ((bits & 1) != 0) return list[(bits >> 1) % list.size()];
+  const double low = std::max(static_cast<double>(list.front()), -1e30);
+  const double high = std::min(static_cast<double>(list.back()), 1e30);
+  const double margin = 0.1 * (high - low) + 1e-3;
+  return static_cast<float>(low - margin + unit * (high - low + 2 * margin));
+}
+
+void EvidenceInputs::FillRandom(uint64_t, std::span<float> out) {
+  for (uint32_t f = 0; f < out.size(); ++f) out[f] = RandomOf(f);
+}
+
+void EvidenceInputs::FillZeros(uint64_t row, std::span<float> out) {
+  FillRandom(row, out);
+  for (float& x : out) {
+    if (IsWholeRow(row, kZeros.size()) || random_() % 2 == 0) x = kZeros[row % kZeros.size()];
+  }
+}
+
+void EvidenceInputs::FillDenormals(uint64_t row, std::span<float> out) {
+  FillRandom(row, out);
+  for (float& x : out) {
+    if (IsWholeRow(row, kDenormals.size()) || random_() % 2 == 0)
+      x = kDenormals[random_() % kDenormals.size()];
+  }
+}
+
+void EvidenceInputs::FillLarge(uint64_t row, std::span<float> out) {
+  FillRandom(row, out);
+  for (float& x : out) {
+    if (IsWholeRow(row, kLarge.size())) {
+      x = kLarge[row];
+    } else if (random_() % 2 == 0) {
+      x = kLarge[random_() % kLarge.size()];
+    }
+  }
+}
+
+void EvidenceInputs::FillMissing(uint64_t row, std::span<float> out) {
+  FillRandom(row, out);
+  for (float& x : out) {
+    if (row == 0 || random_() % 3 == 0) x = kNan;
+  }
+}
+
+}  // namespace glasscase::translation

@@ -1,0 +1,70 @@
+// api/formats/translation-evidence.md.
+#include <cmath>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include <glasscase/json/canonical.h>
+#include <glasscase/onnx/write.h>
+#include <glasscase/translation/evidence.h>
+
+namespace glasscase::translation {
+namespace {
+
+namespace json = boost::json;
+
+// JSON has no word for what is not finite.
+json::value Number(double number) {
+  if (std::isnan(number)) return "NaN";
+  if (std::isinf(number)) return number > 0 ? "Infinity" : "-Infinity";
+  return number;
+}
+
+template <typename T>
+json::array Numbers(const std::vector<T>& numbers) {
+  json::array array;
+  for (const T number : numbers) array.push_back(Number(static_cast<double>(number)));
+  return array;
+}
+
+json::object Worst(const WorstInput& worst) {
+  return {{"input", Numbers(worst.input)},
+          {"kind", worst.kind},
+          {"result", Numbers(worst.result)},
+          {"source", Numbers(worst.source)}};
+}
+
+}  // namespace
+
+Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
+  json::object kinds;
+  for (const InputKind& kind : evidence.kinds) kinds[kind.name] = kind.rows;
+  json::object object{
+      {"format", "glasscase translation evidence"},
+      {"version", 1},
+      {"source", {{"model", subject.source}, {"sha256", subject.source_sha256}}},
+      {"result",
+       {{"sha256", subject.result_sha256},
+        {"opset", onnx::kWrittenOpset},
+        {"opset_ml", onnx::kWrittenMlOpset}}},
+      {"evaluators", {{"source", evidence.source_evaluator}, {"result", evidence.result_evaluator}}},
+      {"inputs",
+       {{"rows", evidence.rows},
+        {"kinds", kinds},
+        {"seed", evidence.seed},
+        {"thresholds", evidence.thresholds},
+        {"thresholds_tried", evidence.thresholds_tried}}},
+      {"difference",
+       {{"absolute_max", Number(evidence.absolute_max)},
+        {"absolute_p999", Number(evidence.absolute_p999)},
+        {"relative_max", Number(evidence.relative_max)}}},
+      {"bound", {{"absolute", evidence.bound_absolute}, {"ulps", evidence.bound_ulps}}},
+      {"rows_beyond", evidence.rows_beyond},
+      {"worst", Worst(evidence.worst)},
+      {"holds", evidence.holds}};
+  if (evidence.top_class_same + evidence.top_class_ties > 0)
+    object["top_class"] = {{"same", evidence.top_class_same}, {"ties", evidence.top_class_ties}};
+  return glasscase::json::WriteCanonical(object);
+}
+
+}  // namespace glasscase::translation

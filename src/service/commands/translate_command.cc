@@ -1,0 +1,193 @@
+// translate: a model file of another library to ONNX, without a server. The file is read, and the result
+// compared with it, in a process of its own that can do nothing else.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include <glasscase/process/fd.h>
+
+#include "child_process.h"
+#include "command.h"
+#include "interrupt.h"
+#include "json_members.h"
+#include "progress.h"
+#include "text.h"
+
+namespace glasscase::commands {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+constexpr char kProgram[] = "glasscase-translator";
+// What the program expects where (apps/glasscase-translator/main.cc).
+constexpr int kModelFd = 0;
+constexpr int kOnnxFd = 3;
+constexpr int kEvidenceFd = 4;
+constexpr int kOwnFdMin = 10;  // ours lie above those
+
+struct TranslateOptions {
+  std::string file;
+  std::string output;
+  std::string evidence;
+};
+
+Result<Fd> Raised(int fd, const std::string& what) {
+  const Fd low(fd);
+  if (!low.valid()) return Fail(Error::FromErrno(errno, what));
+  Fd high(::fcntl(low.get(), F_DUPFD_CLOEXEC, kOwnFdMin));
+  if (!high.valid()) return Fail(Error::FromErrno(errno, what));
+  return high;
+}
+
+// A file that has its name only when it is whole.
+class Unfinished {
+ public:
+  explicit Unfinished(std::string target) : target_(std::move(target)), path_(target_ + ".unfinished") {}
+  ~Unfinished() {
+    if (fd_.valid()) ::unlink(path_.c_str());
+  }
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+
+  Status Open() {
+    const std::string what = "cannot write " + Visible(path_);
+    GC_TRY(fd_,
+           Raised(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644), what));
+    return Ok();
+  }
+  Status Finish() {
+    const std::string what = "cannot write " + Visible(target_);
+    if (::fsync(fd_.get()) != 0 || ::rename(path_.c_str(), target_.c_str()) != 0)
+      return Fail(Error::FromErrno(errno, what));
+    fd_ = Fd();
+    return Ok();
+  }
+  int fd() const { return fd_.get(); }
+
+ private:
+  const std::string target_;
+  const std::string path_;
+  Fd fd_;
+};
+
+// What the program says, line by line. It has read a foreign file, so its words are foreign too.
+class Listener {
+ public:
+  explicit Listener(const Console& console) : console_(console) {}
+
+  void Hear(std::string_view line) {
+    const auto said = ParseJson(line, "what the translator says");
+    if (!said) return;
+    if (const json::value& result = ValueOf(*said, "result"); result.is_object()) result_ = result;
+    if (const json::value& failed = ValueOf(*said, "error"); failed.is_object())
+      message_ = ShownOf(failed, "message");
+    if (!TextOf(*said, "step").empty()) ShowStep(*said);
+  }
+
+  // The summary, or why there is none.
+  Result<json::value> Outcome(int exit_code) {
+    progress_.reset();
+    if (exit_code == 0 && result_.is_object()) return result_;
+    if (!message_.empty()) return Fail(Error::FailedPrecondition(message_));
+    return Fail(Error::FailedPrecondition("the translation ended without a result (exit code " +
+                                          std::to_string(exit_code) +
+                                          "): the model may be too large for it, or made to break it"));
+  }
+
+ private:
+  void ShowStep(const json::value& said) {
+    const std::string step = ShownOf(said, "step");
+    const int64_t done = IntegerOf(said, "done");
+    const int64_t total = IntegerOf(said, "total");
+    if (step != step_) {
+      progress_ =
+          std::make_unique<Progress>(console_, step, static_cast<uint64_t>(std::max<int64_t>(total, 0)));
+      step_ = step;
+    }
+    if (step == "comparing") {
+      progress_->ShowCount(static_cast<uint64_t>(std::max<int64_t>(done, 0)));
+    } else {
+      progress_->ShowElapsed();
+    }
+  }
+
+  const Console& console_;
+  std::unique_ptr<Progress> progress_;
+  std::string step_;
+  json::value result_;
+  std::string message_;
+};
+
+void PrintSummary(const Context& context, const TranslateOptions& options, const json::value& summary) {
+  const auto number = [&](const char* member) { return std::to_string(IntegerOf(summary, member)); };
+  std::string what = ShownOf(summary, "source");
+  if (IntegerOf(summary, "trees") > 0)
+    what += ", " + Count(static_cast<uint64_t>(IntegerOf(summary, "trees")), "tree") + ", " +
+            Count(static_cast<uint64_t>(IntegerOf(summary, "nodes")), "node");
+  context.console.PrintLine("translated " + what + " to " + Visible(options.output) + " (opset " +
+                            number("opset") + ")");
+  context.console.PrintLine("compared on " + number("inputs") + " inputs with " +
+                            ShownOf(summary, "runtime") + "; " + number("thresholds_tried") + " of " +
+                            number("thresholds") + " thresholds tried; largest difference " +
+                            FormatNumber(NumberOf(summary, "absolute_max")));
+  context.console.Note("next: glasscase publish " + ShellQuote(options.output));
+}
+
+Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
+  GC_TRY(const std::string program, FindProgram(context.program_directory(), kProgram));
+  GC_TRY(const Fd model,
+         Raised(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.file)));
+  const InterruptGuard guard;  // ^C ends the program, and this undoes what was begun
+  Unfinished onnx(options.output);
+  GC_TRY_VOID(onnx.Open());
+  Unfinished evidence(options.evidence.empty() ? options.output + ".evidence" : options.evidence);
+  GC_TRY_VOID(evidence.Open());
+  Listener listener(context.console);
+  GC_TRY(const int exit_code, RunProgramWith(program, {},
+                                             {{.fd = model.get(), .as = kModelFd},
+                                              {.fd = onnx.fd(), .as = kOnnxFd},
+                                              {.fd = evidence.fd(), .as = kEvidenceFd}},
+                                             [&listener](std::string_view line) { listener.Hear(line); }));
+  if (Interrupted()) return Fail(Error(Code::kCancelled, "interrupted"));
+  // Kept also where it speaks against the translation: it holds the input that was worst.
+  struct stat written {};
+  if (!options.evidence.empty() && ::fstat(evidence.fd(), &written) == 0 && written.st_size > 0)
+    GC_TRY_VOID(evidence.Finish());
+  GC_TRY(const json::value summary, listener.Outcome(exit_code));
+  GC_TRY_VOID(onnx.Finish());
+  if (context.console.json) {
+    context.console.PrintJson(summary);
+  } else {
+    PrintSummary(context, options, summary);
+  }
+  return Done();
+}
+
+}  // namespace
+
+void AddTranslateCommand(CommandTree& tree) {
+  tree.Add<TranslateOptions>(
+      tree.root(), "translate",
+      "Turn a model of XGBoost, LightGBM or scikit-learn into ONNX, without a server",
+      "glasscase translate model.json --output model.onnx\n"
+      "glasscase translate lightgbm.txt --output model.onnx --evidence evidence.json",
+      [](CLI::App& command, TranslateOptions& options) {
+        command.add_option("file", options.file, "What save_model or glasscase_dump wrote")
+            ->required()
+            ->type_name("FILE");
+        command.add_option("--output", options.output, "Where the ONNX file goes")
+            ->required()
+            ->type_name("FILE");
+        command
+            .add_option("--evidence", options.evidence,
+                        "Where to write on which inputs both were compared, and how far they differ")
+            ->type_name("FILE");
+      },
+      Translate);
+}
+
+}  // namespace glasscase::commands

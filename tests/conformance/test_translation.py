@@ -1,0 +1,224 @@
+"""`glasscase translate` beside the libraries that wrote the models: the same leaf in every tree, and the same numbers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from conformance.onnx_leaves import attribute, to_leaf_numbers
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = Path(__file__).with_name("translation_sources.py")
+RUNNERS = ROOT / ".deps" / "runners"
+REFERENCE_ROWS = 40
+FLOAT_DIGITS = 2e-6  # of outputs that passed through an exponential; sums are held to four units in the last place by the evidence
+
+XGBOOST = ["logistic", "holes", "pruned", "forest", "dart", "softmax", "squared", "targets", "poisson", "gamma", "ranking"]
+LIGHTGBM = [
+    "binary", "holes", "zeros", "slope", "dart", "bagged", "bagged_classes", "multiclass", "one_against_rest", "regression", "poisson",
+    "root",
+]
+SKLEARN = [
+    "tree", "tree_value", "tree_holes", "forest", "forest_holes", "forest_values", "extra", "extra_value", "boosting", "boosting_classes",
+    "boosting_value", "histogram", "histogram_classes", "histogram_value", "histogram_poisson", "logistic", "logistic_classes", "ridge",
+    "counts",
+]
+MODELS = (
+    [("xgboost", f"{name}.json") for name in XGBOOST]
+    + [("lightgbm", f"{name}.txt") for name in LIGHTGBM]
+    + [("scikit-learn", f"{name}.json") for name in SKLEARN]
+)
+
+Array = Any
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder of models of each library, trained in its runner."""
+    folders = {}
+    for runner in ("xgboost", "lightgbm", "scikit-learn"):
+        python = RUNNERS / runner / "bin" / "python"
+        assert python.exists(), f"there is no runner {runner}: run tools/runners"
+        folders[runner] = tmp_path_factory.mktemp(runner)
+        subprocess.run([python, SOURCES, runner, folders[runner]], check=True)
+    return folders
+
+
+@dataclass(frozen=True)
+class Translated:
+    source: Path
+    onnx: Path
+    said: dict[str, Any]
+    evidence: dict[str, Any]
+
+    def array(self, what: str) -> Array | None:
+        path = self.source.with_name(f"{self.source.stem}.{what}.npy")
+        return numpy.load(path, allow_pickle=False) if path.exists() else None
+
+    @property
+    def inputs(self) -> Array:
+        found = self.array("inputs")
+        assert found is not None
+        return found
+
+
+def translate(programs: Path, source: Path, output: Path) -> Translated:
+    evidence = output.with_suffix(".evidence")
+    done = subprocess.run(
+        [programs / "glasscase", "translate", source, "--output", output, "--evidence", evidence, "--json"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return Translated(source, output, json.loads(done.stdout), json.loads(evidence.read_text()))
+
+
+@pytest.fixture(params=MODELS, ids=lambda model: f"{model[0]}-{model[1]}")
+def translated(request: pytest.FixtureRequest, programs: Path, trained: dict[str, Path], tmp_path: Path) -> Translated:
+    runner, name = request.param
+    return translate(programs, trained[runner] / name, tmp_path / "model.onnx")
+
+
+def run(model: onnx.ModelProto, inputs: Array) -> list[Array]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return list(session.run(None, {"x": inputs}))
+
+
+def as_written_by_source(result: Array, outputs: Array) -> Array:
+    """Libraries give one column for two classes, and no column for one value."""
+    if outputs.ndim == 1 and result.shape[1] == 2:
+        return result[:, 1]
+    return result.reshape(outputs.shape)
+
+
+def test_it_gives_the_numbers_and_labels_of_the_source(translated: Translated) -> None:
+    results = run(onnx.load(translated.onnx), translated.inputs)
+    outputs = translated.array("outputs")
+    assert outputs is not None
+    result = as_written_by_source(results[-1], outputs)
+    largest = float(numpy.abs(outputs).max())
+    numpy.testing.assert_allclose(result, outputs, rtol=FLOAT_DIGITS, atol=FLOAT_DIGITS / 10 * max(largest, 1))
+    labels = translated.array("labels")
+    assert (labels is None) == (len(results) == 1)
+    if labels is not None:
+        numpy.testing.assert_array_equal(results[0], labels)
+
+
+def test_every_input_ends_in_the_leaf_of_the_source(translated: Translated) -> None:
+    expected = translated.array("leaves")
+    if expected is None:
+        assert translated.source.stem.startswith(("histogram", "logistic", "ridge", "counts")), "this library says which leaf"
+        return
+    model, splits = to_leaf_numbers(onnx.load(translated.onnx))
+    found = run(model, translated.inputs)[0]
+    base = len(splits) - expected.shape[1]  # trees of one leaf that hold the base values
+    for tree in range(expected.shape[1]):
+        numbers = found[:, base + tree]
+        if translated.source.suffix == ".txt":  # LightGBM counts leaves only, and they come after the splits
+            numbers = numbers - splits[base + tree]
+        elif translated.source.stem == "pruned":  # the numbers of nodes that went are left out: the parting is what must be the same
+            numbers = numpy.unique(numbers, return_inverse=True)[1]
+            expected[:, tree] = numpy.unique(expected[:, tree], return_inverse=True)[1]
+        numpy.testing.assert_array_equal(numbers, expected[:, tree], err_msg=f"tree {tree}")
+
+
+def for_reference(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The ONNX reference evaluator reads no doubles in trees, and answers in the type of the input where float32 is prescribed. So
+    its trees get float32; our thresholds are float32 numbers in any case."""
+    trees = {name for node in model.graph.node if node.op_type == "TreeEnsembleRegressor" for name in node.input}
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.output[0] in trees:
+            node.attribute[0].i = onnx.TensorProto.FLOAT
+        for name in ("nodes_values", "target_weights"):
+            found = attribute(node, f"{name}_as_tensor")
+            if found is not None:
+                node.attribute.remove(found)
+                node.attribute.append(helper.make_attribute(name, numpy_helper.to_array(found.t).astype(numpy.float32).tolist()))
+    return model
+
+
+def test_the_reference_evaluator_agrees(translated: Translated) -> None:
+    inputs = translated.inputs[-REFERENCE_ROWS:]
+    model = onnx.load(translated.onnx)
+    onnx.checker.check_model(model, full_check=True)
+    with numpy.errstate(all="ignore"):
+        reference: list[Array] = list(ReferenceEvaluator(for_reference(onnx.load(translated.onnx))).run(None, {"x": inputs}))
+    result = run(model, inputs)[-1]
+    numpy.testing.assert_allclose(reference[-1], result, rtol=FLOAT_DIGITS, atol=FLOAT_DIGITS * max(float(numpy.abs(result).max()), 1))
+
+
+def test_the_evidence_tried_every_threshold(translated: Translated) -> None:
+    evidence = translated.evidence
+    assert evidence["holds"] is True and evidence["rows_beyond"] == 0
+    assert evidence["inputs"]["thresholds"] == evidence["inputs"]["thresholds_tried"]
+    assert evidence["result"]["opset"] == 17
+    assert evidence["evaluators"]["result"].startswith("ONNX Runtime 1.")
+    assert translated.said["inputs"] == evidence["inputs"]["rows"]
+
+
+@pytest.mark.parametrize("name", ["squared", "targets", "ranking"])
+def test_xgboost_sums_are_the_same_bits(programs: Path, trained: dict[str, Path], tmp_path: Path, name: str) -> None:
+    made = translate(programs, trained["xgboost"] / f"{name}.json", tmp_path / "model.onnx")
+    outputs = made.array("outputs")
+    assert outputs is not None
+    numpy.testing.assert_array_equal(run(onnx.load(made.onnx), made.inputs)[0].reshape(outputs.shape), outputs)
+
+
+@pytest.mark.parametrize("name", XGBOOST)
+def test_both_formats_of_xgboost_give_the_same_file(programs: Path, trained: dict[str, Path], tmp_path: Path, name: str) -> None:
+    files = [
+        translate(programs, trained["xgboost"] / f"{name}.{suffix}", tmp_path / f"{suffix}.onnx").onnx.read_bytes()
+        for suffix in ("json", "ubj")
+    ]
+    assert files[0] == files[1]
+
+
+def test_a_scaler_before_trees_is_refused_where_it_is_dumped(trained: dict[str, Path]) -> None:
+    refusals = (trained["scikit-learn"] / "refusals.txt").read_text().splitlines()
+    assert "StandardScaler before RandomForestClassifier" in refusals[0] and "take the other branch" in refusals[0]
+    assert "AdaBoostClassifier is not supported" in refusals[1]
+    assert not (trained["scikit-learn"] / "refused.json").exists()
+
+
+def refusal(programs: Path, folder: Path, source: Path) -> str:
+    done = subprocess.run(
+        [programs / "glasscase", "translate", source, "--output", folder / "out.onnx"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1, done.stdout
+    assert sorted(path.name for path in folder.glob("out.onnx*")) == []
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text[: len(text) // 2], "cut off"),
+        (lambda text: text.replace('"left_children":[1,', '"left_children":[0,', 1), "below itself"),
+        (lambda text: text.replace('"split_conditions":[', '"split_conditions":[NaN,', 1), "not JSON"),
+        (lambda text: text.replace('"num_feature":"10"', '"num_feature":"1"'), "splits on feature"),
+        (lambda text: text.replace("reg:squarederror", "survival:aft"), '"survival:aft" is not supported'),
+        (lambda text: '{"a":' + "[" * 100_000, "nested deeper"),
+        (lambda text: "", "the file is empty"),
+    ],
+)
+def test_bad_files_are_refused_with_the_reason(programs: Path, trained: dict[str, Path], tmp_path: Path, damage: Any, words: str) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text(damage((trained["xgboost"] / "squared.json").read_text()))
+    assert words in refusal(programs, tmp_path, bad)
+
+
+def test_pickles_folders_and_missing_files_are_named(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00}\x94.")
+    assert "this is a pickle" in refusal(programs, tmp_path, tmp_path / "model.pkl")
+    assert "not a plain file" in refusal(programs, tmp_path, tmp_path)
+    assert "No such file" in refusal(programs, tmp_path, tmp_path / "none.json")
