@@ -1,5 +1,6 @@
 // glasscase-worker: runs jobs in sandboxes. It holds no keys and gets the files of each job by descriptor.
 // Started by glasscased.
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -101,10 +102,15 @@ int main(int argc, char** argv) {
   auto folder = glasscase::worker::MakeJobFolder(arguments.jobs);
   if (!folder) Die("no place for jobs", folder.error());
   arguments.options.folder = folder->path;
+  arguments.options.confinement = *confinement;
+  arguments.options.confinement.in_force.emplace_back("each job in a sandbox of its own");
   const auto executor = glasscase::jobs::MakeBubblewrap({});
   if (const Status there = executor->Check(); !there)
     LogWarning("jobs cannot be run on this machine: " + there.error().message());
 
+  const int flags = ::fcntl(process::kLifelineFd, F_GETFL);
+  if (flags < 0 || ::fcntl(process::kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
+    Die("cannot set up the lifeline", Error::FromErrno(errno, "fcntl"));
   process::EventLoop loop;
   Lifeline lifeline(loop, *executor, std::move(arguments.options));
   loop.Add(process::kLifelineFd, EPOLLIN, [&](uint32_t) { lifeline.OnReady(); });

@@ -223,7 +223,13 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("GET", "/glasscase/v1/models/{model}/chain").json()["acts"] == []
     # Queued only where a chain is configured: tests/chain/test_installation.py.
     assert "chain init" in walk("POST", "/glasscase/v1/anchors", json={}).json()["error"]
-    elsewhere = {("POST", "/glasscase/v1/anchors")}
+    assert walk("GET", "/glasscase/v1/runs", query="?open=true&limit=5").json() == {"runs": [], "next": ""}
+    assert walk("GET", "/glasscase/v1/runs/{run}", names={"run": "none"}).status_code == 404
+    assert walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": "none"}).status_code == 404
+    # Runs need a worker: tests/system/test_runs.py.
+    assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
+    elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/runs"), ("GET", "/glasscase/v1/runs/{run}"),
+                 ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log")}
 
     refused = {key for key, operation in OPERATIONS.items() if operation.get("tags") == ["not offered"]}
     for method, path in sorted(refused):
@@ -239,7 +245,7 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
 
 
 def walk_without_token(walk: Walk, method: str, path: str) -> None:
-    answer = walk(method, path, "", names={"id": "x", "subject": "x", "file": "0"})
+    answer = walk(method, path, "", names={"id": "x", "subject": "x", "file": "0", "run": "x"})
     assert answer.status_code == 401, (method, path)
 
 
@@ -247,7 +253,7 @@ def walk_on_the_other_listener(walk: Walk, method: str, path: str, listener: str
     if listener == "both" or path == "/glasscase/v1/invitations/redeem":
         return
     concrete = path
-    for name, value in (walk.names | {"id": "x", "subject": "x", "file": "0"}).items():
+    for name, value in (walk.names | {"id": "x", "subject": "x", "file": "0", "run": "x"}).items():
         concrete = concrete.replace("{" + name + "}", value)
     answer = walk.installation.request(method, concrete, control=listener == "public")
     assert answer.status_code in (403, 404, 405), (method, path, answer.text)

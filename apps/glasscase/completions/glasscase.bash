@@ -4,13 +4,13 @@ _glasscase() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     longer="${path:+$path }${COMP_WORDS[i]}"
     case "$longer" in
-      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"ledger"|"ledger renew"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"translate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
+      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"ledger"|"ledger renew"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"train"|"runs"|"runs list"|"runs show"|"runs logs"|"runs cancel"|"translate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
     esac
   done
   case "$path" in
-    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck ledger migrate chain anchor translate verify witness completion"; flags="--help --json --profile" ;;
+    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck ledger migrate chain anchor train runs translate verify witness completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
-    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --config --json --profile" ;;
+    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --workers --runners --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
     "publish") names=""; flags="--help --name --version --card --licence --tag --field --derived-from --signature --signer --media-type --trained-on --tested-on --translated-from --release-of --kept --json --profile" ;;
@@ -61,6 +61,12 @@ _glasscase() {
     "chain init") names=""; flags="--help --url --chain-id --finality --free --every --max-fee-per-gas --max-priority-fee-per-gas --max-transaction-fee --data --json --profile" ;;
     "chain show") names=""; flags="--help --json --profile" ;;
     "anchor") names=""; flags="--help --json --profile" ;;
+    "train") names=""; flags="--help --name --version --priority --detach --json --profile" ;;
+    "runs") names="list show logs cancel"; flags="--help --json --profile" ;;
+    "runs list") names=""; flags="--help --model --open --json --profile" ;;
+    "runs show") names=""; flags="--help --json --profile" ;;
+    "runs logs") names=""; flags="--help --follow --json --profile" ;;
+    "runs cancel") names=""; flags="--help --json --profile" ;;
     "translate") names=""; flags="--help --output --evidence --json --profile" ;;
     "verify") names=""; flags="--help --model --policy --file --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;

@@ -246,7 +246,10 @@ Result<Confinement> Confine(const Policy& policy, Confinement confinement) {
            ChangeRoot(policy));
   GC_TRY_VOID(DropPrivileges(policy, threads, confinement));
   parent_death_signal.Restore();
-  if (policy.makes_sandboxes) return confinement;
+  if (policy.makes_sandboxes) {
+    confinement.missing.emplace_back("landlock and seccomp: no sandbox can be made under them");
+    return confinement;
+  }
   Record(confinement, "landlock", ApplyLandlock(policy, threads));
   const Status filtered = kSanitized ? Status(Fail(Error::Unimplemented("not applied in a sanitizer build")))
                                      : ApplySyscallProfile(policy.syscalls, !policy.connect_ports.empty());

@@ -21,10 +21,12 @@ struct ControlBuffer {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kLifelineFdsMax * sizeof(int))> bytes;
 };
 
+constexpr std::string_view kUnknownKind = "unknown process";
+
 bool IsKnown(const LifelineMessage& message) {
   const auto type = static_cast<uint32_t>(message.type);
-  const auto peer = static_cast<uint32_t>(message.peer);
-  return ((type >= 1 && type <= 8) || (type >= 20 && type <= 25)) && peer >= 1 && peer <= 6;
+  return ((type >= 1 && type <= 8) || (type >= 20 && type <= 25)) &&
+         ProcessKindName(message.peer) != kUnknownKind;
 }
 
 std::vector<Fd> TakeFds(msghdr* header) {
@@ -53,7 +55,7 @@ std::string_view ProcessKindName(ProcessKind kind) {
     case ProcessKind::kRelay: return "relay";
     case ProcessKind::kWorker: return "worker";
   }
-  return "unknown process";
+  return kUnknownKind;
 }
 
 Result<std::pair<Fd, Fd>> MakeLifeline() {

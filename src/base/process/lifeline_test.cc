@@ -55,7 +55,7 @@ TEST_F(LifelineTest, ClosedLifelineIsUnavailableBothWays) {
 
 TEST_F(LifelineTest, WhatIsNoMessageIsRefused) {
   const uint32_t wrong_type[4] = {9, 1, 0, 0};
-  const uint32_t wrong_peer[4] = {20, 7, 0, 0};
+  const uint32_t wrong_peer[4] = {20, 99, 0, 0};
   const uint32_t too_long[5] = {20, 1, 0, 0, 0};
   for (const std::pair<const uint32_t*, size_t>& bytes :
        {std::pair{wrong_type, size_t{16}}, {wrong_peer, 16}, {too_long, 20}, {too_long, 4}}) {

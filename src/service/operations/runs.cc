@@ -198,7 +198,9 @@ Result<Outcome> SubmitRun(Workplace& place, Act& act) {
 Result<Outcome> ListRuns(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   const rpc::ListRunsRequest& request = act.request.list_runs();
-  catalog::RunQuery query{.owner = act.caller->id, .only_open = request.open()};
+  catalog::RunQuery query{.owner = act.caller->id, .only_open = request.open() == "true"};
+  if (!request.open().empty() && request.open() != "true" && request.open() != "false")
+    return Fail(Error::InvalidArgument("open must be true or false"));
   if (!request.model().empty()) {
     GC_TRY(const NamedModel named, FindOwnModel(desk, act, request.model()));
     query.asset = named.model.id;

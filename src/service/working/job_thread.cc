@@ -13,6 +13,7 @@
 #include <boost/json.hpp>
 
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/json/canonical.h>
 
 #include "machine.h"
 #include "progress.h"
@@ -289,7 +290,8 @@ void JobThread::TellEnd(Ended ended) {
   end.set_run(run_);
   end.set_ending(ended.ending);
   end.set_reason(ended.reason);
-  end.set_record(bj::serialize(ended.record));
+  // What a run measured may be no number that JSON knows; then the rest is not told either.
+  end.set_record(json::WriteCanonical(ended.record).value_or("{}"));
   Tell(std::move(message));
 }
 

@@ -1,6 +1,7 @@
 #include <glasscase/working/worker.h>
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -27,6 +28,11 @@ Worker::~Worker() {
 }
 
 void Worker::SayHello() {
+  rpc::ToCustodian process;
+  process.mutable_hello()->set_pid(static_cast<uint32_t>(::getpid()));
+  for (const std::string& one : options_.confinement.in_force) process.mutable_hello()->add_in_force(one);
+  for (const std::string& one : options_.confinement.missing) process.mutable_hello()->add_missing(one);
+  Say(process);
   rpc::ToCustodian message;
   rpc::WorkerHello& hello = *message.mutable_worker_hello();
   hello.set_name(options_.name);

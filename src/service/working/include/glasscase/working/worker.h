@@ -8,6 +8,7 @@
 #include <string>
 
 #include <glasscase/jobs/executor.h>
+#include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/frame_socket.h>
 #include <glasscase/rpc/link.pb.h>
@@ -16,10 +17,11 @@ namespace glasscase::working {
 
 struct WorkerOptions {
   std::string name;
-  std::string folder;   // for the jobs' files; nobody else writes there
-  std::string runners;  // a folder for each, with its lock file requirements.txt
-  uint32_t slots = 1;   // jobs at once
-  jobs::Limits most{};  // that a job may ask for
+  std::string folder;                  // for the jobs' files; nobody else writes there
+  std::string runners;                 // a folder for each, with its lock file requirements.txt
+  uint32_t slots = 1;                  // jobs at once
+  jobs::Limits most{};                 // that a job may ask for
+  process::Confinement confinement{};  // of this process, for `glasscase status`
 };
 
 class JobThread;

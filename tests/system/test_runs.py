@@ -1,0 +1,168 @@
+"""Training in recorded runs: from registered inputs to a registered result."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from system.installation import Installation, running, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNERS = ROOT / ".deps" / "runners"
+EXAMPLE = ROOT / "examples" / "training" / "digits"
+
+
+@pytest.fixture(scope="module")
+def glasscase(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(programs, tmp_path_factory.mktemp("runs"), serve_words=("--workers", "1", "--runners", str(RUNNERS))) as installation:
+        wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
+        yield installation
+
+
+def add(glasscase: Installation, folder: Path, name: str, files: dict[str, str]) -> str:
+    """A dataset of these files."""
+    for path, text in files.items():
+        (folder / path).write_text(textwrap.dedent(text))
+    words = [str(folder / path) for path in files]
+    glasscase.cli("dataset", "add", words[0], "--name", name)
+    return name
+
+
+def recipe(folder: Path, code: str, data: dict[str, str] | None = None, **more: Any) -> str:
+    path = folder / "recipe.json"
+    path.write_text(json.dumps({
+        "environment": {"runner": "scikit-learn"}, "code": code, "command": ["python", "/in/code/train.py"],
+        "data": {name: {"version": version, "role": "train"} for name, version in (data or {}).items()}} | more))
+    return str(path)
+
+
+def train(glasscase: Installation, path: str, name: str, *words: str) -> dict[str, Any]:
+    answer = glasscase.cli("train", path, "--name", name, "--json", *words, check=False)
+    assert answer.stdout, answer.stderr
+    return dict(json.loads(answer.stdout))
+
+
+def state(glasscase: Installation, run: str) -> str:
+    return str(glasscase.cli("runs", "show", run, json=True)["state"])
+
+
+def test_the_example_trains_and_its_result_registers_itself(glasscase: Installation, tmp_path: Path) -> None:
+    subprocess.run([RUNNERS / "scikit-learn" / "bin" / "python", "-c", textwrap.dedent("""
+        import sys, numpy
+        from sklearn.datasets import load_digits
+        x, y = load_digits(return_X_y=True)
+        numpy.savez(sys.argv[1], X=x.astype("float32"), y=y)
+    """), str(tmp_path / "digits.npz")], check=True)
+    glasscase.cli("dataset", "add", str(tmp_path / "digits.npz"), "--name", "digits-data")
+    glasscase.cli("dataset", "add", str(EXAMPLE / "train.py"), "--name", "digits-code")
+    run = train(glasscase, str(EXAMPLE / "recipe.json"), "digits")
+    assert run["state"] == "succeeded", run
+    record = json.loads(run["record"])
+    assert record["metrics"]["accuracy"] > 0.9
+    assert record["machine"]["processor"]
+    assert record["used"]["wall_ms"] > 0
+    resolved = json.loads(run["recipe"])
+    assert resolved["seed"] == 7
+    assert len(resolved["environment"]["lock"]) == 64
+
+    shown = glasscase.cli("show", "digits", json=True)
+    edges = {(edge["relation"], edge["by"], edge["name"]) for edge in shown["versions"][0]["parents"]}
+    assert edges == {("trained_on", "witnessed", "owner/digits-data@1"), ("derived_from", "witnessed", "owner/digits-code@1")}
+    wait_until("its entries are published", lambda: {"registered", "version", "run"} <= {
+        json.loads(row["entry"])["type"] for row in glasscase.cli("history", "digits", json=True)["entries"]}, 5)
+    glasscase.cli("take", "digits", "--output", str(tmp_path / "taken"))
+    again = train(glasscase, str(EXAMPLE / "recipe.json"), "digits")
+    assert again["recipe_sha256"] == run["recipe_sha256"]
+    versions = glasscase.cli("show", "digits", json=True)["versions"]
+    assert len({version["sha256"] for version in versions}) == 1, "the same recipe gives the same bytes"
+    assert "progress 0.9 trained" in glasscase.cli("runs", "logs", run["id"]).stdout
+    assert [row["id"] for row in glasscase.cli("runs", "list", "--model", "digits", json=True)] == [again["id"], run["id"]]
+
+
+def test_a_file_that_the_recipe_did_not_name_cannot_be_read(glasscase: Installation, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    add(glasscase, tmp_path, "other-data", {"other.csv": "1,2"})
+    code = add(glasscase, tmp_path, "nosy", {"train.py": f"""
+        import os, pathlib
+        seen = sorted(str(p) for p in pathlib.Path("/in").rglob("*"))
+        outside = [p for p in ("{secret}", "/etc/passwd", "/var/tmp", "/root", "{glasscase.data}") if os.path.exists(p)]
+        pathlib.Path("/out/model.txt").write_text("\\n".join(seen) + repr(outside) + repr(sorted(os.environ)))
+    """})
+    run = train(glasscase, recipe(tmp_path, code), "nosy-model")
+    assert run["state"] == "succeeded", run
+    glasscase.cli("take", "nosy-model", "--output", str(tmp_path / "taken"))
+    taken = tmp_path / "taken"
+    text = (taken if taken.is_file() else next(path for path in taken.rglob("*") if path.is_file())).read_text()
+    assert text.startswith("/in/code\n/in/code/train.py\n/in/data\n/in/recipe.json[]")
+    assert "GLASSCASE" not in text
+
+
+@pytest.mark.parametrize(("program", "words"), [
+    ("raise SystemExit(3)", "exit code 3"),
+    ("print('nothing')", "left no model"),
+    ("import os; os.symlink('/etc/passwd', '/out/model.bin')", "is a link"),
+    ("import os\nfor n in range(10): open(f'/out/model.{n}', 'w')", "10 models"),
+    ("x = bytearray(600 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\nimport time; time.sleep(9)", "memory"),
+    ("import time\ntime.sleep(60)", "longer than 3 s"),
+])
+def test_what_a_run_does_wrong_is_said(glasscase: Installation, tmp_path: Path, program: str, words: str) -> None:
+    code = add(glasscase, tmp_path, f"wrong-{abs(hash(program))}", {"train.py": program})
+    run = train(glasscase, recipe(tmp_path, code, limits={"memory_bytes": 500 << 20, "wall_s": 3}), "wrong")
+    assert (run["state"], words in run["reason"]) == ("failed", True), run["reason"]
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"sed": 1}, "unknown member sed"), ({"code": "nowhere"}, "nowhere"), ({"environment": {"runner": "fortran"}}, "has the runner fortran"),
+    ({"environment": {"runner": "fortran"}}, "scikit-learn"), ({"environment": {"image": "python:3.11"}}, "digest"),
+    ({"limits": {"memory_bytes": 1 << 49}}, "limits"),
+])
+def test_a_recipe_that_cannot_be_run_is_refused(glasscase: Installation, tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    code = add(glasscase, tmp_path, "refused-code", {"train.py": "pass"})
+    answer = glasscase.cli("train", recipe(tmp_path, **({"code": code} | change)), "--name", "refused", check=False)
+    assert answer.returncode != 0
+    assert words in answer.stderr, answer.stderr
+
+
+def test_a_run_is_its_owners_alone_and_can_be_cancelled(glasscase: Installation, tmp_path: Path) -> None:
+    code = add(glasscase, tmp_path, "sleeper", {"train.py": "print('begun', flush=True)\nimport time\ntime.sleep(600)"})
+    run = train(glasscase, recipe(tmp_path, code), "sleeper-model", "--detach")["id"]
+    waiting = train(glasscase, recipe(tmp_path, code), "sleeper-model", "--detach")["id"]
+    wait_until("it runs", lambda: "begun" in glasscase.cli("runs", "logs", run).stdout, 10)
+    assert state(glasscase, waiting) == "queued", "the worker has one slot"
+    glasscase.cli("subject", "add", "bob", "--role", "owner")
+    token = glasscase.cli("token", "create", "bob", json=True)["token"]
+    assert glasscase.cli("runs", "list", json=True, token=token) == []
+    assert glasscase.cli("runs", "show", run, token=token, check=False).returncode == 1
+    glasscase.cli("runs", "cancel", waiting)
+    assert state(glasscase, waiting) == "cancelled"
+    glasscase.cli("runs", "cancel", run)
+    wait_until("it has ended", lambda: state(glasscase, run) == "cancelled", 10)
+    assert glasscase.cli("runs", "cancel", run, check=False).returncode == 1
+
+
+@pytest.mark.parametrize("killed", ["glasscase-worker", "glasscase-custodian"])
+def test_a_process_that_is_killed_loses_no_run(glasscase: Installation, tmp_path: Path, killed: str) -> None:
+    code = add(glasscase, tmp_path, f"slow-{killed}", {"train.py": """
+        import time
+        print("begun", flush=True)
+        time.sleep(2)
+        open("/out/model.txt", "w").write("done")
+    """})
+    run = train(glasscase, recipe(tmp_path, code), f"slow-{killed}-model", "--detach")["id"]
+    wait_until("it runs", lambda: "begun" in glasscase.cli("runs", "logs", run).stdout, 10)
+    os.kill(glasscase.processes(killed)[0].pid, signal.SIGKILL)
+    wait_until("it has ended", lambda: glasscase.cli("runs", "show", run, check=False, json=False).returncode == 0
+               and state(glasscase, run) == "succeeded", 30)
+    shown = glasscase.cli("runs", "show", run, json=True)
+    assert shown["attempts"] == 2
+    leftovers = [path for path in Path("/var/tmp").glob("glasscase-jobs-*") if any(path.iterdir())]
+    assert leftovers == [], "nothing is left of a job"
