@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +23,20 @@ EXAMPLE = ROOT / "examples" / "training" / "digits"
 
 
 @pytest.fixture(scope="module")
-def glasscase(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with running(programs, tmp_path_factory.mktemp("runs"), serve_words=("--workers", "1", "--runners", str(RUNNERS))) as installation:
+def runners() -> Iterator[Path]:
+    """The runners, where the worker's user may read them: a clone may lie in a folder of root's alone."""
+    if all(parent.stat().st_mode & 0o001 for parent in (RUNNERS.resolve(), *RUNNERS.resolve().parents)):
+        yield RUNNERS
+        return
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as folder:
+        Path(folder).chmod(0o755)
+        shutil.copytree(RUNNERS / "scikit-learn", Path(folder) / "scikit-learn", symlinks=True)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(programs, tmp_path_factory.mktemp("runs"), serve_words=("--workers", "1", "--runners", str(runners))) as installation:
         wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
         yield installation
 
