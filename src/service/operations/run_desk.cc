@@ -114,7 +114,10 @@ void RunDesk::Pump() {
     const Status begun = Begin(run, *worker);
     if (begun) continue;
     Release(run.id);
-    EndRun(std::move(run), RunState::kFailed, begun.error().message());
+    const Status ended = EndRun(std::move(run), RunState::kFailed, begun.error().message());
+    if (ended) continue;
+    LogError("runs: " + ended.error().message());
+    break;  // it is still the next one: whoever looks again finds it
   }
   pumping_ = false;
 }
@@ -165,10 +168,7 @@ Status RunDesk::SendInputs(const Run& run, const PeerId& worker) {
 
 Status RunDesk::Cancel(const Run& run) {
   const auto active = active_.find(run.id);
-  if (active == active_.end()) {
-    EndRun(run, RunState::kCancelled, "it was cancelled before it began");
-    return Ok();
-  }
+  if (active == active_.end()) return EndRun(run, RunState::kCancelled, "it was cancelled before it began");
   if (active->second.records)
     return Fail(Error::FailedPrecondition("the run is done: its result is being recorded"));
   rpc::FromCustodian message;
@@ -245,11 +245,11 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
     case rpc::JobEnded::SUCCEEDED: Record(std::move(run), active); break;
     case rpc::JobEnded::CANCELLED:
       active_.erase(run.id);
-      EndRun(std::move(run), RunState::kCancelled, Words(end.reason()));
+      EndRunOrLog(std::move(run), RunState::kCancelled, Words(end.reason()));
       break;
     case rpc::JobEnded::FAILED:
       active_.erase(run.id);
-      EndRun(std::move(run), RunState::kFailed, Words(end.reason()));
+      EndRunOrLog(std::move(run), RunState::kFailed, Words(end.reason()));
       break;
     default: active_.erase(run.id); TryAgain(std::move(run), Words(end.reason()));
   }
@@ -257,51 +257,68 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
 }
 
 // Bytes first, then the rows: what a crash leaves between the two belongs to no version, and the run begins
-// once more.
+// once more. A result may be large: it is copied on a thread whatever the store is.
 void RunDesk::Record(Run run, Active& active) {
   active.records = true;
   run.state = RunState::kRecording;
   const Status saved = Save(run);
   if (!saved) LogWarning("runs: " + saved.error().message());
   const auto files = std::make_shared<std::vector<RunFile>>(std::move(active.files));
-  desk_.store_changes.Do({.work = [&store = desk_.blobs, files] { return StageFiles(store, *files); },
+  const auto staged = std::make_shared<Status>();
+  active.staging = std::make_unique<SideJob>(
+      desk_.loop, [&store = desk_.blobs, files, staged] { *staged = StageFiles(store, *files); },
+      [this, run = std::move(run), files, staged] { Staged(run, files, *staged); });
+}
+
+void RunDesk::Staged(Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged) {
+  desk_.store_changes.Do({.work = [files, staged]() -> Status {
+                            GC_TRY_VOID(staged);
+                            return CommitFiles(*files);
+                          },
                           .then =
-                              [this, run = std::move(run), files](const Status& staged) mutable {
+                              [this, run = std::move(run), files](const Status& committed) {
+                                const Status recorded = committed ? RecordRows(run, *files) : committed;
                                 active_.erase(run.id);
-                                Status recorded = staged;
-                                if (recorded)
-                                  recorded = desk_.Change([&](catalog::Transaction& transaction) -> Status {
-                                    GC_TRY(const catalog::Version version,
-                                           InsertResult(desk_, transaction, run, *files));
-                                    run.state = RunState::kSucceeded;
-                                    run.result = version.id;
-                                    run.label = version.label;
-                                    run.ended_micros = desk_.now();
-                                    return transaction.SetRun(run);
-                                  });
                                 if (!recorded)
-                                  EndRun(std::move(run), RunState::kFailed,
-                                         "its result could not be recorded: " + recorded.error().message());
+                                  EndRunOrLog(
+                                      run, RunState::kFailed,
+                                      "its result could not be recorded: " + recorded.error().message());
                                 desk_.ledger.Poke();
                               }});
 }
 
+Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files) {
+  return desk_.Change([&](catalog::Transaction& transaction) -> Status {
+    GC_TRY(const catalog::Version version, InsertResult(desk_, transaction, run, files));
+    run.state = RunState::kSucceeded;
+    run.result = version.id;
+    run.label = version.label;
+    run.ended_micros = desk_.now();
+    return transaction.SetRun(run);
+  });
+}
+
 void RunDesk::TryAgain(Run run, const std::string& why) {
   if (run.attempts >= kAttemptsMax)
-    return EndRun(std::move(run), RunState::kFailed, why + ", " + std::to_string(run.attempts) + " times");
+    return EndRunOrLog(std::move(run), RunState::kFailed,
+                       why + ", " + std::to_string(run.attempts) + " times");
   run.state = RunState::kQueued;
   run.reason = why;
   const Status saved = Save(run);
   if (!saved) LogError("runs: " + saved.error().message());
 }
 
-void RunDesk::EndRun(Run run, RunState state, std::string reason) {
+Status RunDesk::EndRun(Run run, RunState state, std::string reason) {
   run.state = state;
   run.reason = std::move(reason);
   run.ended_micros = desk_.now();
   run.result = Uuid{};
-  const Status saved = Save(run);
-  if (!saved) LogError("runs: " + saved.error().message());
+  return Save(run);
+}
+
+void RunDesk::EndRunOrLog(Run run, RunState state, std::string reason) {
+  const Status ended = EndRun(std::move(run), state, std::move(reason));
+  if (!ended) LogError("runs: " + ended.error().message());
 }
 
 Status RunDesk::Save(const Run& run) {

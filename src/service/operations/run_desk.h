@@ -12,6 +12,7 @@
 
 #include "desk.h"
 #include "run_result.h"
+#include "side_job.h"
 
 namespace glasscase::operations {
 
@@ -64,6 +65,7 @@ class RunDesk {
     Fd log;
     std::vector<RunFile> files;
     bool records = false;  // the worker is done with it
+    std::unique_ptr<SideJob> staging{};
   };
   using ActiveRuns = std::map<Uuid, Active>;
 
@@ -74,7 +76,11 @@ class RunDesk {
   void Record(catalog::Run run, Active& active);
   // Puts it back into the queue, or ends it where that was done often enough.
   void TryAgain(catalog::Run run, const std::string& why);
-  void EndRun(catalog::Run run, catalog::RunState state, std::string reason);
+  void Staged(catalog::Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged);
+  Status RecordRows(catalog::Run run, const std::vector<RunFile>& files);
+  Status EndRun(catalog::Run run, catalog::RunState state, std::string reason);
+  // Where nobody waits for the answer.
+  void EndRunOrLog(catalog::Run run, catalog::RunState state, std::string reason);
   Status Save(const catalog::Run& run);
   Result<catalog::Run> Find(const std::string& id) const;
   void Release(const Uuid& run);

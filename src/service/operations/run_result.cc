@@ -73,6 +73,10 @@ Result<std::string> LabelFor(Desk& desk, const catalog::Run& run) {
 
 Status StageFiles(blobs::BlobStore& store, std::vector<RunFile>& files) {
   for (RunFile& file : files) GC_TRY_VOID(StageFile(store, file));
+  return Ok();
+}
+
+Status CommitFiles(std::vector<RunFile>& files) {
   for (RunFile& file : files) GC_TRY_VOID(file.blob->Commit());
   return Ok();
 }

@@ -19,8 +19,10 @@ struct RunFile {
   Digest sha256{};
 };
 
-// Copies and digests the files into the store. Takes as long as the disk does: on a thread.
+// Copies and digests the files towards the store. Takes as long as the disk does: on a thread.
 Status StageFiles(blobs::BlobStore& store, std::vector<RunFile>& files);
+// Puts them into it.
+Status CommitFiles(std::vector<RunFile>& files);
 
 // The version that they become, with its lineage witnessed and its entries. Within a transaction.
 Result<catalog::Version> InsertResult(Desk& desk, catalog::Transaction& transaction, const catalog::Run& run,
