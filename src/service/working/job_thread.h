@@ -20,7 +20,6 @@ namespace glasscase::working {
 
 struct JobInput {
   std::string path;  // below in/
-  uint64_t bytes = 0;
   Digest sha256{};
   Fd file;
 };

@@ -116,8 +116,7 @@ void Worker::TakeInputs(const rpc::JobInputs& inputs, std::vector<Fd> fds) {
     return LogWarning("the custodian sent inputs that belong to no job");
   for (int i = 0; i < inputs.files_size(); ++i) {
     const rpc::JobFile& file = inputs.files(i);
-    JobInput input{
-        .path = file.path(), .bytes = file.bytes(), .file = std::move(fds[static_cast<size_t>(i)])};
+    JobInput input{.path = file.path(), .file = std::move(fds[static_cast<size_t>(i)])};
     if (file.sha256().size() == input.sha256.size())
       std::copy(file.sha256().begin(), file.sha256().end(), input.sha256.begin());
     job->Add(std::move(input));
