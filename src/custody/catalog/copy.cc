@@ -153,7 +153,8 @@ class Digester final : public RowSink {
     Begin("run").Add(run.id).Add(run.owner).Add(run.asset).Add(run.label).Add(run.recipe);
     Add(run.recipe_sha256).Add(run.priority).Add(static_cast<int64_t>(run.state)).Add(run.reason);
     Add(int64_t{run.attempts}).Add(run.worker).Add(run.created_micros).Add(run.started_micros);
-    return Add(run.ended_micros).Add(run.result).Add(run.repeats).Add(run.record).End();
+    Add(run.ended_micros).Add(run.result).Add(run.repeats).Add(run.record);
+    return Add(run.translates).Add(run.wanted_worker).Add(run.evidence).End();
   }
   Status TakeSetting(const std::string& key, const std::string& value) override {
     return Begin("setting").Add(key).Add(value).End();

@@ -42,6 +42,13 @@ Result<uint64_t> Number(std::string_view member, const std::string& text, uint64
                                      std::to_string(least) + " to " + std::to_string(most)));
 }
 
+std::string_view KindOf(const Run& run) {
+  if (!run.repeats.IsNil()) return "verification";
+  return run.translates.IsNil() ? "training" : "translation";
+}
+
+std::string TextOrEmpty(const Uuid& id) { return id.IsNil() ? "" : id.ToString(); }
+
 Result<rpc::Run> Describe(Workplace& place, const Run& run, bool whole) {
   Desk& desk = place.desk;
   GC_TRY(const auto model, desk.catalog.FindModel(run.asset));
@@ -55,6 +62,9 @@ Result<rpc::Run> Describe(Workplace& place, const Run& run, bool whole) {
     if (version) row.set_version(version->label);
     row.set_result(run.result.ToString());
   }
+  row.set_kind(std::string(KindOf(run)));
+  row.set_repeats(TextOrEmpty(run.repeats));
+  row.set_translates(TextOrEmpty(run.translates));
   row.set_state(std::string(NameOf(run.state)));
   row.set_reason(run.reason);
   row.set_recipe_sha256(ToHex(run.recipe_sha256));
@@ -72,6 +82,7 @@ Result<rpc::Run> Describe(Workplace& place, const Run& run, bool whole) {
   if (!whole) return row;
   row.set_recipe(run.recipe);
   row.set_record(run.record);
+  row.set_evidence(run.evidence);
   return row;
 }
 

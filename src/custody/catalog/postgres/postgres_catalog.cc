@@ -175,9 +175,9 @@ class PostgresCatalog final : public Catalog {
                    "WHERE ($1::uuid IS NULL OR owner = $1) AND ($2::uuid IS NULL OR asset = $2) "
                    "AND ($3::uuid IS NULL OR repeats = $3) AND ($4::bigint = 0 OR state < 5) "
                    "AND ($5::uuid IS NULL OR ordinal < (SELECT ordinal FROM runs WHERE id = $5)) "
-                   "ORDER BY ordinal DESC LIMIT $6");
+                   "AND ($6::uuid IS NULL OR result = $6) ORDER BY ordinal DESC LIMIT $7");
     list.Bind(query.owner).Bind(query.asset).Bind(query.repeats).Bind(int64_t{query.only_open});
-    list.Bind(query.after).Bind(int64_t{query.limit});
+    list.Bind(query.after).Bind(query.result).Bind(int64_t{query.limit});
     return All(list, ReadRun<ResultRow>);
   }
   Result<uint32_t> CountOpenRuns(const Uuid& owner) const override {

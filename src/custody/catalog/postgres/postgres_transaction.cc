@@ -174,22 +174,24 @@ class PostgresTransaction final : public Transaction {
     Statement insert(
         connection_,
         "INSERT INTO runs (id, owner, asset, label, recipe, recipe_sha256, priority, state, "
-        "reason, attempts, worker, created, started, ended, result, repeats, record) VALUES ($1, "
-        "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
+        "reason, attempts, worker, created, started, ended, result, repeats, record, translates, "
+        "wanted_worker, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+        "$16, $17, $18, $19, $20)");
     insert.Bind(run.id).Bind(run.owner).Bind(run.asset).Bind(run.label).Bind(run.recipe);
     insert.Bind(run.recipe_sha256).Bind(run.priority).Bind(static_cast<int64_t>(run.state)).Bind(run.reason);
     insert.Bind(int64_t{run.attempts}).Bind(run.worker).Bind(run.created_micros).Bind(run.started_micros);
     insert.Bind(run.ended_micros).BindIdOrNull(run.result).BindIdOrNull(run.repeats).Bind(run.record);
+    insert.BindIdOrNull(run.translates).Bind(run.wanted_worker).Bind(run.evidence);
     return InsertOne(insert, "run");
   }
 
   Status SetRun(const Run& run) override {
     Statement update(connection_,
                      "UPDATE runs SET state = $1, reason = $2, attempts = $3, worker = $4, started = $5, "
-                     "ended = $6, result = $7, record = $8 WHERE id = $9");
+                     "ended = $6, result = $7, record = $8, evidence = $9 WHERE id = $10");
     update.Bind(static_cast<int64_t>(run.state)).Bind(run.reason).Bind(int64_t{run.attempts});
     update.Bind(run.worker).Bind(run.started_micros).Bind(run.ended_micros).BindIdOrNull(run.result);
-    update.Bind(run.record).Bind(run.id);
+    update.Bind(run.record).Bind(run.evidence).Bind(run.id);
     return RunOnOneRow(update, "run");
   }
 

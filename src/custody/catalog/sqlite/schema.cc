@@ -206,12 +206,17 @@ CREATE TABLE runs (
   ended INTEGER NOT NULL,
   result BLOB REFERENCES versions (id),
   repeats BLOB REFERENCES runs (id),
-  record TEXT NOT NULL
+  record TEXT NOT NULL,
+  translates BLOB REFERENCES versions (id),
+  wanted_worker TEXT NOT NULL,
+  evidence TEXT NOT NULL
 ) STRICT;
 CREATE INDEX runs_queued ON runs (priority DESC, ordinal) WHERE state = 1;
 CREATE INDEX runs_open ON runs (owner) WHERE state < 5;
 CREATE INDEX runs_of_asset ON runs (asset);
 CREATE INDEX runs_of_owner ON runs (owner, ordinal);
+CREATE INDEX runs_with_result ON runs (result) WHERE result IS NOT NULL;
+CREATE INDEX runs_that_repeat ON runs (repeats) WHERE repeats IS NOT NULL;
 )sql";
 
 constexpr const char* kSteps[] = {kFirstTables, kAssetsAndLedger, kSearch, kChain, kRuns};

@@ -179,9 +179,9 @@ class SqliteCatalog final : public Catalog {
            Prepare(RUN_ROW "WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR asset = ?2) "
                            "AND (?3 IS NULL OR repeats = ?3) AND (?4 = 0 OR state < 5) "
                            "AND (?5 IS NULL OR ordinal < (SELECT ordinal FROM runs WHERE id = ?5)) "
-                           "ORDER BY ordinal DESC LIMIT ?6"));
+                           "AND (?6 IS NULL OR result = ?6) ORDER BY ordinal DESC LIMIT ?7"));
     list.Bind(query.owner).Bind(query.asset).Bind(query.repeats).Bind(int64_t{query.only_open});
-    list.Bind(query.after).Bind(int64_t{query.limit});
+    list.Bind(query.after).Bind(query.result).Bind(int64_t{query.limit});
     return All<Run>(list, ReadRun<Statement>);
   }
   Result<uint32_t> CountOpenRuns(const Uuid& owner) const override {

@@ -184,21 +184,24 @@ class SqliteTransaction final : public Transaction {
     GC_TRY(
         Statement insert,
         Prepare("INSERT INTO runs (id, owner, asset, label, recipe, recipe_sha256, priority, state, reason, "
-                "attempts, worker, created, started, ended, result, repeats, record) VALUES (?, ?, ?, ?, ?, "
-                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                "attempts, worker, created, started, ended, result, repeats, record, translates, "
+                "wanted_worker, evidence) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     insert.Bind(run.id).Bind(run.owner).Bind(run.asset).Bind(run.label).Bind(run.recipe);
     insert.Bind(run.recipe_sha256).Bind(run.priority).Bind(static_cast<int64_t>(run.state)).Bind(run.reason);
     insert.Bind(int64_t{run.attempts}).Bind(run.worker).Bind(run.created_micros).Bind(run.started_micros);
     insert.Bind(run.ended_micros).BindIdOrNull(run.result).BindIdOrNull(run.repeats).Bind(run.record);
+    insert.BindIdOrNull(run.translates).Bind(run.wanted_worker).Bind(run.evidence);
     return insert.Run();
   }
 
   Status SetRun(const Run& run) override {
-    GC_TRY(Statement update, Prepare("UPDATE runs SET state = ?, reason = ?, attempts = ?, worker = ?, "
-                                     "started = ?, ended = ?, result = ?, record = ? WHERE id = ?"));
+    GC_TRY(Statement update,
+           Prepare("UPDATE runs SET state = ?, reason = ?, attempts = ?, worker = ?, "
+                   "started = ?, ended = ?, result = ?, record = ?, evidence = ? WHERE id = ?"));
     update.Bind(static_cast<int64_t>(run.state)).Bind(run.reason).Bind(int64_t{run.attempts});
     update.Bind(run.worker).Bind(run.started_micros).Bind(run.ended_micros).BindIdOrNull(run.result);
-    update.Bind(run.record).Bind(run.id);
+    update.Bind(run.record).Bind(run.evidence).Bind(run.id);
     return RunOnOneRow(update, "run");
   }
 

@@ -37,7 +37,7 @@
   "SELECT id, kind, asset, version, created, kept, is_final, state, tx, contract, note FROM chain_acts "
 #define RUN_ROW                                                                                        \
   "SELECT id, owner, asset, label, recipe, recipe_sha256, priority, state, reason, attempts, worker, " \
-  "created, started, ended, result, repeats, record FROM runs "
+  "created, started, ended, result, repeats, record, translates, wanted_worker, evidence FROM runs "
 
 namespace glasscase::catalog {
 
@@ -209,6 +209,9 @@ Result<Run> ReadRun(Row& row) {
   run.result = row.IdOrNil(14);
   run.repeats = row.IdOrNil(15);
   run.record = row.Text(16);
+  run.translates = row.IdOrNil(17);
+  run.wanted_worker = row.Text(18);
+  run.evidence = row.Text(19);
   if (row.damaged() || run.state < RunState::kQueued || run.state > RunState::kCancelled)
     return Fail(DamagedRow<Row>("runs"));
   return run;

@@ -178,11 +178,14 @@ struct Run {
   uint32_t attempts = 0;
   std::string worker{};
   int64_t created_micros = 0;
-  int64_t started_micros = 0;  // 0: not yet
-  int64_t ended_micros = 0;    // 0: not yet
-  Uuid result{};               // the version; nil: none
-  Uuid repeats{};              // the run that it does once more, to compare; nil: none
-  std::string record{};        // JSON: machine, outputs, metrics, what it used
+  int64_t started_micros = 0;   // 0: not yet
+  int64_t ended_micros = 0;     // 0: not yet
+  Uuid result{};                // the version; nil: none
+  Uuid repeats{};               // the run that it does once more, to compare; nil: none
+  Uuid translates{};            // the version that it translates; nil: none
+  std::string wanted_worker{};  // the only one that may do it; empty: any
+  std::string record{};         // JSON: machine, outputs, metrics, what it used
+  std::string evidence{};       // JSON: what was compared and found; empty: nothing was
   bool operator==(const Run&) const = default;
 };
 
@@ -191,6 +194,7 @@ struct RunQuery {
   std::optional<Uuid> owner{};
   std::optional<Uuid> asset{};
   std::optional<Uuid> repeats{};
+  std::optional<Uuid> result{};
   bool only_open = false;       // have not ended
   std::optional<Uuid> after{};  // the last run of the page before
   uint32_t limit = 100;

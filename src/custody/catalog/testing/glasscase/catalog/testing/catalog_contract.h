@@ -436,9 +436,12 @@ TEST_P(CatalogContract, RunsWaitByPriorityAndKeepWhatCameOfThem) {
   done.ended_micros = 9;
   done.result = version.id;
   done.record = "{\"a\":1}";
+  done.evidence = "{\"class\":\"B\"}";
   Change([&](Transaction& t) { return t.SetRun(done); });
   catalog::Run again = run_of(5, 0);
   again.repeats = done.id;
+  again.translates = version.id;
+  again.wanted_worker = "w";
   Change([&](Transaction& t) { return t.InsertRun(again); });
   Reopen();
   EXPECT_EQ(catalog->FindRun(done.id).value(), done);
@@ -446,6 +449,7 @@ TEST_P(CatalogContract, RunsWaitByPriorityAndKeepWhatCameOfThem) {
   EXPECT_EQ(catalog->CountOpenRuns(owner.id).value(), 4u);
   EXPECT_EQ(catalog->CountOpenRuns(learner.id).value(), 0u);
   EXPECT_EQ(catalog->ListRuns({.repeats = done.id}).value(), std::vector<catalog::Run>{again});
+  EXPECT_EQ(catalog->ListRuns({.result = version.id}).value(), std::vector<catalog::Run>{done});
   EXPECT_EQ(catalog->ListRuns({.owner = owner.id, .only_open = true, .limit = 2}).value(),
             (std::vector<catalog::Run>{again, runs[3]}));
   EXPECT_EQ(catalog->ListRuns({.asset = model.id, .after = runs[2].id}).value(),
