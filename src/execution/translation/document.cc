@@ -1,4 +1,4 @@
-#include "document.h"
+#include <glasscase/translation/document.h>
 
 #include <algorithm>
 

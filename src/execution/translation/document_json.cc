@@ -6,7 +6,8 @@
 
 #include <boost/json/basic_parser_impl.hpp>
 
-#include "document.h"
+#include <glasscase/translation/document.h>
+
 #include "document_builder.h"
 
 namespace glasscase::translation {

@@ -6,7 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "document.h"
+#include <glasscase/translation/document.h>
+
 #include "document_builder.h"
 
 namespace glasscase::translation {

@@ -7,8 +7,7 @@
 #include <vector>
 
 #include <glasscase/core/error.h>
-
-#include "document.h"
+#include <glasscase/translation/document.h>
 
 namespace glasscase::translation {
 

@@ -2,9 +2,9 @@
 #include <array>
 #include <string>
 
+#include <glasscase/translation/document.h>
 #include <glasscase/translation/read.h>
 
-#include "document.h"
 #include "fields.h"
 
 namespace glasscase::translation {

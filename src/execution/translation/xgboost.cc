@@ -6,9 +6,9 @@
 #include <cmath>
 #include <string>
 
+#include <glasscase/translation/document.h>
 #include <glasscase/translation/read.h>
 
-#include "document.h"
 #include "fields.h"
 
 namespace glasscase::translation {
