@@ -19,6 +19,7 @@
 #include <glasscase/core/bytes.h>
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/ledger/files.h>
+#include <glasscase/process/file_io.h>
 
 #include "data_directory.h"
 
@@ -54,13 +55,9 @@ Result<Digest> CopyFile(const fs::path& from, const fs::path& to, mode_t mode) {
     const ssize_t got = ::read(source.get(), buffer.data(), buffer.size());
     if (got < 0) return Fail(Unreadable(from));
     if (got == 0) break;
-    ByteSpan rest(buffer.data(), static_cast<size_t>(got));
-    hash.Update(rest);
-    while (!rest.empty()) {
-      const ssize_t written = ::write(target.get(), rest.data(), rest.size());
-      if (written < 0) return Fail(Error::FromErrno(errno, "cannot write " + to.string()));
-      rest = rest.subspan(static_cast<size_t>(written));
-    }
+    const ByteSpan piece(buffer.data(), static_cast<size_t>(got));
+    hash.Update(piece);
+    GC_TRY_VOID(process::WriteAll(target.get(), piece, "cannot write " + to.string()));
   }
   if (::fsync(target.get()) != 0) return Fail(Error::FromErrno(errno, "cannot sync " + to.string()));
   return hash.Finish();

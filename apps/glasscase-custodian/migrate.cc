@@ -1,9 +1,8 @@
 #include "migrate.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include <glasscase/catalog/copy.h>
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/ledger/log.h>
+#include <glasscase/process/file_io.h>
 
 #include "data_directory.h"
 #include "ledger_key.h"
@@ -154,16 +154,8 @@ class Move {
     return staged->Commit();
   }
 
-  template <typename Take>
-  static Status EachPiece(int file, const Take& take) {
-    std::vector<uint8_t> buffer(size_t{1} << 20);
-    for (off_t at = 0;;) {
-      const ssize_t got = ::pread(file, buffer.data(), buffer.size(), at);
-      if (got < 0) return Fail(Error::FromErrno(errno, "cannot read a blob"));
-      if (got == 0) return Ok();
-      GC_TRY_VOID(take(ByteSpan(buffer.data(), static_cast<size_t>(got))));
-      at += got;
-    }
+  static Status EachPiece(int file, const std::function<Status(ByteSpan)>& take) {
+    return process::ReadPieces(file, std::numeric_limits<uint64_t>::max(), "cannot read a blob", take);
   }
 
   // Out of the new store itself, not out of the cache in front of it.

@@ -1,14 +1,13 @@
 #include "signature.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include <glasscase/crypto/random.h>
+#include <glasscase/process/file_io.h>
 #include <glasscase/provenance/model_signature.h>
 
 namespace glasscase::inspector {
@@ -25,16 +24,12 @@ Result<Resource> ResourceOf(const rpc::ModelFile& file) {
 }
 
 Status HashParts(const rpc::ModelFile& file, const Fd& fd, provenance::ResourceHasher& hasher) {
-  std::vector<uint8_t> buffer(size_t{1} << 20);
   hasher.Begin(file.path());
-  for (off_t offset = 0;;) {
-    const ssize_t got = ::pread(fd.get(), buffer.data(), buffer.size(), offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read a file to be published"));
-    if (got == 0) break;
-    hasher.Update(ByteSpan(buffer.data(), static_cast<size_t>(got)));
-    offset += got;
-  }
+  GC_TRY_VOID(process::ReadPieces(fd.get(), std::numeric_limits<uint64_t>::max(),
+                                  "cannot read a file to be published", [&](ByteSpan piece) {
+                                    hasher.Update(piece);
+                                    return Ok();
+                                  }));
   hasher.End();
   return Ok();
 }

@@ -1,12 +1,11 @@
 #include "report.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+
+#include <glasscase/process/file_io.h>
 
 namespace glasscase::translator {
 namespace {
@@ -29,13 +28,7 @@ void Progress::Show(std::string_view step, uint64_t done, uint64_t total) {
 }
 
 Status WriteWhole(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Fail(Error::FromErrno(errno, "cannot write"));
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  return Ok();
+  return process::WriteAll(fd, AsBytes(text), "cannot write");
 }
 
 std::string ErrorLine(const Error& error) {

@@ -43,7 +43,8 @@ inline std::string ZipFile(const std::vector<std::pair<std::string, std::string>
   for (const auto& [name, content] : entries) {
     const std::string common = Little(20, 2) + Little(0, 4) + Little(time, 2) + Little(0, 6) +
                                Little(content.size(), 4) + Little(content.size(), 4) + Little(name.size(), 2);
-    directory += "PK\x01\x02" + Little(20, 2) + common + std::string(12, '\0') + Little(file.size(), 4) + name;
+    directory +=
+        "PK\x01\x02" + Little(20, 2) + common + std::string(12, '\0') + Little(file.size(), 4) + name;
     file += "PK\x03\x04" + common + Little(0, 2) + name + content;
   }
   const std::string counts = Little(entries.size(), 2) + Little(entries.size(), 2);

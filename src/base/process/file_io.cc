@@ -1,0 +1,56 @@
+#include <glasscase/process/file_io.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+namespace glasscase::process {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{1} << 20;
+
+}  // namespace
+
+Status WriteAll(int fd, ByteSpan bytes, std::string_view what) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Fail(Error::FromErrno(errno, std::string(what)));
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return Ok();
+}
+
+Status ReadPieces(int fd, uint64_t bytes_max, std::string_view what,
+                  const std::function<Status(ByteSpan)>& take) {
+  Bytes piece(kPieceBytes);
+  uint64_t done = 0;
+  while (true) {
+    const ssize_t got = ::pread(fd, piece.data(), piece.size(), static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(Error::FromErrno(errno, std::string(what)));
+    if (got == 0) return Ok();
+    done += static_cast<uint64_t>(got);
+    if (done > bytes_max)
+      return Fail(Error::ResourceExhausted(std::string(what) + ": more than " + std::to_string(bytes_max) +
+                                           " bytes"));
+    GC_TRY_VOID(take(ByteSpan(piece.data(), static_cast<size_t>(got))));
+  }
+}
+
+Result<Bytes> ReadAll(int fd, uint64_t bytes_max, std::string_view what) {
+  Bytes bytes;
+  struct stat facts {};
+  if (::fstat(fd, &facts) == 0 && facts.st_size > 0)
+    bytes.reserve(std::min(static_cast<uint64_t>(facts.st_size), bytes_max));
+  GC_TRY_VOID(ReadPieces(fd, bytes_max, what, [&](ByteSpan piece) {
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+    return Ok();
+  }));
+  return bytes;
+}
+
+}  // namespace glasscase::process

@@ -1,0 +1,54 @@
+#include <glasscase/process/file_io.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <glasscase/process/fd.h>
+
+namespace glasscase::process {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FileIoTest : public ::testing::Test {
+ protected:
+  Fd file{::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+};
+
+TEST_F(FileIoTest, WhatIsWrittenIsReadWhereverTheOffsetIs) {
+  const std::string text(3'000'000, 'x');
+  ASSERT_TRUE(WriteAll(file.get(), AsBytes(text), "cannot write"));
+  ASSERT_TRUE(WriteAll(file.get(), AsBytes("end"), "cannot write"));
+  const auto read = ReadAll(file.get(), 3'000'003, "cannot read");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(AsText(*read), text + "end");
+}
+
+TEST_F(FileIoTest, MoreThanAllowedIsRefused) {
+  ASSERT_TRUE(WriteAll(file.get(), AsBytes("four"), "cannot write"));
+  EXPECT_TRUE(ReadAll(file.get(), 4, "cannot read"));
+  const auto refused = ReadAll(file.get(), 3, "cannot read it");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kResourceExhausted);
+  EXPECT_THAT(refused.error().message(), HasSubstr("cannot read it: more than 3 bytes"));
+}
+
+TEST_F(FileIoTest, ErrorsOfTheSystemKeepTheirReason) {
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  EXPECT_EQ(WriteAll(full.get(), AsBytes("x"), "cannot write").error().code(), Code::kResourceExhausted);
+  const Fd folder(::open("/", O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(ReadAll(folder.get(), 1, "cannot read /").error().message(), HasSubstr("cannot read /"));
+}
+
+TEST_F(FileIoTest, ReadingEndsWithTheErrorOfWhoTakesIt) {
+  ASSERT_TRUE(WriteAll(file.get(), AsBytes("four"), "cannot write"));
+  const Status read =
+      ReadPieces(file.get(), 4, "cannot read", [](ByteSpan) { return Fail(Error::Internal("no more")); });
+  EXPECT_EQ(read.error().message(), "no more");
+}
+
+}  // namespace
+}  // namespace glasscase::process
