@@ -1,11 +1,7 @@
 // glasscase-translator: turns one foreign model into ONNX, compares the two, and ends. Whatever the file does
-// to this process, it holds nothing and reaches nobody: a file to read, two to write. Started by
-// `glasscase translate`.
-//
-//   standard input    the model
-//   standard output   lines of JSON: progress, then {"result":...} or {"error":...}
-//   descriptor 3      becomes the ONNX file, unless the evidence does not hold
-//   descriptor 4      becomes the evidence
+// to this process, it holds nothing and reaches nobody: a file to read, two to write (their
+// numbers: glasscase/translating/program.h). On its standard output it says lines of JSON: progress, then
+// {"result":...} or {"error":...}. Started by `glasscase translate` and by workers.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +14,7 @@
 #include <glasscase/core/log.h>
 #include <glasscase/inference_onnxruntime/engine.h>
 #include <glasscase/process/confine.h>
+#include <glasscase/translating/program.h>
 #include <glasscase/translation/read.h>
 
 #include "report.h"
@@ -27,6 +24,7 @@ namespace {
 
 namespace inference = glasscase::inference;
 namespace process = glasscase::process;
+namespace translating = glasscase::translating;
 namespace translator = glasscase::translator;
 using glasscase::Bytes;
 using glasscase::Error;
@@ -34,8 +32,6 @@ using glasscase::Fail;
 using glasscase::Result;
 using glasscase::Status;
 
-constexpr int kOnnxFd = 3;
-constexpr int kEvidenceFd = 4;
 constexpr uint64_t kMemoryBytes = uint64_t{8} << 30;
 constexpr uint64_t kCpuSeconds = 3'600;
 constexpr uint64_t kOpenFilesMax = 64;
@@ -66,16 +62,16 @@ Result<Bytes> ReadModel(int fd) {
 }
 
 Status Run(inference::Engine& engine) {
-  GC_TRY(const Bytes file, ReadModel(STDIN_FILENO));
+  GC_TRY(const Bytes file, ReadModel(translating::kModelFd));
   translator::Progress progress(STDOUT_FILENO);
   GC_TRY(const translator::Translation made,
          translator::Translate(file, engine, {}, [&](std::string_view step, uint64_t done, uint64_t total) {
            progress.Show(step, done, total);
          }));
-  GC_TRY_VOID(translator::WriteWhole(kEvidenceFd, made.evidence));
+  GC_TRY_VOID(translator::WriteWhole(translating::kEvidenceFd, made.evidence));
   if (!made.why_not.empty())
     return Fail(Error::FailedPrecondition("the translation is refused: " + made.why_not));
-  GC_TRY_VOID(translator::WriteWhole(kOnnxFd, made.onnx));
+  GC_TRY_VOID(translator::WriteWhole(translating::kOnnxFd, made.onnx));
   return translator::WriteWhole(STDOUT_FILENO, "{\"result\":" + made.summary + "}\n");
 }
 

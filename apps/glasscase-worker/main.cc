@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -18,6 +19,7 @@
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/lifeline.h>
 #include <glasscase/rpc/link.pb.h>
+#include <glasscase/translating/program.h>
 #include <glasscase/working/worker.h>
 
 #include "job_folder.h"
@@ -35,6 +37,12 @@ using glasscase::Status;
 using Type = process::LifelineMessage::Type;
 
 constexpr uint32_t kWorkerUser = 6;  // user_offset; hosts begin at 10
+
+// Beside this program.
+std::string ProgramCalled(const std::string& name) {
+  std::error_code code;
+  return std::filesystem::read_symlink("/proc/self/exe", code).parent_path() / name;
+}
 
 [[noreturn]] void Die(const std::string& what, const Error& error) {
   LogError(what + ": " + error.message());
@@ -104,6 +112,9 @@ int main(int argc, char** argv) {
   arguments.options.folder = folder->path;
   arguments.options.confinement = *confinement;
   arguments.options.confinement.in_force.emplace_back("each job in a sandbox of its own");
+  arguments.options.translator = ProgramCalled(glasscase::translating::kProgram);
+  if (::access(arguments.options.translator.c_str(), X_OK) != 0)
+    LogWarning("nothing can be translated: this worker cannot start " + arguments.options.translator);
   const auto executor = glasscase::jobs::MakeBubblewrap({});
   if (const Status there = executor->Check(); !there)
     LogWarning("jobs cannot be run on this machine: " + there.error().message());

@@ -44,16 +44,6 @@ Status ReadWord(const ObjectReader& object, std::string_view name, std::string_v
   return Fail(object.Wrong(name, "may have letters, digits and " + std::string(others)));
 }
 
-Result<Reference> ReadResolved(const ObjectReader& object) {
-  Reference reference{.name = {}, .is_resolved = true};
-  GC_TRY(const std::string id, object.String("version"));
-  const auto version = Uuid::Parse(id);
-  if (!version) return Fail(object.Wrong("version", "must be a UUID where sha256 stands beside it"));
-  reference.version = *version;
-  GC_TRY(reference.sha256, object.Sha256("sha256"));
-  return reference;
-}
-
 // "owner/name@label", or an object that is resolved.
 Result<Reference> ReadReference(const ObjectReader& object, std::string_view member) {
   const auto* value = object.object().if_contains(boost::json::string_view(member.data(), member.size()));
@@ -218,6 +208,16 @@ class Reader {
 };
 
 }  // namespace
+
+Result<Reference> ReadResolved(const ObjectReader& object) {
+  Reference reference{.name = {}, .is_resolved = true};
+  GC_TRY(const std::string id, object.String("version"));
+  const auto version = Uuid::Parse(id);
+  if (!version) return Fail(object.Wrong("version", "must be a UUID where sha256 stands beside it"));
+  reference.version = *version;
+  GC_TRY(reference.sha256, object.Sha256("sha256"));
+  return reference;
+}
 
 // NumPy takes a list of what not to use. What it is built for at least cannot be taken away.
 std::optional<std::string> NumpyFeaturesAbove(std::string_view set) {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include <glasscase/process/fd.h>
+#include <glasscase/translating/program.h>
 
 #include "child_process.h"
 #include "command.h"
@@ -22,11 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-constexpr char kProgram[] = "glasscase-translator";
-// What the program expects where (apps/glasscase-translator/main.cc).
-constexpr int kModelFd = 0;
-constexpr int kOnnxFd = 3;
-constexpr int kEvidenceFd = 4;
 constexpr int kOwnFdMin = 10;  // ours lie above those
 
 struct TranslateOptions {
@@ -74,52 +70,28 @@ class Unfinished {
   Fd fd_;
 };
 
-// What the program says, line by line. It has read a foreign file, so its words are foreign too.
-class Listener {
+// A bar for each step that can be counted.
+class StepBars {
  public:
-  explicit Listener(const Console& console) : console_(console) {}
+  explicit StepBars(const Console& console) : console_(console) {}
 
-  void Hear(std::string_view line) {
-    const auto said = ParseJson(line, "what the translator says");
-    if (!said) return;
-    if (const json::value& result = ValueOf(*said, "result"); result.is_object()) result_ = result;
-    if (const json::value& failed = ValueOf(*said, "error"); failed.is_object())
-      message_ = ShownOf(failed, "message");
-    if (!TextOf(*said, "step").empty()) ShowStep(*said);
+  void Show(const translating::Step& step) {
+    if (step.name != step_) {
+      bar_ = std::make_unique<Progress>(console_, Visible(step.name), step.total);
+      step_ = step.name;
+    }
+    if (step.name == "comparing") {
+      bar_->ShowCount(step.done);
+    } else {
+      bar_->ShowElapsed();
+    }
   }
-
-  // The summary, or why there is none.
-  Result<json::value> Outcome(int exit_code) {
-    progress_.reset();
-    if (exit_code == 0 && result_.is_object()) return result_;
-    if (!message_.empty()) return Fail(Error::FailedPrecondition(message_));
-    return Fail(Error::FailedPrecondition("the translation ended without a result (exit code " +
-                                          std::to_string(exit_code) +
-                                          "): the model may be too large for it, or made to break it"));
-  }
+  void End() { bar_.reset(); }
 
  private:
-  void ShowStep(const json::value& said) {
-    const std::string step = ShownOf(said, "step");
-    const int64_t done = IntegerOf(said, "done");
-    const int64_t total = IntegerOf(said, "total");
-    if (step != step_) {
-      progress_ =
-          std::make_unique<Progress>(console_, step, static_cast<uint64_t>(std::max<int64_t>(total, 0)));
-      step_ = step;
-    }
-    if (step == "comparing") {
-      progress_->ShowCount(static_cast<uint64_t>(std::max<int64_t>(done, 0)));
-    } else {
-      progress_->ShowElapsed();
-    }
-  }
-
   const Console& console_;
-  std::unique_ptr<Progress> progress_;
+  std::unique_ptr<Progress> bar_;
   std::string step_;
-  json::value result_;
-  std::string message_;
 };
 
 void PrintSummary(const Context& context, const TranslateOptions& options, const json::value& summary) {
@@ -138,7 +110,7 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
 }
 
 Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
-  GC_TRY(const std::string program, FindProgram(context.program_directory(), kProgram));
+  GC_TRY(const std::string program, FindProgram(context.program_directory(), translating::kProgram));
   GC_TRY(const Fd model,
          Raised(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.file)));
   const InterruptGuard guard;  // ^C ends the program, and this undoes what was begun
@@ -146,18 +118,25 @@ Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
   GC_TRY_VOID(onnx.Open());
   Unfinished evidence(options.evidence.empty() ? options.output + ".evidence" : options.evidence);
   GC_TRY_VOID(evidence.Open());
-  Listener listener(context.console);
+  StepBars bars(context.console);
+  translating::Listener listener([&bars](const translating::Step& step) { bars.Show(step); });
   GC_TRY(const int exit_code, RunProgramWith(program, {},
-                                             {{.fd = model.get(), .as = kModelFd},
-                                              {.fd = onnx.fd(), .as = kOnnxFd},
-                                              {.fd = evidence.fd(), .as = kEvidenceFd}},
-                                             [&listener](std::string_view line) { listener.Hear(line); }));
+                                             {{.fd = model.get(), .as = translating::kModelFd},
+                                              {.fd = onnx.fd(), .as = translating::kOnnxFd},
+                                              {.fd = evidence.fd(), .as = translating::kEvidenceFd}},
+                                             [&listener](std::string_view line) {
+                                               listener.Hear(line);
+                                               listener.Hear("\n");
+                                             }));
+  bars.End();
   if (Interrupted()) return Fail(Error(Code::kCancelled, "interrupted"));
   // Kept also where it speaks against the translation: it holds the input that was worst.
   struct stat written {};
   if (!options.evidence.empty() && ::fstat(evidence.fd(), &written) == 0 && written.st_size > 0)
     GC_TRY_VOID(evidence.Finish());
-  GC_TRY(const json::value summary, listener.Outcome(exit_code));
+  const auto outcome = listener.Outcome(exit_code == 0, "exit code " + std::to_string(exit_code));
+  if (!outcome) return Fail(Error(outcome.error().code(), Visible(outcome.error().message())));
+  const json::value summary = *outcome;
   GC_TRY_VOID(onnx.Finish());
   if (context.console.json) {
     context.console.PrintJson(summary);

@@ -13,9 +13,11 @@
 
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
+#include <glasscase/training/translation_recipe.h>
 
 #include "machine.h"
 #include "progress.h"
+#include "translation_job.h"
 
 namespace glasscase::working {
 namespace {
@@ -63,6 +65,7 @@ struct JobThread::Ended {
   std::string reason{};
   bj::object record{};
   std::vector<training::ResultFile> files{};
+  std::string evidence{};
 };
 
 class JobThread::Watcher final : public jobs::JobWatcher {
@@ -114,8 +117,9 @@ void JobThread::Cancel() {
   (void)!::write(cancel_write_.get(), &one, sizeof one);
 }
 
-void JobThread::Start(std::string recipe) {
-  recipe_text_ = std::move(recipe);
+void JobThread::Start(const rpc::RunJob& job) {
+  recipe_text_ = job.recipe();
+  kind_ = job.kind();
   thread_ = std::thread([this] {
     TellEnd(Do());
     std::error_code ignored;
@@ -134,24 +138,54 @@ void JobThread::Tell(rpc::ToCustodian message, std::vector<Fd> fds) {
   });
 }
 
-JobThread::Ended JobThread::Do() {
-  const auto not_run = [](const Error& error) {
-    const bool their_fault =
-        error.code() == Code::kInvalidArgument || error.code() == Code::kFailedPrecondition;
-    return Ended{.ending = their_fault ? Ending::FAILED : Ending::NOT_RUN, .reason = error.message()};
-  };
-  const auto recipe = training::Recipe::Parse(recipe_text_);
-  if (!recipe) return not_run(recipe.error());
-  const Status prepared = Prepare(*recipe);
-  if (!prepared) return not_run(prepared.error());
-  const auto job = JobOf(*recipe);
-  if (!job) return not_run(job.error());
+JobThread::Ended JobThread::NotRun(const Error& error) {
+  const bool their_fault =
+      error.code() == Code::kInvalidArgument || error.code() == Code::kFailedPrecondition;
+  return {.ending = their_fault ? Ending::FAILED : Ending::NOT_RUN, .reason = error.message()};
+}
 
-  rpc::ToCustodian runs;
-  runs.mutable_job_runs()->set_run(run_);
-  Tell(std::move(runs));
+JobThread::Ended JobThread::Do() {
+  if (kind_ == rpc::RunJob::TRANSLATION) return Translate();
+  const auto recipe = training::Recipe::Parse(recipe_text_);
+  if (!recipe) return NotRun(recipe.error());
+  const Status prepared = Prepare(*recipe);
+  if (!prepared) return NotRun(prepared.error());
+  const auto job = JobOf(*recipe);
+  if (!job) return NotRun(job.error());
+
+  TellRuns();
   Watcher watcher(*this);
   const jobs::JobEnd end = place_.executor.Run(*job, watcher);
+  Ended ended = EndOf(end, place_.executor.name(), watcher.LogDigest());
+  if (ended.ending == Ending::SUCCEEDED) Collect(ended);
+  return ended;
+}
+
+JobThread::Ended JobThread::Translate() {
+  const auto recipe = training::TranslationRecipe::Parse(recipe_text_);
+  if (!recipe) return NotRun(recipe.error());
+  const Status prepared = PlaceFiles();
+  if (!prepared) return NotRun(prepared.error());
+  TranslationJob job(*recipe, folder_, place_.options, place_.executor);
+  const Status possible = job.Check();
+  if (!possible) return NotRun(possible.error());
+
+  TellRuns();
+  Watcher watcher(*this);
+  const jobs::JobEnd end = job.Run(watcher);
+  Ended ended = EndOf(end, job.executor_name(), watcher.LogDigest());
+  ended.evidence = job.evidence();
+  ended.files = job.TakeFiles();
+  return ended;
+}
+
+void JobThread::TellRuns() {
+  rpc::ToCustodian message;
+  message.mutable_job_runs()->set_run(run_);
+  Tell(std::move(message));
+}
+
+JobThread::Ended JobThread::EndOf(const jobs::JobEnd& end, std::string_view executor, const Digest& log) {
   Ended ended{.reason = end.reason};
   switch (end.ending) {
     case jobs::Ending::kSucceeded: ended.ending = Ending::SUCCEEDED; break;
@@ -160,9 +194,9 @@ JobThread::Ended JobThread::Do() {
     default: ended.ending = Ending::FAILED; break;
   }
   ended.record = {{"ending", jobs::EndingName(end.ending)},
-                  {"executor", place_.executor.name()},
+                  {"executor", executor},
                   {"in_force", Texts(end.in_force)},
-                  {"log_sha256", ToHex(watcher.LogDigest())},
+                  {"log_sha256", ToHex(log)},
                   {"machine", DescribeMachine()},
                   {"missing", Texts(end.missing)},
                   {"used", bj::object{{"cpu_ms", end.usage.cpu_ms},
@@ -170,7 +204,6 @@ JobThread::Ended JobThread::Do() {
                                       {"log_bytes", end.usage.log_bytes},
                                       {"memory_peak_bytes", end.usage.memory_peak_bytes},
                                       {"wall_ms", end.usage.wall_ms}}}};
-  if (ended.ending == Ending::SUCCEEDED) Collect(ended);
   return ended;
 }
 
@@ -178,6 +211,10 @@ JobThread::Ended JobThread::Do() {
 
 Status JobThread::Prepare(const training::Recipe& recipe) {
   GC_TRY_VOID(CheckLimits(recipe));
+  return PlaceFiles();
+}
+
+Status JobThread::PlaceFiles() {
   std::error_code code;
   fs::remove_all(folder_, code);
   fs::create_directories(folder_ + "/in/data", code);
@@ -230,18 +267,10 @@ Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
   if (!recipe.environment.image.empty())
     return Fail(
         Error::FailedPrecondition("this worker runs no images, only runners: " + recipe.environment.image));
-  const std::vector<InstalledRunner> runners = ListRunners(place_.options.runners);
-  const auto runner = std::find_if(runners.begin(), runners.end(), [&](const InstalledRunner& one) {
-    return one.name == recipe.environment.runner;
-  });
-  if (runner == runners.end())
-    return Fail(Error::FailedPrecondition("this worker has no runner " + recipe.environment.runner));
-  if (runner->lock != recipe.environment.lock)
-    return Fail(Error::FailedPrecondition("the runner " + runner->name +
-                                          " of this worker has the lock file " + ToHex(runner->lock) +
-                                          ", the recipe names another"));
+  GC_TRY(const InstalledRunner runner,
+         FindRunner(place_.options.runners, recipe.environment.runner, recipe.environment.lock.value_or(Digest{})));
   jobs::Job job{.folder = folder_,
-                .mounts = {{.from = place_.options.runners + "/" + runner->name, .to = kRunnerPlace}},
+                .mounts = {{.from = place_.options.runners + "/" + runner.name, .to = kRunnerPlace}},
                 .command = recipe.command,
                 .environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin"),
                 .umask = recipe.umask,
@@ -289,6 +318,7 @@ void JobThread::TellEnd(Ended ended) {
   end.set_run(run_);
   end.set_ending(ended.ending);
   end.set_reason(ended.reason);
+  end.set_evidence(ended.evidence);
   // What a run measured may be no number that JSON knows; then the rest is not told either.
   end.set_record(json::WriteCanonical(ended.record).value_or("{}"));
   Tell(std::move(message));

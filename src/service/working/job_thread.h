@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -41,18 +42,23 @@ class JobThread {
   // Before Start.
   void Add(JobInput input) { inputs_.push_back(std::move(input)); }
   bool has_started() const { return thread_.joinable(); }
-  void Start(std::string recipe);
+  void Start(const rpc::RunJob& job);
   void Cancel();
 
  private:
   class Watcher;
   struct Ended;
   Ended Do();
+  Ended Translate();
+  static Ended NotRun(const Error& error);
+  static Ended EndOf(const jobs::JobEnd& end, std::string_view executor, const Digest& log);
   Status Prepare(const training::Recipe& recipe);
+  Status PlaceFiles();
   Status CheckLimits(const training::Recipe& recipe) const;
   Status PlaceInput(const JobInput& input) const;
   Result<jobs::Job> JobOf(const training::Recipe& recipe) const;
   void Collect(Ended& ended) const;
+  void TellRuns();
   void Tell(rpc::ToCustodian message, std::vector<Fd> fds = {});
   void TellEnd(Ended ended);
 
@@ -60,6 +66,7 @@ class JobThread {
   const std::string run_;
   std::string folder_;
   std::string recipe_text_;
+  rpc::RunJob::Kind kind_ = rpc::RunJob::TRAINING;
   std::vector<JobInput> inputs_;
   Fd cancel_read_, cancel_write_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // the loop's thread alone holds it

@@ -65,4 +65,14 @@ std::vector<InstalledRunner> ListRunners(const std::string& folder) {
   return runners;
 }
 
+Result<InstalledRunner> FindRunner(const std::string& folder, const std::string& name, const Digest& lock) {
+  for (InstalledRunner& runner : ListRunners(folder)) {
+    if (runner.name != name) continue;
+    if (runner.lock == lock) return std::move(runner);
+    return Fail(Error::FailedPrecondition("the runner " + name + " of this worker has the lock file " +
+                                          ToHex(runner.lock) + ", the recipe names another"));
+  }
+  return Fail(Error::FailedPrecondition("this worker has no runner " + name));
+}
+
 }  // namespace glasscase::working

@@ -20,5 +20,7 @@ struct InstalledRunner {
 };
 // By name; a folder without a lock file is passed over.
 std::vector<InstalledRunner> ListRunners(const std::string& folder);
+// FailedPrecondition when it is not there, or has another lock file.
+Result<InstalledRunner> FindRunner(const std::string& folder, const std::string& name, const Digest& lock);
 
 }  // namespace glasscase::working

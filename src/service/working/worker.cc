@@ -127,7 +127,7 @@ void Worker::Run(const rpc::RunJob& job) {
   const auto found = jobs_.find(job.run());
   if (found == jobs_.end() || found->second->has_started())
     return LogWarning("the custodian starts a job whose inputs it did not send");
-  found->second->Start(job.recipe());
+  found->second->Start(job);
 }
 
 void Worker::End(const std::string& run) { jobs_.erase(run); }

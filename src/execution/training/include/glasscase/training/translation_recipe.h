@@ -1,0 +1,34 @@
+// What a run that translates a version into ONNX was asked for (api/formats/translation-recipe.md).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <glasscase/training/recipe.h>
+
+namespace glasscase::training {
+
+// Who translates: the program of this installation, of that version; or a runner's converter.
+struct Translator {
+  std::string version;  // empty: a runner does it
+  std::string runner{};
+  Digest lock{};  // of the runner
+  bool IsNative() const { return runner.empty(); }
+};
+
+struct TranslationRecipe {
+  static constexpr uint32_t kOpsetMax = 1'000;
+
+  Reference source;
+  std::optional<Reference> code{};  // that a state dict belongs to
+  Translator translator;
+  uint32_t opset = 0;  // 0: the one that the translator chooses
+
+  // Of the canonical form only: every reference is resolved. InvalidArgument says which member is wrong.
+  static Result<TranslationRecipe> Parse(std::string_view text);
+  Result<std::string> Canonical() const;
+};
+
+}  // namespace glasscase::training

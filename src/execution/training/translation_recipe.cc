@@ -1,0 +1,77 @@
+#include <glasscase/training/translation_recipe.h>
+
+#include <boost/json/object.hpp>
+
+#include <glasscase/json/canonical.h>
+#include <glasscase/json/object_reader.h>
+#include <glasscase/json/strict.h>
+
+#include "recipe_reader.h"
+
+namespace glasscase::training {
+namespace {
+
+namespace bj = boost::json;
+using json::ObjectReader;
+
+bj::object Resolved(const Reference& reference) {
+  return {{"sha256", ToHex(reference.sha256)}, {"version", reference.version.ToString()}};
+}
+
+Result<Reference> ReadVersion(const ObjectReader& object, std::string_view member) {
+  GC_TRY(const ObjectReader resolved, object.Object(member));
+  GC_TRY_VOID(resolved.RefuseOthers({"version", "sha256"}));
+  return ReadResolved(resolved);
+}
+
+Result<Translator> ReadTranslator(const ObjectReader& object) {
+  GC_TRY(const ObjectReader from, object.Object("environment"));
+  Translator translator;
+  if (from.Has("translator")) {
+    GC_TRY_VOID(from.RefuseOthers({"translator"}));
+    GC_TRY(translator.version, from.String("translator"));
+    return translator;
+  }
+  GC_TRY_VOID(from.RefuseOthers({"runner", "lock"}));
+  GC_TRY(translator.runner, from.String("runner"));
+  GC_TRY(translator.lock, from.Sha256("lock"));
+  if (translator.runner.empty()) return Fail(from.Wrong("runner", "must name a runner"));
+  return translator;
+}
+
+}  // namespace
+
+Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
+  GC_TRY(const auto value, json::Parse(text, {.bytes_max = Recipe::kBytesMax, .depth_max = 4}));
+  GC_TRY(const ObjectReader root, ObjectReader::Open(value, "recipe"));
+  GC_TRY_VOID(root.RefuseOthers({"v", "environment", "source", "code", "opset", "translate"}));
+  GC_TRY(const uint64_t v, root.Whole("v"));
+  if (v != 1) return Fail(root.Wrong("v", "must be 1"));
+  GC_TRY(const std::string to, root.String("translate"));
+  if (to != "onnx") return Fail(root.Wrong("translate", "must be \"onnx\""));
+  TranslationRecipe recipe;
+  GC_TRY(recipe.source, ReadVersion(root, "source"));
+  if (root.Has("code")) {
+    GC_TRY(recipe.code, ReadVersion(root, "code"));
+  }
+  GC_TRY(recipe.translator, ReadTranslator(root));
+  if (!root.Has("opset")) return recipe;
+  GC_TRY(const uint64_t opset, root.Whole("opset"));
+  if (opset < 1 || opset > kOpsetMax) return Fail(root.Wrong("opset", "must be from 1 to 1000"));
+  recipe.opset = static_cast<uint32_t>(opset);
+  return recipe;
+}
+
+Result<std::string> TranslationRecipe::Canonical() const {
+  bj::object environment{{"translator", translator.version}};
+  if (!translator.IsNative()) environment = {{"lock", ToHex(translator.lock)}, {"runner", translator.runner}};
+  bj::object recipe{{"environment", std::move(environment)},
+                    {"source", Resolved(source)},
+                    {"translate", "onnx"},
+                    {"v", 1}};
+  if (code) recipe["code"] = Resolved(*code);
+  if (opset != 0) recipe["opset"] = opset;
+  return json::WriteCanonical(recipe);
+}
+
+}  // namespace glasscase::training

@@ -1,0 +1,50 @@
+#include <glasscase/training/translation_recipe.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace glasscase::training {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string kId = "6b3a4d5e-0000-4000-8000-000000000001";
+const std::string kSha256(64, 'a');
+const std::string kSource = R"("source":{"sha256":")" + kSha256 + R"(","version":")" + kId + R"("})";
+
+TEST(TranslationRecipe, TheCanonicalFormIsReadAsItWasWritten) {
+  const std::string native =
+      R"({"environment":{"translator":"0.1.0"},)" + kSource + R"(,"translate":"onnx","v":1})";
+  const auto read = TranslationRecipe::Parse(native);
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_TRUE(read->translator.IsNative());
+  EXPECT_EQ(read->source.version.ToString(), kId);
+  EXPECT_EQ(read->Canonical().value(), native);
+
+  const std::string code = R"("code":{"sha256":")" + kSha256 + R"(","version":")" + kId + R"("},)";
+  const std::string by_runner = "{" + code + R"("environment":{"lock":")" + kSha256 +
+                                R"(","runner":"torch"},"opset":17,)" + kSource + R"(,"translate":"onnx","v":1})";
+  const auto other = TranslationRecipe::Parse(by_runner);
+  ASSERT_TRUE(other) << other.error().message();
+  EXPECT_EQ(other->translator.runner, "torch");
+  EXPECT_EQ(other->opset, 17u);
+  EXPECT_EQ(other->Canonical().value(), by_runner);
+}
+
+TEST(TranslationRecipe, WhatIsWrongIsNamed) {
+  const auto why = [](const std::string& members) {
+    const auto read = TranslationRecipe::Parse("{" + members + R"("translate":"onnx","v":1})");
+    return read ? std::string("accepted") : read.error().message();
+  };
+  const std::string native = R"("environment":{"translator":"1"},)";
+  EXPECT_THAT(why(native), HasSubstr("source"));
+  EXPECT_THAT(why(kSource + ","), HasSubstr("environment"));
+  EXPECT_THAT(why(native + kSource + R"(,"opset":0,)"), HasSubstr("opset must be from 1 to 1000"));
+  EXPECT_THAT(why(native + kSource + R"(,"epochs":0,)"), HasSubstr("epochs"));
+  EXPECT_THAT(why(R"("environment":{"translator":"1","runner":"torch"},)" + kSource + ","),
+              HasSubstr("runner"));
+  EXPECT_THAT(why(native + R"("source":"ada/digits@1",)"), HasSubstr("source"));
+}
+
+}  // namespace
+}  // namespace glasscase::training

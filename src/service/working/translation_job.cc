@@ -1,0 +1,265 @@
+#include "translation_job.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+#include <boost/json.hpp>
+
+#include <glasscase/crypto/sha256.h>
+#include <glasscase/jobs/supervise.h>
+#include <glasscase/json/canonical.h>
+#include <glasscase/json/object_reader.h>
+#include <glasscase/json/strict.h>
+#include <glasscase/translating/program.h>
+
+#include "machine.h"
+
+namespace glasscase::working {
+namespace {
+
+namespace fs = std::filesystem;
+using json::ObjectReader;
+
+constexpr char kRunnerPlace[] = "/runner";
+constexpr char kModel[] = "model.onnx";
+constexpr char kEvidence[] = "evidence.json";
+constexpr std::string_view kEvidenceFormat = "glasscase translation evidence";
+// Of the steps of the native translator, comparing takes nearly all the time.
+constexpr double kBeforeComparing = 0.05;
+
+Error Unusable(const std::string& what) { return Error::FailedPrecondition(what); }
+
+// A plain file below a folder that a stranger wrote into: no link is followed, no device opened.
+Result<Fd> OpenPlain(const std::string& path, struct stat& facts) {
+  Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open it"));
+  if (::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return Fail(Unusable("it is no file"));
+  return file;
+}
+
+Result<Fd> NewFile(const std::string& path) {
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + path));
+  return file;
+}
+
+Result<Digest> DigestOf(const Fd& file) {
+  Sha256Stream hash;
+  std::vector<uint8_t> buffer(size_t{1} << 20);
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(file.get(), buffer.data(), buffer.size(), at);
+    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read the translation"));
+    if (got == 0) return hash.Finish();
+    hash.Update(ByteSpan(buffer.data(), static_cast<size_t>(got)));
+    at += got;
+  }
+}
+
+jobs::JobEnd NotStarted(const Error& error) {
+  return {.ending = jobs::Ending::kNotStarted, .reason = error.message()};
+}
+
+void Refuse(jobs::JobEnd& end, const std::string& why) {
+  end.ending = jobs::Ending::kFailed;
+  end.reason = why;
+}
+
+std::string HowItEnded(const jobs::JobEnd& end) {
+  return end.signal != 0 ? "signal " + std::to_string(end.signal)
+                         : "exit code " + std::to_string(end.exit_code);
+}
+
+// Where the program's libraries are when they do not lie where it was linked.
+std::map<std::string, std::string> LibraryPath() {
+  const char* const path = std::getenv("LD_LIBRARY_PATH");
+  if (path == nullptr) return {};
+  return {{"LD_LIBRARY_PATH", path}};
+}
+
+}  // namespace
+
+// What the translator's program says, as a run would print it.
+class TranslationJob::Talk final : public jobs::JobWatcher {
+ public:
+  explicit Talk(jobs::JobWatcher& next)
+      : listener_([this](const translating::Step& step) { OnStep(step); }), next_(next) {}
+
+  void OnLog(std::string_view bytes) override { listener_.Hear(bytes); }
+  int cancel_fd() const override { return next_.cancel_fd(); }
+  const translating::Listener& listener() const { return listener_; }
+
+ private:
+  void OnStep(const translating::Step& step) {
+    const bool compares = step.name == "comparing" && step.total > 0;
+    const double share =
+        compares ? std::min(1.0, static_cast<double>(step.done) / static_cast<double>(step.total)) : 0;
+    const auto percent =
+        static_cast<int>(100 * (compares ? kBeforeComparing + (1 - kBeforeComparing) * share : 0));
+    if (step.name == step_ && percent == percent_) return;
+    step_ = step.name;
+    percent_ = percent;
+    next_.OnLog("progress " + std::to_string(percent / 100) + "." + (percent % 100 < 10 ? "0" : "") +
+                std::to_string(percent % 100) + " " + Printable(step.name, 40) + "\n");
+  }
+
+  translating::Listener listener_;
+  jobs::JobWatcher& next_;
+  std::string step_;
+  int percent_ = -1;
+};
+
+TranslationJob::TranslationJob(const training::TranslationRecipe& recipe, std::string folder,
+                               const WorkerOptions& options, jobs::Executor& executor)
+    : recipe_(recipe), folder_(std::move(folder)), options_(options), executor_(executor) {}
+
+std::string_view TranslationJob::executor_name() const {
+  return recipe_.translator.IsNative() ? translating::kProgram : executor_.name();
+}
+
+Status TranslationJob::Check() const {
+  if (recipe_.translator.IsNative()) {
+    GC_TRY_VOID(SourceFile());
+    return Ok();
+  }
+  GC_TRY_VOID(FindRunner(options_.runners, recipe_.translator.runner, recipe_.translator.lock));
+  return Ok();
+}
+
+jobs::JobEnd TranslationJob::Run(jobs::JobWatcher& watcher) {
+  jobs::JobEnd end = recipe_.translator.IsNative() ? RunProgram(watcher) : RunConverter(watcher);
+  const Status evidence = TakeEvidence();
+  if (end.ending != jobs::Ending::kSucceeded) return end;
+  const Status taken = evidence ? TakeResult() : evidence;
+  if (!taken) Refuse(end, taken.error().message());
+  return end;
+}
+
+jobs::Job TranslationJob::JobOf(std::vector<std::string> command) const {
+  jobs::Job job{.folder = folder_, .command = std::move(command), .limits = options_.most};
+  job.limits.cpus = 1;
+  job.limits.wall_ms = std::min(job.limits.wall_ms, kWallMsMax);
+  return job;
+}
+
+// ---- the translator's program ----
+
+Result<std::string> TranslationJob::SourceFile() const {
+  std::vector<std::string> files;
+  std::error_code code;
+  for (const auto& entry : fs::recursive_directory_iterator(folder_ + "/in/source", code))
+    if (!entry.is_directory(code)) files.push_back(entry.path());
+  if (files.size() == 1) return files[0];
+  return Fail(Unusable("the version has " + std::to_string(files.size()) +
+                       " files, and the native translator reads one: name a runner that translates such models"));
+}
+
+jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
+  const auto path = SourceFile();
+  if (!path) return NotStarted(path.error());
+  const Fd model(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
+  if (!model.valid()) return NotStarted(Error::FromErrno(errno, "cannot read the source"));
+  const auto onnx = NewFile(folder_ + "/out/" + kModel);
+  if (!onnx) return NotStarted(onnx.error());
+  const auto evidence = NewFile(folder_ + "/out/" + kEvidence);
+  if (!evidence) return NotStarted(evidence.error());
+  const jobs::Job job = JobOf({options_.translator});
+  auto child = jobs::StartChild({.command = job.command,
+                                 .environment = LibraryPath(),
+                                 .descriptors = {{model.get(), translating::kModelFd},
+                                                 {onnx->get(), translating::kOnnxFd},
+                                                 {evidence->get(), translating::kEvidenceFd}},
+                                 .limits = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, job.limits.disk_bytes}},
+                                 .cpus = job.limits.cpus});
+  if (!child) return NotStarted(child.error());
+  // It gives up starting processes before it reads the model: when it has ended, nothing is left.
+  const Fd handle(::fcntl(child->handle.get(), F_DUPFD_CLOEXEC, 0));
+  const jobs::Sandbox sandbox{
+      .kill = [&] { ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0); },
+      .ended = [] { return true; }};
+  Talk talk(watcher);
+  jobs::JobEnd end = jobs::Supervise(*std::move(child), job, sandbox, talk);
+  end.in_force = {"files, network, new processes: given up before the model is read",
+                  "system calls: those that inspecting a model takes",
+                  "memory: looked at every " + std::to_string(jobs::kWatchEveryMs) + " ms"};
+  if (end.ending != jobs::Ending::kSucceeded && end.ending != jobs::Ending::kFailed) return end;
+  const bool ended_well = end.ending == jobs::Ending::kSucceeded;
+  const auto outcome = talk.listener().Outcome(ended_well, HowItEnded(end));
+  if (!outcome) Refuse(end, outcome.error().message());
+  return end;
+}
+
+// ---- the converter of a runner ----
+
+jobs::JobEnd TranslationJob::RunConverter(jobs::JobWatcher& watcher) {
+  const auto runner = FindRunner(options_.runners, recipe_.translator.runner, recipe_.translator.lock);
+  if (!runner) return NotStarted(runner.error());
+  std::vector<std::string> command = {"python",   "-m",
+                                      "glasscase_convert", "--source",
+                                      "/in/source",        "--output",
+                                      std::string("/out/") + kModel,   "--evidence",
+                                      std::string("/out/") + kEvidence};
+  if (recipe_.code) command.insert(command.end(), {"--code", "/in/code"});
+  if (recipe_.opset != 0) command.insert(command.end(), {"--opset", std::to_string(recipe_.opset)});
+  jobs::Job job = JobOf(std::move(command));
+  job.mounts = {{.from = options_.runners + "/" + runner->name, .to = kRunnerPlace}};
+  job.environment = training::Recipe{}.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");
+  return executor_.Run(job, watcher);
+}
+
+// ---- afterwards ----
+
+// What a converter wrote is said to come from a sandbox, whatever it says itself.
+Status TranslationJob::TakeEvidence() {
+  struct stat facts {};
+  const auto file = OpenPlain(folder_ + "/out/" + kEvidence, facts);
+  if (!file || facts.st_size == 0) return Fail(Unusable("the translation left no evidence that it gives the same"));
+  if (static_cast<uint64_t>(facts.st_size) > kEvidenceBytesMax)
+    return Fail(Unusable("the evidence of the translation has more than " + std::to_string(kEvidenceBytesMax) +
+                         " bytes"));
+  std::string text(static_cast<size_t>(facts.st_size), '\0');
+  const ssize_t got = ::pread(file->get(), text.data(), text.size(), 0);
+  text.resize(got < 0 ? 0 : static_cast<size_t>(got));
+  const auto wrong = [](const std::string& why) {
+    return Fail(Unusable("the evidence of the translation cannot be read: " + why));
+  };
+  auto value = json::Parse(text, {.bytes_max = kEvidenceBytesMax, .depth_max = 16});
+  if (!value) return wrong(value.error().message());
+  const auto reader = ObjectReader::Open(*value, "evidence");
+  if (!reader) return wrong(reader.error().message());
+  const auto format = reader->String("format");
+  if (!format || *format != kEvidenceFormat) return wrong("its format is another");
+  if (!recipe_.translator.IsNative()) value->as_object()["evaluated_in"] = "sandbox";
+  auto canonical = json::WriteCanonical(*value);
+  if (!canonical) return wrong(canonical.error().message());
+  evidence_ = *std::move(canonical);
+  return Ok();
+}
+
+Status TranslationJob::TakeResult() {
+  const Fd out(::open((folder_ + "/out").c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!out.valid()) return Fail(Error::FromErrno(errno, "cannot read the results"));
+  GC_TRY(auto results, training::ReadResults(out.get()));
+  if (results.model.size() != 1 || results.model[0].path != kModel)
+    return Fail(Unusable("the translation is not one file /out/model.onnx"));
+  GC_TRY(const auto value, json::Parse(evidence_, {.bytes_max = kEvidenceBytesMax, .depth_max = 16}));
+  GC_TRY(const ObjectReader evidence, ObjectReader::Open(value, "evidence"));
+  GC_TRY(const bool holds, evidence.Bool("holds"));
+  if (!holds) return Fail(Unusable("the translation is refused: its evidence does not hold"));
+  GC_TRY(const ObjectReader about, evidence.Object("result"));
+  GC_TRY(const Digest compared, about.Sha256("sha256"));
+  GC_TRY(const Digest written, DigestOf(results.model[0].file));
+  if (compared != written) return Fail(Unusable("the evidence is about another file than the translation"));
+  files_ = std::move(results.model);
+  return Ok();
+}
+
+}  // namespace glasscase::working
