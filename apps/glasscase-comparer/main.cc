@@ -1,24 +1,28 @@
-// glasscase-comparer: says how far apart two files of strangers are, and ends. Whatever they do to this
-// process, it holds nothing and reaches nobody: two files to read, one line to write. Started by
-// `glasscase-worker`.
+// glasscase-comparer: says how far apart two files of strangers are, or which numbers one holds, and ends.
+// Whatever they do to this process, it holds nothing and reaches nobody: files to read, one line to write.
+// Started by `glasscase-worker`.
 //
-//   standard output   {"result":{...}} or {"error":"..."}
-//   descriptor 3      the original
-//   descriptor 4      what came of doing it again
-//   arguments         the tolerance: absolute, relative
+//   compare ABSOLUTE RELATIVE   the files at descriptors 3 (the original) and 4, within that tolerance
+//   sample COUNT                at most so many numbers of the file at descriptor 3, evenly spaced
+//   standard output             {"result":{...}} or {"error":"..."}
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <glasscase/comparison/compare.h>
+#include <glasscase/comparison/parts.h>
 #include <glasscase/core/log.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/file_io.h>
@@ -63,12 +67,27 @@ Result<double> ReadTolerance(std::string_view text) {
   return Fail(Error::InvalidArgument("a tolerance is a number from 0"));
 }
 
-Result<comparison::Tolerance> ReadTolerance(int argc, char** argv) {
-  if (argc != 3) return Fail(Error::InvalidArgument("two tolerances are expected"));
-  comparison::Tolerance tolerance;
-  GC_TRY(tolerance.absolute, ReadTolerance(argv[1]));
-  GC_TRY(tolerance.relative, ReadTolerance(argv[2]));
-  return tolerance;
+// What is asked, by the arguments.
+struct Question {
+  bool compares = false;
+  comparison::Tolerance tolerance{};
+  uint64_t count = 0;
+};
+
+Result<Question> ReadQuestion(std::span<char*> words) {
+  Question question;
+  if (words.size() == 4 && std::string_view(words[1]) == "compare") {
+    question.compares = true;
+    GC_TRY(question.tolerance.absolute, ReadTolerance(words[2]));
+    GC_TRY(question.tolerance.relative, ReadTolerance(words[3]));
+    return question;
+  }
+  if (words.size() == 3 && std::string_view(words[1]) == "sample") {
+    const std::string_view text = words[2];
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), question.count);
+    if (error == std::errc() && end == text.data() + text.size() && question.count > 0) return question;
+  }
+  return Fail(Error::InvalidArgument("expected: compare ABSOLUTE RELATIVE, or sample COUNT"));
 }
 
 json::object Describe(const comparison::Comparison& found) {
@@ -79,10 +98,28 @@ json::object Describe(const comparison::Comparison& found) {
           {"same_bytes", found.same_bytes}};
 }
 
-glasscase::Status Run(const comparison::Tolerance& tolerance) {
+Result<json::object> Compare(const comparison::Tolerance& tolerance) {
   GC_TRY(const Bytes original, process::ReadAll(kOriginalFd, kFileBytesMax, "cannot read the original"));
   GC_TRY(const Bytes repeated, process::ReadAll(kRepeatedFd, kFileBytesMax, "cannot read the result"));
-  const json::object found = Describe(comparison::Compare(original, repeated, tolerance));
+  return Describe(comparison::Compare(original, repeated, tolerance));
+}
+
+Result<json::object> Sample(uint64_t wanted) {
+  GC_TRY(const Bytes file, process::ReadAll(kOriginalFd, kFileBytesMax, "cannot read the file"));
+  GC_TRY(const comparison::Parts parts, comparison::ReadParts(file));
+  uint64_t count = 0;
+  for (const comparison::Part& part : parts.parts) count += part.numbers.size();
+  const uint64_t step = std::max<uint64_t>(1, (count + wanted - 1) / wanted);
+  json::array numbers;
+  uint64_t index = 0;
+  for (const comparison::Part& part : parts.parts)
+    for (const double number : part.numbers)
+      if (index++ % step == 0) numbers.push_back(std::isfinite(number) ? json::value(number) : json::value());
+  return json::object{{"count", count}, {"numbers", std::move(numbers)}};
+}
+
+glasscase::Status Run(const Question& question) {
+  GC_TRY(const json::object found, question.compares ? Compare(question.tolerance) : Sample(question.count));
   const std::string line = json::serialize(json::object{{"result", found}}) + "\n";
   return process::WriteAll(STDOUT_FILENO, glasscase::AsBytes(line), "cannot write");
 }
@@ -92,8 +129,8 @@ glasscase::Status Run(const comparison::Tolerance& tolerance) {
 int main(int argc, char** argv) {
   glasscase::InitLog("glasscase-comparer");
   std::signal(SIGPIPE, SIG_IGN);
-  const auto tolerance = ReadTolerance(argc, argv);
-  if (!tolerance) End(tolerance.error());
+  const auto question = ReadQuestion({argv, static_cast<size_t>(argc)});
+  if (!question) End(question.error());
   const auto confinement = process::Confine({.syscalls = process::SyscallProfile::kInspector,
                                              .user_offset = kComparerUser,
                                              .memory_bytes_max = kMemoryBytes,
@@ -101,6 +138,6 @@ int main(int argc, char** argv) {
                                              .cpu_seconds_max = kCpuSeconds});
   if (!confinement) End(confinement.error());
   std::set_new_handler(OutOfMemory);
-  if (const auto done = Run(*tolerance); !done) End(done.error());
+  if (const auto done = Run(*question); !done) End(done.error());
   ::_exit(0);
 }

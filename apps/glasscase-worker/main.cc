@@ -60,6 +60,7 @@ void Declare(CLI::App& app, Arguments& arguments) {
   most.memory_bytes = uint64_t{8} << 30;
   most.disk_bytes = uint64_t{32} << 30;
   most.wall_ms = int64_t{86'400} * 1000;
+  app.add_option("--name", arguments.options.name, "What runs say of who did them");
   app.add_option("--runners", arguments.options.runners, "Folder of the runners");
   app.add_option("--jobs", arguments.jobs, "Where the files of jobs lie while they run");
   app.add_option("--slots", arguments.options.slots, "Jobs at once")->check(CLI::Range(1, 64));
@@ -115,6 +116,7 @@ int main(int argc, char** argv) {
   arguments.options.translator = ProgramCalled(glasscase::translating::kProgram);
   if (::access(arguments.options.translator.c_str(), X_OK) != 0)
     LogWarning("nothing can be translated: this worker cannot start " + arguments.options.translator);
+  arguments.options.comparer = ProgramCalled("glasscase-comparer");
   const auto executor = glasscase::jobs::MakeBubblewrap({});
   if (const Status there = executor->Check(); !there)
     LogWarning("jobs cannot be run on this machine: " + there.error().message());

@@ -226,10 +226,12 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("GET", "/glasscase/v1/runs", query="?open=true&limit=5").json() == {"runs": [], "next": ""}
     assert walk("GET", "/glasscase/v1/runs/{run}", names={"run": "none"}).status_code == 404
     assert walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": "none"}).status_code == 404
+    assert walk("POST", "/glasscase/v1/runs/{run}/verifications", names={"run": "none"}, json={}).status_code == 404
     # Runs need a worker: tests/system/test_runs.py.
     assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
     elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/runs"), ("GET", "/glasscase/v1/runs/{run}"),
-                 ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log")}
+                 ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log"),
+                 ("POST", "/glasscase/v1/runs/{run}/verifications")}
 
     refused = {key for key, operation in OPERATIONS.items() if operation.get("tags") == ["not offered"]}
     for method, path in sorted(refused):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +14,10 @@ from typing import Any
 import pytest
 
 from system.installation import Installation, running, wait_until
+from system.training_runs import RUNNERS, add, recipe, train
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNNERS = ROOT / ".deps" / "runners"
 EXAMPLE = ROOT / "examples" / "training" / "digits"
-
-
-@pytest.fixture(scope="module")
-def runners() -> Iterator[Path]:
-    """The runners, where the worker's user may read them: a clone may lie in a folder of root's alone."""
-    if all(parent.stat().st_mode & 0o001 for parent in (RUNNERS.resolve(), *RUNNERS.resolve().parents)):
-        yield RUNNERS
-        return
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as folder:
-        Path(folder).chmod(0o755)
-        shutil.copytree(RUNNERS / "scikit-learn", Path(folder) / "scikit-learn", symlinks=True)
-        yield Path(folder)
 
 
 @pytest.fixture(scope="module")
@@ -39,29 +25,6 @@ def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFa
     with running(programs, tmp_path_factory.mktemp("runs"), serve_words=("--workers", "1", "--runners", str(runners))) as installation:
         wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
         yield installation
-
-
-def add(glasscase: Installation, folder: Path, name: str, files: dict[str, str]) -> str:
-    """A dataset of these files."""
-    for path, text in files.items():
-        (folder / path).write_text(textwrap.dedent(text))
-    words = [str(folder / path) for path in files]
-    glasscase.cli("dataset", "add", words[0], "--name", name)
-    return name
-
-
-def recipe(folder: Path, code: str, data: dict[str, str] | None = None, **more: Any) -> str:
-    path = folder / "recipe.json"
-    path.write_text(json.dumps({
-        "environment": {"runner": "scikit-learn"}, "code": code, "command": ["python", "/in/code/train.py"],
-        "data": {name: {"version": version, "role": "train"} for name, version in (data or {}).items()}} | more))
-    return str(path)
-
-
-def train(glasscase: Installation, path: str, name: str, *words: str) -> dict[str, Any]:
-    answer = glasscase.cli("train", path, "--name", name, "--json", *words, check=False)
-    assert answer.stdout, answer.stderr
-    return dict(json.loads(answer.stdout))
 
 
 def state(glasscase: Installation, run: str) -> str:

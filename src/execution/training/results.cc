@@ -21,6 +21,8 @@ constexpr size_t kFilesMax = 128;  // as of every version
 constexpr size_t kDepthMax = 16;
 constexpr size_t kMetricsBytesMax = 1'000'000;
 constexpr std::string_view kMetrics = "metrics.json";
+constexpr std::string_view kPredictions = "predictions.npy";
+constexpr uint64_t kPredictionsBytesMax = uint64_t{64} << 20;
 
 Error Unusable(const std::string& what) { return Error::FailedPrecondition(what); }
 
@@ -53,6 +55,8 @@ class Collector {
       GC_TRY_VOID(TakeFile(folder, models[0], models[0]));
     }
     if (std::find(names.begin(), names.end(), kMetrics) != names.end()) GC_TRY_VOID(TakeMetrics(folder));
+    if (std::find(names.begin(), names.end(), kPredictions) != names.end())
+      GC_TRY_VOID(TakePredictions(folder));
     return std::move(results_);
   }
 
@@ -142,6 +146,17 @@ class Collector {
                                            " is no number"));
       results_.metrics[std::string(member.key())] = member.value().to_number<double>();
     }
+    return Ok();
+  }
+
+  Status TakePredictions(int folder) {
+    struct stat facts {};
+    const std::string name(kPredictions);
+    GC_TRY(Fd file, Open(folder, name, name, facts));
+    const auto bytes = static_cast<uint64_t>(facts.st_size);
+    if (!S_ISREG(facts.st_mode) || bytes > kPredictionsBytesMax)
+      return Fail(Error::InvalidArgument("/out/predictions.npy is no file of at most 64 MiB"));
+    results_.predictions = ResultFile{.path = name, .file = std::move(file), .bytes = bytes};
     return Ok();
   }
 

@@ -65,10 +65,8 @@ Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
 Result<std::string> TranslationRecipe::Canonical() const {
   bj::object environment{{"translator", translator.version}};
   if (!translator.IsNative()) environment = {{"lock", ToHex(translator.lock)}, {"runner", translator.runner}};
-  bj::object recipe{{"environment", std::move(environment)},
-                    {"source", Resolved(source)},
-                    {"translate", "onnx"},
-                    {"v", 1}};
+  bj::object recipe{
+      {"environment", std::move(environment)}, {"source", Resolved(source)}, {"translate", "onnx"}, {"v", 1}};
   if (code) recipe["code"] = Resolved(*code);
   if (opset != 0) recipe["opset"] = opset;
   return json::WriteCanonical(recipe);

@@ -26,9 +26,8 @@ void Listener::HearLine() {
   if (const auto error = line->Object("error")) reason_ = error->String("message").value_or("");
   const auto step = line->String("step");
   if (step)
-    on_step_({.name = *step,
-              .done = line->Whole("done").value_or(0),
-              .total = line->Whole("total").value_or(0)});
+    on_step_(
+        {.name = *step, .done = line->Whole("done").value_or(0), .total = line->Whole("total").value_or(0)});
 }
 
 Result<boost::json::object> Listener::Outcome(bool ended_well, std::string_view how_it_ended) const {

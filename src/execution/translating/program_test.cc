@@ -17,7 +17,8 @@ class ListenerTest : public ::testing::Test {
 };
 
 TEST_F(ListenerTest, StepsAndTheResultAreHeardInPiecesOfAnySize) {
-  for (const char c : std::string("{\"step\":\"comparing\",\"done\":3,\"total\":9}\nnoise\n{\"result\":{\"opset\":17}}\n"))
+  for (const char c :
+       std::string("{\"step\":\"comparing\",\"done\":3,\"total\":9}\nnoise\n{\"result\":{\"opset\":17}}\n"))
     listener_.Hear({&c, 1});
   ASSERT_EQ(steps_.size(), 1u);
   EXPECT_EQ(steps_[0].name, "comparing");
@@ -34,7 +35,8 @@ TEST_F(ListenerTest, AResultOfAProgramThatFailedIsNone) {
 }
 
 TEST_F(ListenerTest, WhatIsNoLineOfItsOwnIsPassedOver) {
-  listener_.Hear("[1]\n{\"step\":7}\n{\"result\":3}\n" + std::string(100'000, 'x') + "\n{\"step\":\"writing\"}\n");
+  listener_.Hear("[1]\n{\"step\":7}\n{\"result\":3}\n" + std::string(100'000, 'x') +
+                 "\n{\"step\":\"writing\"}\n");
   ASSERT_EQ(steps_.size(), 1u);
   EXPECT_EQ(steps_[0].total, 0u);
   EXPECT_FALSE(listener_.Outcome(true, "exit code 0"));

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "json_members.h"
 #include "text.h"
+#include "verification_text.h"
 
 namespace glasscase::commands {
 namespace {
@@ -32,11 +33,23 @@ struct RunsOptions {
   bool follow = false;
 };
 
+struct VerifyOptions {
+  std::string run;
+  std::string worker;
+  bool detached = false;
+};
+
 std::string RunPath(const std::string& run) { return "/glasscase/v1/runs/" + PercentEncode(run); }
 
 bool HasEnded(const json::value& run) {
   const std::string state = TextOf(run, "state");
   return state == "succeeded" || state == "failed" || state == "cancelled";
+}
+
+void PrintVerification(const Context& context, const json::value& run) {
+  const auto evidence = ParseJson(TextOf(run, "evidence"), "the evidence");
+  if (!evidence) return;
+  for (const std::string& text : VerificationLines(*evidence)) context.console.PrintLine(text);
 }
 
 void PrintRun(const Context& context, const json::value& run) {
@@ -46,6 +59,7 @@ void PrintRun(const Context& context, const json::value& run) {
   const std::string version = ShownOf(run, "version");
   line("run", ShownOf(run, "id"));
   line("model", ShownOf(run, "model") + (version.empty() ? "" : "@" + version));
+  line("verifies", ShownOf(run, "repeats"));
   line("state", ShownOf(run, "state") + (TextOf(run, "reason").empty() ? "" : ": " + ShownOf(run, "reason")));
   line("result", ShownOf(run, "result"));
   line("recipe", "SHA-256 " + ShownOf(run, "recipe_sha256"));
@@ -61,6 +75,7 @@ void PrintRun(const Context& context, const json::value& run) {
   };
   line("metrics", part("metrics"));
   line("used", part("used"));
+  if (TextOf(run, "kind") == "verification") PrintVerification(context, run);
 }
 
 // Prints what a run prints, until it has ended; gives the run then.
@@ -132,11 +147,12 @@ Result<Outcome> List(Context& context, const RunsOptions& options) {
     context.console.PrintJson(all);
     return Done();
   }
-  std::vector<std::vector<std::string>> rows = {{"RUN", "MODEL", "STATE", "QUEUED", "ENDED"}};
+  std::vector<std::vector<std::string>> rows = {{"RUN", "KIND", "MODEL", "STATE", "QUEUED", "ENDED"}};
   for (const json::value& run : all) {
     const std::string version = ShownOf(run, "version");
-    rows.push_back({ShownOf(run, "id"), ShownOf(run, "model") + (version.empty() ? "" : "@" + version),
-                    ShownOf(run, "state"), ShownOf(run, "created_at"), ShownOf(run, "ended_at")});
+    rows.push_back({ShownOf(run, "id"), ShownOf(run, "kind"),
+                    ShownOf(run, "model") + (version.empty() ? "" : "@" + version), ShownOf(run, "state"),
+                    ShownOf(run, "created_at"), ShownOf(run, "ended_at")});
   }
   context.console.PrintTable(rows, "no runs; glasscase train RECIPE --name NAME begins one");
   return Done();
@@ -173,6 +189,34 @@ Result<Outcome> Logs(Context& context, const RunsOptions& options) {
     context.console.Print(Visible(text, true));
   }
   return Done();
+}
+
+// Class N is an answer, but not the one that was hoped for.
+Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
+  GC_TRY(Api * api, context.Control());
+  json::object request;
+  if (!options.worker.empty()) request["worker"] = options.worker;
+  GC_TRY(json::value run, api->Post(RunPath(options.run) + "/verifications", request));
+  const std::string id = TextOf(run, "id");
+  if (options.detached) {
+    if (context.console.json) {
+      context.console.PrintJson(run);
+    } else {
+      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs show " +
+                                Printable(id));
+    }
+    return Done();
+  }
+  context.console.Note("run " + Printable(id) + " does " + Printable(options.run) + " once more");
+  GC_TRY(run, Follow(context, *api, id));
+  if (context.console.json) {
+    context.console.PrintJson(run);
+  } else {
+    PrintRun(context, run);
+  }
+  const auto evidence = ParseJson(TextOf(run, "evidence"), "the evidence");
+  const bool is_same = evidence && TextOf(*evidence, "class") != "N";
+  return Outcome{is_same && TextOf(run, "state") == "succeeded" ? 0 : 1};
 }
 
 Result<Outcome> Cancel(Context& context, const RunsOptions& options) {
@@ -225,6 +269,16 @@ void AddRunCommands(CommandTree& tree) {
         command.add_flag("--follow,-f", options.follow, "Go on until it has ended");
       },
       Logs);
+  tree.Add<VerifyOptions>(
+      runs, "verify", "Do a run once more: the same bits, within a tolerance, or neither",
+      "glasscase runs verify RUN\nglasscase runs verify RUN --on local-2",
+      [](CLI::App& command, VerifyOptions& options) {
+        command.add_option("run", options.run, "UUID of the run")->required()->type_name("RUN");
+        command.add_option("--on", options.worker, "The worker that does it (default: any)")
+            ->type_name("WORKER");
+        command.add_flag("--detach,-d", options.detached, "Do not wait for its end");
+      },
+      Verify);
   tree.Add<RunsOptions>(runs, "cancel", "End a run", "glasscase runs cancel RUN", AddRun, Cancel);
 }
 

@@ -58,6 +58,7 @@ rpc::Request Harmless(Op op) {
     case Op::kListRuns: request.mutable_list_runs(); break;
     case Op::kShowRun: request.mutable_show_run()->set_run("none"); break;
     case Op::kCancelRun: request.mutable_cancel_run()->set_run("none"); break;
+    case Op::kVerifyRun: request.mutable_verify_run()->set_run("none"); break;
     case Op::kRunLog: request.mutable_run_log()->set_run("none"); break;
     case Op::kHistory: request.mutable_history()->set_model("none"); break;
     case Op::OP_NOT_SET: break;
@@ -92,7 +93,7 @@ constexpr Row kMatrix[] = {
     {Op::kListFiles, true, true, true, false},       {Op::kOpenFile, true, true, true, false},
     {Op::kSubmitRun, false, true, false, false},     {Op::kListRuns, false, true, false, false},
     {Op::kShowRun, false, true, false, false},       {Op::kCancelRun, false, true, false, false},
-    {Op::kRunLog, false, true, false, false},
+    {Op::kRunLog, false, true, false, false},        {Op::kVerifyRun, false, true, false, false},
 };
 
 class AuthorityTest : public OperationsTest {

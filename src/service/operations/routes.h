@@ -129,6 +129,7 @@ Result<Outcome> SubmitRun(Workplace& place, Act& act);
 Result<Outcome> ListRuns(Workplace& place, Act& act);
 Result<Outcome> ShowRun(Workplace& place, Act& act);
 Result<Outcome> CancelRun(Workplace& place, Act& act);
+Result<Outcome> VerifyRun(Workplace& place, Act& act);
 Result<Outcome> ReadRunLog(Workplace& place, Act& act);
 
 // status.cc

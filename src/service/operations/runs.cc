@@ -168,6 +168,22 @@ Result<Run> FindOwnRun(Desk& desk, Act& act, const std::string& text) {
   return *std::move(run);
 }
 
+Status CheckOpenRuns(Desk& desk, const Uuid& owner) {
+  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(owner));
+  if (open < RunDesk::kOpenRunsMax) return Ok();
+  return Fail(Error::ResourceExhausted("you have " + std::to_string(open) +
+                                       " runs that have not ended; wait for some"));
+}
+
+// After the commit: begun where a worker is free.
+Result<Outcome> Queued(Workplace& place, const Run& run) {
+  place.runs.Pump();
+  GC_TRY(const auto now, place.desk.catalog.FindRun(run.id));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
+  return outcome;
+}
+
 std::string AsUtf8(std::string bytes) {
   if (IsUtf8(bytes)) return bytes;
   for (char& c : bytes)
@@ -185,10 +201,7 @@ Result<Outcome> SubmitRun(Workplace& place, Act& act) {
     return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
   GC_TRY(const Target target, FindTarget(desk, act));
   GC_TRY(const training::Recipe recipe, ResolvedRecipe(place, act));
-  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(act.caller->id));
-  if (open >= RunDesk::kOpenRunsMax)
-    return Fail(Error::ResourceExhausted("you have " + std::to_string(open) +
-                                         " runs that have not ended; wait for some"));
+  GC_TRY_VOID(CheckOpenRuns(desk, act.caller->id));
   Run run{
       .id = Uuid::Random(), .owner = act.caller->id, .asset = target.model.id, .label = request.version()};
   GC_TRY(run.recipe, recipe.Canonical());
@@ -199,11 +212,7 @@ Result<Outcome> SubmitRun(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) {
     return InsertRun(transaction, target, run, act.caller->name);
   }));
-  place.runs.Pump();
-  GC_TRY(const auto now, desk.catalog.FindRun(run.id));
-  Outcome outcome;
-  GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
-  return outcome;
+  return Queued(place, run);
 }
 
 Result<Outcome> ListRuns(Workplace& place, Act& act) {
@@ -253,6 +262,33 @@ Result<Outcome> CancelRun(Workplace& place, Act& act) {
   Outcome outcome;
   GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
   return outcome;
+}
+
+// As another run, with inputs and recipe of the first.
+Result<Outcome> VerifyRun(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::VerifyRunRequest& request = act.request.verify_run();
+  GC_TRY(const Run original, FindOwnRun(desk, act, request.run()));
+  if (KindOf(original) != "training" || original.state != RunState::kSucceeded)
+    return Fail(Error::FailedPrecondition(
+        "only a training run that has succeeded can be verified; this one is a " +
+        std::string(KindOf(original)) + " and has " + std::string(NameOf(original.state))));
+  GC_TRY(const auto files, desk.catalog.FilesOf(original.result));
+  if (files.empty())
+    return Fail(
+        Error::FailedPrecondition("the result of the run is not there any more: nothing to compare with"));
+  if (!request.worker().empty()) GC_TRY_VOID(place.runs.CheckWorker(request.worker()));
+  GC_TRY_VOID(CheckOpenRuns(desk, original.owner));
+  Run run{.id = Uuid::Random(), .owner = original.owner, .asset = original.asset};
+  run.recipe = original.recipe;
+  run.recipe_sha256 = original.recipe_sha256;
+  run.priority = original.priority;
+  run.created_micros = desk.now();
+  run.repeats = original.id;
+  run.wanted_worker = request.worker();
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) { return transaction.InsertRun(run); }));
+  return Queued(place, run);
 }
 
 Result<Outcome> ReadRunLog(Workplace& place, Act& act) {

@@ -165,7 +165,10 @@ std::vector<std::string> Supervisor::State::ArgumentsOf(const ChildId& id) const
     }
     append(options_.host_arguments);
   }
-  if (id.kind == Kind::kWorker) append(options_.worker_arguments);
+  if (id.kind == Kind::kWorker) {
+    append({"--name", "local-" + std::to_string(id.slot + 1)});
+    append(options_.worker_arguments);
+  }
   return arguments;
 }
 

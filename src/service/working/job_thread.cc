@@ -13,6 +13,7 @@
 
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
+#include <glasscase/json/strict.h>
 #include <glasscase/training/translation_recipe.h>
 
 #include "machine.h"
@@ -27,6 +28,8 @@ namespace bj = boost::json;
 using Ending = rpc::JobEnded;
 
 constexpr char kRunnerPlace[] = "/runner";
+constexpr std::string_view kOriginal = "original/";
+constexpr uint64_t kPredictionsMax = 2'048;  // in the record
 constexpr size_t kFilesPerFrame = process::kFdsMax;
 
 // A path that stays below where it is put.
@@ -60,14 +63,6 @@ bj::array Texts(const std::vector<std::string>& texts) { return bj::array(texts.
 
 }  // namespace
 
-struct JobThread::Ended {
-  Ending::Ending ending = Ending::NOT_RUN;
-  std::string reason{};
-  bj::object record{};
-  std::vector<training::ResultFile> files{};
-  std::string evidence{};
-};
-
 class JobThread::Watcher final : public jobs::JobWatcher {
  public:
   explicit Watcher(JobThread& job)
@@ -86,13 +81,7 @@ class JobThread::Watcher final : public jobs::JobWatcher {
   Digest LogDigest() { return log_.Finish(); }
 
  private:
-  void OnProgress(double fraction, std::string_view text) {
-    rpc::ToCustodian message;
-    message.mutable_job_progress()->set_run(job_.run_);
-    message.mutable_job_progress()->set_fraction(fraction);
-    message.mutable_job_progress()->set_text(std::string(text));
-    job_.Tell(std::move(message));
-  }
+  void OnProgress(double fraction, std::string_view text) { job_.TellProgress(fraction, text); }
 
   JobThread& job_;
   ProgressReader progress_;
@@ -120,6 +109,7 @@ void JobThread::Cancel() {
 void JobThread::Start(const rpc::RunJob& job) {
   recipe_text_ = job.recipe();
   kind_ = job.kind();
+  original_record_ = job.original_record();
   thread_ = std::thread([this] {
     TellEnd(Do());
     std::error_code ignored;
@@ -138,30 +128,63 @@ void JobThread::Tell(rpc::ToCustodian message, std::vector<Fd> fds) {
   });
 }
 
-JobThread::Ended JobThread::NotRun(const Error& error) {
+Ended JobThread::NotRun(const Error& error) {
   const bool their_fault =
       error.code() == Code::kInvalidArgument || error.code() == Code::kFailedPrecondition;
   return {.ending = their_fault ? Ending::FAILED : Ending::NOT_RUN, .reason = error.message()};
 }
 
-JobThread::Ended JobThread::Do() {
+Ended JobThread::Do() {
   if (kind_ == rpc::RunJob::TRANSLATION) return Translate();
   const auto recipe = training::Recipe::Parse(recipe_text_);
   if (!recipe) return NotRun(recipe.error());
   const Status prepared = Prepare(*recipe);
   if (!prepared) return NotRun(prepared.error());
-  const auto job = JobOf(*recipe);
-  if (!job) return NotRun(job.error());
-
-  TellRuns();
+  if (kind_ == rpc::RunJob::VERIFICATION) return Verify(*recipe);
   Watcher watcher(*this);
+  return Execute(*recipe, watcher);
+}
+
+// Into an empty /out. Descriptors of results of before stay good.
+Ended JobThread::Execute(const training::Recipe& recipe, Watcher& watcher) {
+  const auto job = JobOf(recipe);
+  if (!job) return NotRun(job.error());
+  std::error_code code;
+  fs::remove_all(folder_ + "/out", code);
+  fs::create_directories(folder_ + "/out", code);
+  if (code) return NotRun(Error::FromErrno(code.value(), "cannot make the folder of a job"));
+  TellRuns();
   const jobs::JobEnd end = place_.executor.Run(*job, watcher);
   Ended ended = EndOf(end, place_.executor.name(), watcher.LogDigest());
   if (ended.ending == Ending::SUCCEEDED) Collect(ended);
   return ended;
 }
 
-JobThread::Ended JobThread::Translate() {
+Ended JobThread::Verify(const training::Recipe& recipe) {
+  const auto original = TakeOriginal();
+  if (!original) return NotRun(original.error());
+  Watcher watcher(*this);
+  const Comparer comparer(place_.options.comparer, cancel_read_.get());
+  return Verification({.recipe = recipe,
+                       .original = *original,
+                       .comparer = comparer,
+                       .execute = [&](const training::Recipe& one) { return Execute(one, watcher); },
+                       .on_step = [&](std::string_view step) { TellProgress(0, step); }})
+      .Run();
+}
+
+// Where the job does not see them: it could copy them.
+Result<Original> JobThread::TakeOriginal() {
+  Original original;
+  for (auto& [path, file] : originals_)
+    original.files.push_back({.path = path, .file = std::move(file), .bytes = 0});
+  const auto record = json::Parse(original_record_, {});
+  if (record && record->is_object()) original.record = record->get_object();
+  if (original.files.empty()) return Fail(Error::Internal("the original result did not come"));
+  return original;
+}
+
+Ended JobThread::Translate() {
   const auto recipe = training::TranslationRecipe::Parse(recipe_text_);
   if (!recipe) return NotRun(recipe.error());
   const Status prepared = PlaceFiles();
@@ -179,13 +202,21 @@ JobThread::Ended JobThread::Translate() {
   return ended;
 }
 
+void JobThread::TellProgress(double fraction, std::string_view text) {
+  rpc::ToCustodian message;
+  message.mutable_job_progress()->set_run(run_);
+  message.mutable_job_progress()->set_fraction(fraction);
+  message.mutable_job_progress()->set_text(std::string(text));
+  Tell(std::move(message));
+}
+
 void JobThread::TellRuns() {
   rpc::ToCustodian message;
   message.mutable_job_runs()->set_run(run_);
   Tell(std::move(message));
 }
 
-JobThread::Ended JobThread::EndOf(const jobs::JobEnd& end, std::string_view executor, const Digest& log) {
+Ended JobThread::EndOf(const jobs::JobEnd& end, std::string_view executor, const Digest& log) {
   Ended ended{.reason = end.reason};
   switch (end.ending) {
     case jobs::Ending::kSucceeded: ended.ending = Ending::SUCCEEDED; break;
@@ -220,7 +251,13 @@ Status JobThread::PlaceFiles() {
   fs::create_directories(folder_ + "/in/data", code);
   fs::create_directories(folder_ + "/out", code);
   if (code) return Fail(Error::FromErrno(code.value(), "cannot make the folder of a job"));
-  for (const JobInput& input : inputs_) GC_TRY_VOID(PlaceInput(input));
+  for (JobInput& input : inputs_) {
+    if (input.path.starts_with(kOriginal)) {
+      originals_[input.path.substr(kOriginal.size())] = std::move(input.file);
+    } else {
+      GC_TRY_VOID(PlaceInput(input));
+    }
+  }
   inputs_.clear();
   GC_TRY(const Fd file, NewFile(folder_ + "/in/recipe.json"));
   return Write(file.get(), "recipe.json", AsBytes(recipe_text_));
@@ -267,8 +304,8 @@ Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
   if (!recipe.environment.image.empty())
     return Fail(
         Error::FailedPrecondition("this worker runs no images, only runners: " + recipe.environment.image));
-  GC_TRY(const InstalledRunner runner,
-         FindRunner(place_.options.runners, recipe.environment.runner, recipe.environment.lock.value_or(Digest{})));
+  GC_TRY(const InstalledRunner runner, FindRunner(place_.options.runners, recipe.environment.runner,
+                                                  recipe.environment.lock.value_or(Digest{})));
   jobs::Job job{.folder = folder_,
                 .mounts = {{.from = place_.options.runners + "/" + runner.name, .to = kRunnerPlace}},
                 .command = recipe.command,
@@ -297,7 +334,19 @@ void JobThread::Collect(Ended& ended) const {
   bj::object metrics;
   for (const auto& [name, value] : results->metrics) metrics[name] = value;
   ended.record["metrics"] = std::move(metrics);
+  if (results->predictions) SamplePredictions(*results->predictions, ended);
   ended.files = std::move(results->model);
+}
+
+// Predictions that cannot be read are no reason to lose the model: it is said in the record.
+void JobThread::SamplePredictions(const training::ResultFile& file, Ended& ended) const {
+  auto sample =
+      Comparer(place_.options.comparer, cancel_read_.get()).Sample(file.file.get(), kPredictionsMax);
+  if (sample) {
+    ended.record["predictions"] = *std::move(sample);
+  } else {
+    ended.record["predictions_unread"] = sample.error().message();
+  }
 }
 
 void JobThread::TellEnd(Ended ended) {

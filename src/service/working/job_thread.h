@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@
 #include <glasscase/training/recipe.h>
 #include <glasscase/training/results.h>
 #include <glasscase/working/worker.h>
+
+#include "ended.h"
+#include "verification.h"
 
 namespace glasscase::working {
 
@@ -47,8 +51,10 @@ class JobThread {
 
  private:
   class Watcher;
-  struct Ended;
   Ended Do();
+  Ended Verify(const training::Recipe& recipe);
+  Ended Execute(const training::Recipe& recipe, Watcher& watcher);
+  Result<Original> TakeOriginal();
   Ended Translate();
   static Ended NotRun(const Error& error);
   static Ended EndOf(const jobs::JobEnd& end, std::string_view executor, const Digest& log);
@@ -58,7 +64,9 @@ class JobThread {
   Status PlaceInput(const JobInput& input) const;
   Result<jobs::Job> JobOf(const training::Recipe& recipe) const;
   void Collect(Ended& ended) const;
+  void SamplePredictions(const training::ResultFile& file, Ended& ended) const;
   void TellRuns();
+  void TellProgress(double fraction, std::string_view text);
   void Tell(rpc::ToCustodian message, std::vector<Fd> fds = {});
   void TellEnd(Ended ended);
 
@@ -67,7 +75,9 @@ class JobThread {
   std::string folder_;
   std::string recipe_text_;
   rpc::RunJob::Kind kind_ = rpc::RunJob::TRAINING;
+  std::string original_record_;
   std::vector<JobInput> inputs_;
+  std::map<std::string, Fd> originals_;  // of a run that is verified, by path
   Fd cancel_read_, cancel_write_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // the loop's thread alone holds it
   const std::weak_ptr<int> is_alive_ = alive_;

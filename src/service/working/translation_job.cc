@@ -158,8 +158,9 @@ Result<std::string> TranslationJob::SourceFile() const {
   for (const auto& entry : fs::recursive_directory_iterator(folder_ + "/in/source", code))
     if (!entry.is_directory(code)) files.push_back(entry.path());
   if (files.size() == 1) return files[0];
-  return Fail(Unusable("the version has " + std::to_string(files.size()) +
-                       " files, and the native translator reads one: name a runner that translates such models"));
+  return Fail(
+      Unusable("the version has " + std::to_string(files.size()) +
+               " files, and the native translator reads one: name a runner that translates such models"));
 }
 
 jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
@@ -202,10 +203,14 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
 jobs::JobEnd TranslationJob::RunConverter(jobs::JobWatcher& watcher) {
   const auto runner = FindRunner(options_.runners, recipe_.translator.runner, recipe_.translator.lock);
   if (!runner) return NotStarted(runner.error());
-  std::vector<std::string> command = {"python",   "-m",
-                                      "glasscase_convert", "--source",
-                                      "/in/source",        "--output",
-                                      std::string("/out/") + kModel,   "--evidence",
+  std::vector<std::string> command = {"python",
+                                      "-m",
+                                      "glasscase_convert",
+                                      "--source",
+                                      "/in/source",
+                                      "--output",
+                                      std::string("/out/") + kModel,
+                                      "--evidence",
                                       std::string("/out/") + kEvidence};
   if (recipe_.code) command.insert(command.end(), {"--code", "/in/code"});
   if (recipe_.opset != 0) command.insert(command.end(), {"--opset", std::to_string(recipe_.opset)});
@@ -221,10 +226,11 @@ jobs::JobEnd TranslationJob::RunConverter(jobs::JobWatcher& watcher) {
 Status TranslationJob::TakeEvidence() {
   struct stat facts {};
   const auto file = OpenPlain(folder_ + "/out/" + kEvidence, facts);
-  if (!file || facts.st_size == 0) return Fail(Unusable("the translation left no evidence that it gives the same"));
+  if (!file || facts.st_size == 0)
+    return Fail(Unusable("the translation left no evidence that it gives the same"));
   if (static_cast<uint64_t>(facts.st_size) > kEvidenceBytesMax)
-    return Fail(Unusable("the evidence of the translation has more than " + std::to_string(kEvidenceBytesMax) +
-                         " bytes"));
+    return Fail(Unusable("the evidence of the translation has more than " +
+                         std::to_string(kEvidenceBytesMax) + " bytes"));
   std::string text(static_cast<size_t>(facts.st_size), '\0');
   const ssize_t got = ::pread(file->get(), text.data(), text.size(), 0);
   text.resize(got < 0 ? 0 : static_cast<size_t>(got));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,12 @@ struct ResultFile {
 struct Results {
   std::vector<ResultFile> model;          // by path
   std::map<std::string, double> metrics;  // empty when it left none
+  std::optional<ResultFile> predictions;  // /out/predictions.npy, when it left one
 };
 
 // FailedPrecondition when there is no model, more than one, or something that is no file or folder (a link, a
 // device): it says what is there and what should be. InvalidArgument when metrics.json is not a flat object
-// of numbers.
+// of numbers. Nobody has looked into the predictions.
 Result<Results> ReadResults(int folder);
 
 }  // namespace glasscase::training

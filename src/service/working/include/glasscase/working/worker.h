@@ -20,6 +20,7 @@ struct WorkerOptions {
   std::string folder;                  // for the jobs' files; nobody else writes there
   std::string runners;                 // a folder for each, with its lock file requirements.txt
   std::string translator{};            // the program that translates natively
+  std::string comparer{};              // the program that looks into results
   uint32_t slots = 1;                  // jobs at once
   jobs::Limits most{};                 // that a job may ask for
   process::Confinement confinement{};  // of this process, for `glasscase status`

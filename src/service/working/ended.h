@@ -1,0 +1,22 @@
+// How a job ended, as the custodian is told.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include <glasscase/rpc/link.pb.h>
+#include <glasscase/training/results.h>
+
+namespace glasscase::working {
+
+struct Ended {
+  rpc::JobEnded::Ending ending = rpc::JobEnded::NOT_RUN;
+  std::string reason{};
+  boost::json::object record{};
+  std::vector<training::ResultFile> files{};
+  std::string evidence{};  // JSON
+};
+
+}  // namespace glasscase::working

@@ -1,0 +1,154 @@
+"""Runs done once more: the same bits, within a tolerance, or neither, and which pin is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from system.installation import Installation, running, wait_until
+from system.training_runs import add, recipe, train
+
+
+@pytest.fixture(scope="module")
+def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with running(programs, tmp_path_factory.mktemp("verification"),
+                 serve_words=("--workers", "2", "--runners", str(runners))) as installation:
+        wait_until("both workers are there", lambda: installation.cli("status").stdout.count("worker") >= 2, 10)
+        yield installation
+
+
+def train_program(glasscase: Installation, folder: Path, name: str, program: str, **more: Any) -> str:
+    code = add(glasscase, folder, f"{name}-code", {"train.py": program})
+    run = train(glasscase, recipe(folder, code, **more), name)
+    assert run["state"] == "succeeded", run
+    return str(run["id"])
+
+
+def verify(glasscase: Installation, run: str, *words: str) -> tuple[int, dict[str, Any], dict[str, Any]]:
+    answer = glasscase.cli("runs", "verify", run, "--json", *words, check=False)
+    assert answer.stdout, answer.stderr
+    again = json.loads(answer.stdout)
+    return answer.returncode, again, json.loads(again["evidence"] or "{}")
+
+
+def test_the_same_bits_are_class_b(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "same", """
+        import json, os, numpy
+        numbers = numpy.random.default_rng(int(os.environ["TRAIN_SEED"])).normal(size=100)
+        json.dump({"weights": numbers.tolist()}, open("/out/model.json", "w"))
+        numpy.save("/out/predictions.npy", numbers * 2)
+    """, seed=5)
+    status, again, evidence = verify(glasscase, run)
+    assert (status, again["state"], again["kind"], again["repeats"]) == (0, "succeeded", "verification", run), again
+    assert evidence["class"] == "B"
+    assert evidence["files"] == {"class": "B", "same_bytes": True} | evidence["files"]
+    assert evidence["predictions"]["class"] == "B"
+    assert evidence["executions"] == 1
+    assert "missing_pin" not in evidence
+    assert len(glasscase.cli("show", "same", json=True)["versions"]) == 1, "it registers nothing"
+    said = glasscase.cli("runs", "show", again["id"]).stdout
+    assert "class B: the same bytes" in said
+
+
+def test_what_no_pin_holds_is_class_n_and_the_first_difference_is_named(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "random", """
+        import glob, json, random, shutil
+        model = {"bias": 0.5, "weights": [random.SystemRandom().random() for _ in range(3)]}
+        json.dump(model, open("/out/model.json", "w"))
+        for place in ("/in/original/*", "/in/../original/*", "/original/*"):
+            for seen in glob.glob(place):
+                shutil.copy(seen, "/out/model.json")
+    """)
+    status, again, evidence = verify(glasscase, run)
+    assert (status, again["state"], evidence["class"]) == (1, "succeeded", "N"), again
+    assert evidence["files"]["different"] == "weights[0]"
+    assert evidence["files"]["format"] == "JSON"
+    assert 0 < evidence["files"]["absolute_max"] < 1
+    assert (evidence["missing_pin"], evidence["pins_tried"]) == ("", [])
+    assert "no pin of a recipe makes it the same" in glasscase.cli("runs", "show", again["id"]).stdout
+
+
+def test_a_small_difference_is_class_t(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "near", """
+        import os, numpy
+        noise = int.from_bytes(os.urandom(4), "big") / 2**32 * 1e-7
+        numpy.savez("/out/model.npz", a=numpy.ones(4) + noise, b=numpy.arange(3))
+    """)
+    status, _, evidence = verify(glasscase, run)
+    assert (status, evidence["class"], evidence["files"]["format"]) == (0, "T", "ZIP")
+    assert evidence["files"]["different"] == "a.npy[0]"
+    assert evidence["tolerance"] == {"absolute": 1e-6, "relative": 1e-4}
+
+
+def test_time_stamps_are_not_differences(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "stamped", """
+        import os, zipfile
+        with zipfile.ZipFile("/out/model.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo("weights", (1980 + os.urandom(1)[0] % 100, 1 + os.urandom(1)[0] % 12, 1, 0, 0, 0)), b"1")
+            archive.writestr(zipfile.ZipInfo("note", (1980 + os.urandom(1)[0] % 100, 1, 1 + os.urandom(1)[0] % 28, 0, 0, 0)), b"2")
+    """)
+    _, again, evidence = verify(glasscase, run)
+    assert (evidence["class"], evidence["files"]["same_bytes"]) == ("B", False), evidence
+    assert "in canonical form" in glasscase.cli("runs", "show", again["id"]).stdout
+
+
+def test_the_missing_pin_is_found_by_trying(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "threaded", """
+        import json, os
+        draw = os.environ.get("OPENBLAS_CORETYPE") is None
+        json.dump({"weights": [int.from_bytes(os.urandom(4), "big") if draw else 1]}, open("/out/model.json", "w"))
+    """, threads=2, pins={"blas": "off"})
+    status, _, evidence = verify(glasscase, run)
+    assert (status, evidence["class"]) == (1, "N")
+    assert [(one["pin"], one["class"]) for one in evidence["pins_tried"]] == [("threads = 1", "N"), ("pins.blas = Haswell", "B")]
+    assert evidence["missing_pin"] == "pins.blas = Haswell"
+    assert evidence["executions"] == 5
+
+
+def test_predictions_count_beside_the_model(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "guesses", """
+        import os, numpy
+        open("/out/model.txt", "w").write("always the same")
+        numpy.save("/out/predictions.npy", numpy.frombuffer(os.urandom(8), "u4").astype("f4"))
+    """)
+    _, _, evidence = verify(glasscase, run)
+    assert (evidence["class"], evidence["files"]["class"], evidence["predictions"]["class"]) == ("N", "B", "N")
+
+
+def test_a_verification_is_in_the_ledger(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "entered", "open('/out/model.txt', 'w').write('x')")
+    verify(glasscase, run)
+
+    def runs() -> list[dict[str, Any]]:
+        entries = [json.loads(row["entry"]) for row in glasscase.cli("history", "entered", json=True)["entries"]]
+        return [entry for entry in entries if entry["type"] == "run"]
+
+    wait_until("its entry is published", lambda: len(runs()) == 2, 5)
+    assert set(runs()[1]["hidden"]) == {"recipe", "result", "outcome", "report"}
+
+
+def test_another_worker_can_be_asked(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "elsewhere", "open('/out/model.txt', 'w').write('x')")
+    workers = {verify(glasscase, run, "--on", name)[1]["worker"] for name in ("local-1", "local-2")}
+    assert workers == {"local-1", "local-2"}
+
+
+def refusal(answer: subprocess.CompletedProcess[str]) -> str:
+    assert answer.returncode != 0
+    return answer.stderr
+
+
+def test_what_cannot_be_verified_is_said(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "checked", "open('/out/model.txt', 'w').write('x')")
+    again = verify(glasscase, run)[1]["id"]
+    assert "only a training run" in refusal(glasscase.cli("runs", "verify", again, check=False))
+    assert "there are: local-1, local-2" in refusal(glasscase.cli("runs", "verify", run, "--on", "nobody", check=False))
+    assert "no run" in refusal(glasscase.cli("runs", "verify", "nothing", check=False))
+    code = add(glasscase, tmp_path, "failing-code", {"train.py": "raise SystemExit(3)"})
+    failed = train(glasscase, recipe(tmp_path, code), "failing")["id"]
+    assert "has failed" in refusal(glasscase.cli("runs", "verify", failed, check=False))
