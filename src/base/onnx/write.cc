@@ -1,5 +1,8 @@
 #include <glasscase/onnx/write.h>
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
 #include <limits>
 
 #include "schema.h"
@@ -39,6 +42,31 @@ void SetRaw(const std::vector<T>& values, TensorProto& tensor) {
   tensor.set_raw_data(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
 
+// ---- a file as it is written: a message is its fields, one after the other, in the order of their numbers
+// ----
+
+using google::protobuf::io::CodedOutputStream;
+using google::protobuf::io::StringOutputStream;
+
+constexpr uint32_t Tag(int field, bool is_length_delimited) {
+  return static_cast<uint32_t>(field) << 3 | (is_length_delimited ? 2U : 0U);
+}
+
+template <typename Write>
+void Append(std::string& to, const Write& write) {
+  StringOutputStream stream(&to);
+  CodedOutputStream coded(&stream);
+  write(coded);
+}
+
+void AppendField(std::string& to, int field, std::string_view bytes) {
+  Append(to, [&](CodedOutputStream& coded) {
+    coded.WriteTag(Tag(field, true));
+    coded.WriteVarint32(static_cast<uint32_t>(bytes.size()));
+    coded.WriteRaw(bytes.data(), static_cast<int>(bytes.size()));
+  });
+}
+
 // Each alternative of AttributeValue in the field that the format has for it.
 struct AttributeFiller {
   AttributeProto& proto;
@@ -66,12 +94,35 @@ struct AttributeFiller {
     tensor.set_data_type(TensorProto::DOUBLE);
     SetRaw(values, tensor);
   }
-  void operator()(const std::vector<std::string_view>& values) const {
-    proto.set_type(AttributeProto::STRINGS);
-    proto.mutable_strings()->Reserve(static_cast<int>(values.size()));
-    for (const std::string_view value : values) proto.add_strings(value.data(), value.size());
-  }
+  void operator()(const std::vector<std::string_view>& /*values*/) const { GC_CHECK(false); }
 };
+
+// A message of protobuf holds a word such as BRANCH_LT in sixty bytes, and a model has one for each node.
+std::string StringsAttribute(std::string_view name, const std::vector<std::string_view>& values) {
+  std::string bytes;
+  Append(bytes, [&](CodedOutputStream& coded) {
+    coded.WriteTag(Tag(AttributeProto::kNameFieldNumber, true));
+    coded.WriteVarint32(static_cast<uint32_t>(name.size()));
+    coded.WriteRaw(name.data(), static_cast<int>(name.size()));
+    for (const std::string_view value : values) {
+      coded.WriteTag(Tag(AttributeProto::kStringsFieldNumber, true));
+      coded.WriteVarint32(static_cast<uint32_t>(value.size()));
+      coded.WriteRaw(value.data(), static_cast<int>(value.size()));
+    }
+    coded.WriteTag(Tag(AttributeProto::kTypeFieldNumber, false));
+    coded.WriteVarint32(AttributeProto::STRINGS);
+  });
+  return bytes;
+}
+
+std::string WriteAttribute(const Attribute& attribute) {
+  if (const auto* strings = std::get_if<std::vector<std::string_view>>(&attribute.value))
+    return StringsAttribute(attribute.name, *strings);
+  AttributeProto proto;
+  proto.set_name(std::string(attribute.name));
+  std::visit(AttributeFiller{proto}, attribute.value);
+  return proto.SerializeAsString();
+}
 
 TensorProto& NewConstant(GraphProto& graph, std::string_view name, const std::vector<int64_t>& shape,
                          DataType type) {
@@ -84,8 +135,10 @@ TensorProto& NewConstant(GraphProto& graph, std::string_view name, const std::ve
 
 }  // namespace
 
+// Nodes are kept as the file has them: their lists are most of a large model.
 struct ModelWriter::State {
-  ModelProto model;
+  ModelProto model;  // without its nodes
+  std::string nodes;
   GraphProto& graph() { return *model.mutable_graph(); }
 };
 
@@ -110,18 +163,18 @@ void ModelWriter::AddInput(const TensorSpec& spec) { Describe(spec, *state_->gra
 void ModelWriter::AddOutput(const TensorSpec& spec) { Describe(spec, *state_->graph().add_output()); }
 
 void ModelWriter::AddNode(NodeSpec node) {
-  NodeProto& proto = *state_->graph().add_node();
-  proto.set_op_type(std::string(node.type));
-  proto.set_name(node.outputs.front());
-  if (!node.domain.empty()) proto.set_domain(std::string(node.domain));
+  NodeProto proto;
   for (std::string& input : node.inputs) proto.add_input(std::move(input));
+  proto.set_name(node.outputs.front());
+  proto.set_op_type(std::string(node.type));
   for (std::string& output : node.outputs) proto.add_output(std::move(output));
+  std::string bytes = proto.SerializeAsString();
   for (Attribute& attribute : node.attributes) {
-    AttributeProto& filled = *proto.add_attribute();
-    filled.set_name(std::string(attribute.name));
-    std::visit(AttributeFiller{filled}, attribute.value);
+    AppendField(bytes, NodeProto::kAttributeFieldNumber, WriteAttribute(attribute));
     attribute.value = int64_t{0};  // a large list is not held twice
   }
+  if (!node.domain.empty()) AppendField(bytes, NodeProto::kDomainFieldNumber, node.domain);
+  AppendField(state_->nodes, GraphProto::kNodeFieldNumber, bytes);
 }
 
 void ModelWriter::AddConstant(std::string_view name, const std::vector<int64_t>& shape,
@@ -149,13 +202,24 @@ void ModelWriter::AddConstant(std::string_view name, const std::vector<int64_t>&
 
 Result<std::string> ModelWriter::Finish() {
   const std::unique_ptr<State> state = std::exchange(state_, std::make_unique<State>());
-  const size_t bytes = state->model.ByteSizeLong();
-  if (bytes > static_cast<size_t>(std::numeric_limits<int>::max())) {
+  const size_t bytes = state->nodes.size() + state->model.ByteSizeLong();
+  if (bytes > static_cast<size_t>(std::numeric_limits<int>::max()))
     return Fail(Error::ResourceExhausted("the model takes " + std::to_string(bytes) +
                                          " bytes as ONNX; a file without external data holds 2 GiB"));
-  }
-  std::string file;
-  GC_CHECK(state->model.SerializeToString(&file));
+  const std::string graph = state->graph().SerializeAsString();
+  ModelProto tail;
+  tail.mutable_opset_import()->Swap(state->model.mutable_opset_import());
+  state->model.clear_graph();
+  const std::string last = tail.SerializeAsString();
+  const size_t graph_bytes = state->nodes.size() + graph.size();
+  std::string head = state->model.SerializeAsString();
+  Append(head, [&](CodedOutputStream& coded) {
+    coded.WriteTag(Tag(ModelProto::kGraphFieldNumber, true));
+    coded.WriteVarint32(static_cast<uint32_t>(graph_bytes));
+  });
+  std::string file = std::move(state->nodes);
+  file.reserve(head.size() + graph_bytes + last.size());
+  file.insert(0, head).append(graph).append(last);
   return file;
 }
 

@@ -400,6 +400,8 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
   rpc::ProcessStatus* own = answer.add_processes();
   own->set_process("custodian");
   own->set_pid(static_cast<uint32_t>(::getpid()));
+  if (const std::string trouble = runs_.TroubleOf(RunDesk::kSelf); !trouble.empty())
+    own->set_note("of runs: " + trouble);
   for (const std::string& item : settings_.confinement.in_force) own->add_in_force(item);
   for (const std::string& item : settings_.confinement.missing) own->add_missing(item);
   for (const PeerId& peer : links_.Peers()) {
@@ -409,7 +411,7 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
     row->set_pid(profile.hello.pid());
     for (const std::string& item : profile.hello.in_force()) row->add_in_force(Printable(item));
     for (const std::string& item : profile.hello.missing()) row->add_missing(Printable(item));
-    row->set_note(profile.note);
+    row->set_note(peer.kind == process::ProcessKind::kWorker ? runs_.TroubleOf(peer) : profile.note);
     if (peer.kind != process::ProcessKind::kHost) continue;
     const auto owner = desk_.catalog.FindOwnerOfSlot(peer.slot);
     if (owner && *owner) row->set_note((*owner)->name + (profile.note.empty() ? "" : ": " + profile.note));

@@ -8,6 +8,9 @@
 #include <cerrno>
 
 #include <glasscase/core/log.h>
+#include <glasscase/json/strict.h>
+
+#include "run_verification.h"
 
 namespace glasscase::operations {
 namespace {
@@ -19,13 +22,28 @@ constexpr size_t kReasonBytesMax = 2'000;
 constexpr size_t kRecordBytesMax = size_t{1} << 20;
 constexpr uint64_t kLogBytesMax = uint64_t{32} << 20;  // the worker bounds it first
 constexpr size_t kLogPieceMax = 256 * 1024;
-constexpr size_t kResultFilesMax = 128;
+constexpr uint32_t kLookAhead = 64;  // of the queue, for a run that a free worker may do
+// Of what the run names, not of our disk or store.
+bool IsOfTheRun(const Error& error) {
+  return error.code() == Code::kNotFound || error.code() == Code::kInvalidArgument ||
+         error.code() == Code::kFailedPrecondition;
+}
 
 std::string LogName(const Uuid& run) { return run.ToString() + ".log"; }
 
 // Words of a worker, which has read what strangers printed.
 std::string Words(const std::string& text) {
   return IsUtf8(text) && text.size() <= kReasonBytesMax ? text : Printable(text, kReasonBytesMax);
+}
+
+// 0 for what is no number.
+double Fraction(double said) { return said >= 0 ? std::min(said, 1.0) : 0; }
+
+// An object of JSON, as far as it is kept.
+bool IsRecord(const std::string& text) {
+  if (text.size() > kRecordBytesMax) return false;
+  const auto value = json::Parse(text, {.bytes_max = kRecordBytesMax});
+  return value && value->is_object();
 }
 
 Status Append(int file, std::string_view bytes) {
@@ -40,7 +58,8 @@ Status Append(int file, std::string_view bytes) {
 
 }  // namespace
 
-RunDesk::RunDesk(Desk& desk, Fd folder) : desk_(desk), folder_(std::move(folder)) {}
+RunDesk::RunDesk(Desk& desk, Fd folder)
+    : desk_(desk), folder_(std::move(folder)), store_reads_(desk.loop, desk.blobs.MayWait()) {}
 
 Status RunDesk::TakeUp() {
   std::vector<Run> left;
@@ -83,9 +102,37 @@ Status RunDesk::CheckLimits(const training::RunLimits& limits) const {
       Error::FailedPrecondition("no worker that is there gives as much as the recipe's limits ask for"));
 }
 
-std::optional<PeerId> RunDesk::FreeWorker() const {
+Status RunDesk::CheckWorker(const std::string& name) const {
+  std::string known;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.hello.name() == name) return Ok();
+    known += (known.empty() ? "" : ", ") + Printable(worker.hello.name(), 64);
+  }
+  return Fail(Error::FailedPrecondition("there is no worker " + Printable(name) +
+                                        "; there are: " + (known.empty() ? "none" : known)));
+}
+
+bool RunDesk::IsFree(const PeerId& id, const Worker& worker) const {
+  return worker.running < std::min(worker.hello.slots(), kSlotsMax) && !resting_.Rests(id, now_ms());
+}
+
+std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {
   for (const auto& [id, worker] : workers_)
-    if (worker.running < worker.hello.slots()) return id;
+    if (IsFree(id, worker) && (run.wanted_worker.empty() || run.wanted_worker == worker.hello.name()))
+      return id;
+  return std::nullopt;
+}
+
+Result<std::optional<RunDesk::Next>> RunDesk::FindNext() const {
+  if (std::none_of(workers_.begin(), workers_.end(),
+                   [&](const auto& one) { return IsFree(one.first, one.second); }))
+    return std::nullopt;
+  GC_TRY(auto next, desk_.catalog.NextQueuedRun(last_owner_));
+  if (!next) return std::nullopt;
+  if (const auto worker = FreeWorkerFor(*next)) return Next{.run = *std::move(next), .worker = *worker};
+  GC_TRY(auto others, desk_.catalog.QueuedRuns(kLookAhead));
+  for (Run& run : others)
+    if (const auto worker = FreeWorkerFor(run)) return Next{.run = std::move(run), .worker = *worker};
   return std::nullopt;
 }
 
@@ -94,12 +141,42 @@ void RunDesk::OnWorkerGone(const PeerId& worker) {
   std::vector<Uuid> lost;
   for (const auto& [id, active] : active_)
     if (active.worker == worker && !active.records) lost.push_back(id);
+  const std::string why = "its worker ended";
+  const bool is_suspect = resting_.IsSuspect(worker);
+  if (!lost.empty()) Rest(worker, "it ended with a run");
   for (const Uuid& id : lost) {
     active_.erase(id);
     auto run = desk_.catalog.FindRun(id);
-    if (run && *run) TryAgain(**std::move(run), "its worker ended");
+    if (run && *run) TryAgain(**std::move(run), why, is_suspect);
   }
   Pump();
+}
+
+void RunDesk::WorkerFailed(const PeerId& worker, Run run, const std::string& why) {
+  const bool is_suspect = resting_.IsSuspect(worker);
+  Rest(worker, why);
+  TryAgain(std::move(run), why, is_suspect);
+}
+
+std::string RunDesk::TroubleOf(const PeerId& who) const { return resting_.TextOf(who, now_ms()); }
+
+int64_t RunDesk::now_ms() const { return desk_.clock.MonotonicNanos() / 1'000'000; }
+
+void RunDesk::Rest(const PeerId& who, const std::string& why) {
+  resting_.NoteFault(who, now_ms(), why);
+  LogWarning("runs: " + std::string(process::ProcessKindName(who.kind)) + " " + TroubleOf(who));
+  WakeWhenRested();
+}
+
+void RunDesk::WakeWhenRested() {
+  desk_.loop.Cancel(wake_);
+  const int64_t left = resting_.NextMs(now_ms());
+  if (left == 0) return;
+  wake_ = desk_.loop.After(left + 1, [this, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    Pump();
+    WakeWhenRested();
+  });
 }
 
 // ---- out ----
@@ -107,63 +184,81 @@ void RunDesk::OnWorkerGone(const PeerId& worker) {
 void RunDesk::Pump() {
   if (pumping_ || (desk_.holds_seat && !desk_.holds_seat())) return;
   pumping_ = true;
-  while (const auto worker = FreeWorker()) {
-    auto next = desk_.catalog.QueuedRuns(1);
-    if (!next || next->empty()) break;
-    Run run = std::move(next->front());
-    const Status begun = Begin(run, *worker);
-    if (begun) continue;
-    Release(run.id);
-    const Status ended = EndRun(std::move(run), RunState::kFailed, begun.error().message());
-    if (ended) continue;
-    LogError("runs: " + ended.error().message());
-    break;  // it is still the next one: whoever looks again finds it
+  while (!resting_.Rests(kSelf, now_ms()) && WriteUnsaved()) {
+    auto next = FindNext();
+    if (!next) {
+      Rest(kSelf, next.error().message());
+    } else if (*next) {
+      last_owner_ = (*next)->run.owner;
+      Begin(std::move((*next)->run), (*next)->worker);
+    } else {
+      break;
+    }
   }
   pumping_ = false;
 }
 
-Status RunDesk::Begin(Run run, const PeerId& worker) {
+bool RunDesk::WriteUnsaved() {
+  while (!unsaved_.empty()) {
+    const Status saved = Save(unsaved_.begin()->second);
+    if (!saved) {
+      Rest(kSelf, saved.error().message());
+      return false;
+    }
+    unsaved_.erase(unsaved_.begin());
+    resting_.NoteGood(kSelf);
+  }
+  return true;
+}
+
+void RunDesk::Begin(Run run, const PeerId& worker) {
   run.state = RunState::kPreparing;
   run.worker = Printable(workers_[worker].hello.name(), 64);
   run.started_micros = desk_.now();
   run.reason.clear();
   ++run.attempts;
+  const Status begun = Prepare(run, worker);
+  if (!begun) CannotBegin(std::move(run), begun.error());
+}
+
+Status RunDesk::Prepare(const Run& run, const PeerId& worker) {
+  GC_TRY(auto folders, InputsOf(desk_, run));
   GC_TRY_VOID(Save(run));
   Fd log(::openat(folder_.get(), LogName(run.id).c_str(),
                   O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!log.valid()) return Fail(Error::FromErrno(errno, "cannot make the file for what the run prints"));
+  if (!log.valid())
+    return Fail(
+        Error::Internal(Error::FromErrno(errno, "cannot make the file for what the run prints").message()));
+  const auto preparation = std::make_shared<const Preparation>(Preparation{
+      .run = run,
+      .worker = worker,
+      .folders = std::move(folders),
+      .failed =
+          [this, run](const Error& why) {
+            CannotBegin(run, why);
+            Pump();
+          },
+      .sent =
+          [this, id = run.id] {
+            active_[id].preparation.reset();
+            resting_.NoteGood(kSelf);
+          },
+  });
   active_[run.id] = {.worker = worker, .progress = {}, .log = std::move(log), .files = {}};
+  active_[run.id].preparation = preparation;
   ++workers_[worker].running;
-  return SendInputs(run, worker);
+  SendInputs(desk_, store_reads_, preparation);
+  return Ok();
 }
 
-Status RunDesk::SendInputs(const Run& run, const PeerId& worker) {
-  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
-  std::vector<std::pair<std::string, Uuid>> folders = {{"code/", recipe.code.version}};
-  for (const auto& [name, dataset] : recipe.data)
-    folders.emplace_back("data/" + name + "/", dataset.version.version);
-  const std::string id(run.id.AsBytes());
-  for (const auto& [folder, version] : folders) {
-    rpc::FromCustodian message;
-    std::vector<Fd> fds;
-    message.mutable_job_inputs()->set_run(id);
-    GC_TRY(const auto files, desk_.catalog.FilesOf(version));
-    if (files.empty())
-      return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
-    for (const catalog::VersionFile& file : files) {
-      rpc::JobFile& row = *message.mutable_job_inputs()->add_files();
-      row.set_path(folder + file.path);
-      row.set_bytes(file.bytes);
-      row.set_sha256(std::string(AsText(file.sha256)));
-      GC_TRY(fds.emplace_back(), desk_.blobs.Open(file.sha256));
-    }
-    desk_.links.Send(worker, message, std::move(fds));
-  }
-  rpc::FromCustodian start;
-  start.mutable_run_job()->set_run(id);
-  start.mutable_run_job()->set_recipe(run.recipe);
-  desk_.links.Send(worker, start);
-  return Ok();
+void RunDesk::CannotBegin(Run run, const Error& why) {
+  Release(run.id);
+  if (IsOfTheRun(why)) return EndRunOrKeep(std::move(run), RunState::kFailed, why.message());
+  Rest(kSelf, why.message());
+  run.state = RunState::kQueued;
+  run.reason = why.message();
+  --run.attempts;
+  SaveOrKeep(run);
 }
 
 Status RunDesk::Cancel(const Run& run) {
@@ -171,6 +266,12 @@ Status RunDesk::Cancel(const Run& run) {
   if (active == active_.end()) return EndRun(run, RunState::kCancelled, "it was cancelled before it began");
   if (active->second.records)
     return Fail(Error::FailedPrecondition("the run is done: its result is being recorded"));
+  if (active->second.preparation) {
+    GC_TRY_VOID(EndRun(run, RunState::kCancelled, "it was cancelled before it began"));
+    Release(run.id);
+    Pump();
+    return Ok();
+  }
   rpc::FromCustodian message;
   message.mutable_cancel_job()->set_run(std::string(run.id.AsBytes()));
   desk_.links.Send(active->second.worker, message);
@@ -196,14 +297,9 @@ void RunDesk::OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vec
   };
   switch (message.message_case()) {
     case Kind::kWorkerHello: workers_[worker].hello = message.worker_hello(); return Pump();
-    case Kind::kJobRuns: {
-      auto run = Find(message.job_runs().run());
-      if (!run || mine(message.job_runs().run()) == nullptr) return;
-      run->state = RunState::kRunning;
-      const Status saved = Save(*run);
-      if (!saved) LogWarning("runs: " + saved.error().message());
+    case Kind::kJobRuns:
+      if (Active* const active = mine(message.job_runs().run())) OnRuns(*active, message.job_runs().run());
       return;
-    }
     case Kind::kJobLog: {
       Active* const active = mine(message.job_log().run());
       struct stat facts {};
@@ -215,17 +311,13 @@ void RunDesk::OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vec
     }
     case Kind::kJobProgress:
       if (Active* const active = mine(message.job_progress().run()))
-        active->progress = {.fraction = std::clamp(message.job_progress().fraction(), 0.0, 1.0),
+        active->progress = {.fraction = Fraction(message.job_progress().fraction()),
                             .text = Printable(message.job_progress().text(), 200)};
       return;
-    case Kind::kJobResults: {
-      Active* const active = mine(message.job_results().run());
-      if (active == nullptr || fds.size() != static_cast<size_t>(message.job_results().files_size())) return;
-      for (size_t i = 0; i < fds.size() && active->files.size() < kResultFilesMax; ++i)
-        active->files.push_back({.path = message.job_results().files(static_cast<int>(i)).path(),
-                                 .file = std::make_shared<Fd>(std::move(fds[i]))});
+    case Kind::kJobResults:
+      if (Active* const active = mine(message.job_results().run()))
+        OnResults(*active, message.job_results(), std::move(fds));
       return;
-    }
     case Kind::kJobEnded:
       if (mine(message.job_ended().run()) != nullptr) OnEnded(worker, message.job_ended());
       return;
@@ -233,25 +325,67 @@ void RunDesk::OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vec
   }
 }
 
+// Once: each is a commit.
+void RunDesk::OnRuns(Active& active, const std::string& run) {
+  auto found = Find(run);
+  if (!found || active.runs || active.preparation) return;
+  active.runs = true;
+  found->state = RunState::kRunning;
+  const Status saved = Save(*found);
+  if (!saved) LogWarning("runs: " + saved.error().message());
+}
+
+void RunDesk::OnResults(Active& active, const rpc::JobResults& results, std::vector<Fd> fds) const {
+  const auto count = static_cast<size_t>(results.files_size());
+  if (fds.size() != count) active.refused = "it announced other files than it gave";
+  if (active.files.size() + count > kResultFilesMax) active.refused = "it gave too many files";
+  if (!active.refused.empty()) return;
+  for (size_t i = 0; i < count; ++i) {
+    const rpc::JobFile& file = results.files(static_cast<int>(i));
+    active.files.push_back(
+        {.path = file.path(), .file = std::make_shared<Fd>(std::move(fds[i])), .bytes = file.bytes()});
+  }
+}
+
 void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
   auto found = Find(end.run());
   if (!found) return LogError("runs: " + found.error().message());
   Run run = *std::move(found);
-  if (end.record().size() <= kRecordBytesMax && IsUtf8(end.record())) run.record = end.record();
+  if (IsRecord(end.record())) run.record = end.record();
   Active& active = active_[run.id];
   if (workers_[worker].running > 0) --workers_[worker].running;
   active.worker = {};
-  switch (end.ending()) {
-    case rpc::JobEnded::SUCCEEDED: Record(std::move(run), active); break;
+  active.given_by = worker;
+  const bool verifies = !run.repeats.IsNil();
+  if (!verifies && active.files.empty()) active.refused = "it gave no file";
+  if (verifies && !IsVerificationEvidence(end.evidence())) active.refused = "it gave no evidence";
+  const bool is_lie = end.ending() == rpc::JobEnded::SUCCEEDED && !active.refused.empty();
+  if (end.ending() == rpc::JobEnded::FAILED || end.ending() == rpc::JobEnded::CANCELLED)
+    resting_.NoteGood(worker);  // of a success one knows when its result is read
+  switch (is_lie ? rpc::JobEnded::UNKNOWN : end.ending()) {
+    case rpc::JobEnded::SUCCEEDED:
+      if (!verifies) {
+        Record(std::move(run), active);
+        break;
+      }
+      resting_.NoteGood(worker);
+      active_.erase(run.id);
+      run.evidence = end.evidence();
+      EndVerification(std::move(run));
+      break;
     case rpc::JobEnded::CANCELLED:
       active_.erase(run.id);
-      EndRunOrLog(std::move(run), RunState::kCancelled, Words(end.reason()));
+      EndRunOrKeep(std::move(run), RunState::kCancelled, Words(end.reason()));
       break;
     case rpc::JobEnded::FAILED:
       active_.erase(run.id);
-      EndRunOrLog(std::move(run), RunState::kFailed, Words(end.reason()));
+      EndRunOrKeep(std::move(run), RunState::kFailed, Words(end.reason()));
       break;
-    default: active_.erase(run.id); TryAgain(std::move(run), Words(end.reason()));
+    default: {
+      const std::string why = is_lie ? "its worker gave no result: " + active.refused : Words(end.reason());
+      active_.erase(run.id);
+      WorkerFailed(worker, std::move(run), why);
+    }
   }
   Pump();
 }
@@ -259,15 +393,25 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
 // Bytes first, then the rows: what a crash leaves between the two belongs to no version, and the run begins
 // once more. A result may be large: it is copied on a thread whatever the store is.
 void RunDesk::Record(Run run, Active& active) {
+  const Status fits = CheckResult(run, active.files);
+  if (!fits) {
+    active_.erase(run.id);
+    return EndRunOrKeep(std::move(run), RunState::kFailed, fits.error().message());
+  }
   active.records = true;
   run.state = RunState::kRecording;
   const Status saved = Save(run);
   if (!saved) LogWarning("runs: " + saved.error().message());
-  const auto files = std::make_shared<std::vector<RunFile>>(std::move(active.files));
+  Stage(run, std::make_shared<std::vector<RunFile>>(std::move(active.files)));
+}
+
+void RunDesk::Stage(const Run& run, std::shared_ptr<std::vector<RunFile>> files) {
+  Active& active = active_[run.id];
+  ++active.stagings;
   const auto staged = std::make_shared<Status>();
   active.staging = std::make_unique<SideJob>(
       desk_.loop, [&store = desk_.blobs, files, staged] { *staged = StageFiles(store, *files); },
-      [this, run = std::move(run), files, staged] { Staged(run, files, *staged); });
+      [this, run, files, staged] { Staged(run, files, *staged); });
 }
 
 void RunDesk::Staged(Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged) {
@@ -277,20 +421,46 @@ void RunDesk::Staged(Run run, const std::shared_ptr<std::vector<RunFile>>& files
                           },
                           .then =
                               [this, run = std::move(run), files](const Status& committed) {
-                                const Status recorded = committed ? RecordRows(run, *files) : committed;
+                                if (!committed) return CannotRecord(run, files, committed.error());
+                                const Status recorded = RecordRows(run, *files);
+                                if (!recorded) return CannotRecord(run, files, recorded.error());
+                                resting_.NoteGood(active_[run.id].given_by);
+                                resting_.NoteGood(kSelf);
                                 active_.erase(run.id);
-                                if (!recorded)
-                                  EndRunOrLog(
-                                      run, RunState::kFailed,
-                                      "its result could not be recorded: " + recorded.error().message());
+                                trials_.erase(run.id);
                                 desk_.ledger.Poke();
                               }});
+}
+
+void RunDesk::CannotRecord(Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Error& why) {
+  const Active& active = active_[run.id];
+  const uint32_t times = active.stagings;
+  if (why.code() == kNotAsAnnounced) {
+    const PeerId worker = active.given_by;
+    active_.erase(run.id);
+    WorkerFailed(worker, std::move(run), why.message());
+    return Pump();
+  }
+  const bool is_ours = !IsOfTheRun(why) && why.code() != Code::kAlreadyExists;
+  if (is_ours) Rest(kSelf, "the result of a run cannot be recorded: " + why.message());
+  if (!is_ours || times == kStagingsMax) {
+    active_.erase(run.id);
+    return EndRunOrKeep(std::move(run), RunState::kFailed,
+                        "its result could not be recorded: " + why.message());
+  }
+  run.reason = "its result waits: " + why.message();
+  const Status said = Save(run);
+  if (!said) LogWarning("runs: " + said.error().message());
+  desk_.loop.After(Resting::RestMs(times), [this, run, files, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) Stage(run, files);
+  });
 }
 
 Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files) {
   return desk_.Change([&](catalog::Transaction& transaction) -> Status {
     GC_TRY(const catalog::Version version, InsertResult(desk_, transaction, run, files));
     run.state = RunState::kSucceeded;
+    run.reason.clear();
     run.result = version.id;
     run.label = version.label;
     run.ended_micros = desk_.now();
@@ -298,14 +468,27 @@ Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files) {
   });
 }
 
-void RunDesk::TryAgain(Run run, const std::string& why) {
+void RunDesk::EndVerification(Run run) {
+  run.state = RunState::kSucceeded;
+  run.reason.clear();
+  run.ended_micros = desk_.now();
+  const Status entered = desk_.Change([&](catalog::Transaction& transaction) -> Status {
+    GC_TRY_VOID(EnterVerification(desk_, transaction, run));
+    return transaction.SetRun(run);
+  });
+  if (!entered) return CannotBegin(std::move(run), entered.error());
+  trials_.erase(run.id);
+  desk_.ledger.Poke();
+}
+
+void RunDesk::TryAgain(Run run, const std::string& why, bool is_trial) {
+  if (is_trial && ++trials_[run.id] <= kTrialsMax) --run.attempts;
   if (run.attempts >= kAttemptsMax)
-    return EndRunOrLog(std::move(run), RunState::kFailed,
-                       why + ", " + std::to_string(run.attempts) + " times");
+    return EndRunOrKeep(std::move(run), RunState::kFailed,
+                        why + ", " + std::to_string(run.attempts) + " times");
   run.state = RunState::kQueued;
   run.reason = why;
-  const Status saved = Save(run);
-  if (!saved) LogError("runs: " + saved.error().message());
+  SaveOrKeep(run);
 }
 
 Status RunDesk::EndRun(Run run, RunState state, std::string reason) {
@@ -313,12 +496,26 @@ Status RunDesk::EndRun(Run run, RunState state, std::string reason) {
   run.reason = std::move(reason);
   run.ended_micros = desk_.now();
   run.result = Uuid{};
-  return Save(run);
+  GC_TRY_VOID(Save(run));
+  trials_.erase(run.id);
+  unsaved_.erase(run.id);
+  return Ok();
 }
 
-void RunDesk::EndRunOrLog(Run run, RunState state, std::string reason) {
-  const Status ended = EndRun(std::move(run), state, std::move(reason));
-  if (!ended) LogError("runs: " + ended.error().message());
+void RunDesk::EndRunOrKeep(Run run, RunState state, std::string reason) {
+  run.state = state;
+  run.reason = std::move(reason);
+  run.ended_micros = desk_.now();
+  run.result = Uuid{};
+  trials_.erase(run.id);
+  SaveOrKeep(run);
+}
+
+void RunDesk::SaveOrKeep(const Run& run) {
+  const Status saved = Save(run);
+  if (saved) return;
+  unsaved_[run.id] = run;
+  Rest(kSelf, saved.error().message());
 }
 
 Status RunDesk::Save(const Run& run) {

@@ -11,8 +11,11 @@
 #include <glasscase/training/recipe.h>
 
 #include "desk.h"
+#include "resting.h"
+#include "run_inputs.h"
 #include "run_result.h"
 #include "side_job.h"
+#include "store_work.h"
 
 namespace glasscase::operations {
 
@@ -23,10 +26,16 @@ struct RunProgress {
 };
 
 // One thread: the loop's. States are in the catalog before anybody is told of them: what a process was doing
-// when it ended begins once more, at most kAttemptsMax times.
+// when it ended begins once more, at most kAttemptsMax times. That is for our own faults alone: what a run
+// does wrong ends it. A worker that fails what it is given rests, and so do we when our disk or store fails;
+// no run has to pay for it.
 class RunDesk {
  public:
+  static constexpr PeerId kSelf{process::ProcessKind::kCustodian, 0};
   static constexpr uint32_t kAttemptsMax = 3;
+  static constexpr uint32_t kTrialsMax = 50;        // that are not counted, of one run on workers that fail
+  static constexpr uint32_t kStagingsMax = 6;       // of one result
+  static constexpr uint32_t kSlotsMax = 256;        // of one worker
   static constexpr uint32_t kOpenRunsMax = 10'000;  // of one owner
 
   // `folder` gets what runs print, a file for each.
@@ -45,9 +54,13 @@ class RunDesk {
   // The lock file of a runner, as a worker that is there has it. FailedPrecondition says which runners there
   // are.
   Result<Digest> LockOf(const std::string& runner) const;
+  // FailedPrecondition says which workers there are, where none has that name.
+  Status CheckWorker(const std::string& name) const;
   // FailedPrecondition when no worker that is there gives so much.
   Status CheckLimits(const training::RunLimits& limits) const;
   std::optional<RunProgress> ProgressOf(const Uuid& run) const;
+  // What is wrong with a worker, or with us; empty when nothing is.
+  std::string TroubleOf(const PeerId& who) const;
   struct Printed {
     std::string bytes;
     uint64_t next = 0;
@@ -60,28 +73,59 @@ class RunDesk {
     size_t running = 0;
   };
   struct Active {
-    PeerId worker;
+    PeerId worker;  // until it is done with it
     RunProgress progress;
     Fd log;
     std::vector<RunFile> files;
-    bool records = false;  // the worker is done with it
+    bool records = false;
+    PeerId given_by{};  // the result
     std::unique_ptr<SideJob> staging{};
+    std::shared_ptr<const Preparation> preparation{};  // until the worker was told to begin
+    std::string refused{};                             // what the worker gave that no result can be
+    bool runs = false;                                 // its inputs are in place
+    uint32_t stagings = 0;
   };
   using ActiveRuns = std::map<Uuid, Active>;
 
-  std::optional<PeerId> FreeWorker() const;
-  Status Begin(catalog::Run run, const PeerId& worker);
-  Status SendInputs(const catalog::Run& run, const PeerId& worker);
+  struct Next {
+    catalog::Run run;
+    PeerId worker;
+  };
+  bool IsFree(const PeerId& id, const Worker& worker) const;
+  std::optional<PeerId> FreeWorkerFor(const catalog::Run& run) const;
+  // Nearly always the one whose turn it is; others overtake it only where no free worker may do it.
+  Result<std::optional<Next>> FindNext() const;
+  void Begin(catalog::Run run, const PeerId& worker);
+  Status Prepare(const catalog::Run& run, const PeerId& worker);
+  // Ends it where an input is gone; where our disk or store fails, it waits until that is over.
+  void CannotBegin(catalog::Run run, const Error& why);
+  void OnRuns(Active& active, const std::string& run);
   void OnEnded(const PeerId& worker, const rpc::JobEnded& end);
+  void OnResults(Active& active, const rpc::JobResults& results, std::vector<Fd> fds) const;
   void Record(catalog::Run run, Active& active);
+  void Stage(const catalog::Run& run, std::shared_ptr<std::vector<RunFile>> files);
+  // What the worker gave is not what it announced: the run begins once more. Where our disk or store fails,
+  // the result waits and is recorded when that is over, kStagingsMax times.
+  void CannotRecord(catalog::Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Error& why);
+  // Not the run's fault, as far as one can tell: the worker rests, the run begins once more.
+  void WorkerFailed(const PeerId& worker, catalog::Run run, const std::string& why);
   // Puts it back into the queue, or ends it where that was done often enough.
-  void TryAgain(catalog::Run run, const std::string& why);
+  void TryAgain(catalog::Run run, const std::string& why, bool is_trial = false);
+  void Rest(const PeerId& who, const std::string& why);
+  void WakeWhenRested();
+  // What the catalog would not take is written before anything else begins.
+  bool WriteUnsaved();
+  int64_t now_ms() const;
   void Staged(catalog::Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged);
   Status RecordRows(catalog::Run run, const std::vector<RunFile>& files);
+  // A run that was done again: its evidence is what came of it.
+  void EndVerification(catalog::Run run);
   Status EndRun(catalog::Run run, catalog::RunState state, std::string reason);
   // Where nobody waits for the answer.
-  void EndRunOrLog(catalog::Run run, catalog::RunState state, std::string reason);
+  void EndRunOrKeep(catalog::Run run, catalog::RunState state, std::string reason);
   Status Save(const catalog::Run& run);
+  // Where the catalog cannot be written, it is as soon as it can.
+  void SaveOrKeep(const catalog::Run& run);
   Result<catalog::Run> Find(const std::string& id) const;
   void Release(const Uuid& run);
 
@@ -90,6 +134,13 @@ class RunDesk {
   std::map<PeerId, Worker> workers_;
   ActiveRuns active_;
   bool pumping_ = false;
+  Uuid last_owner_{};  // whose run began last: the next owner's turn is now
+  Resting resting_;
+  std::map<Uuid, uint32_t> trials_;                        // of runs, that are not counted as attempts
+  std::map<Uuid, catalog::Run> unsaved_;                   // states that the catalog does not have yet
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // timers look whether this is gone
+  process::EventLoop::TimerId wake_ = 0;
+  StoreWork store_reads_;  // our own: who takes a file does not wait behind the data of a run
 };
 
 }  // namespace glasscase::operations

@@ -1,9 +1,11 @@
 #include "run_result.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include <glasscase/training/recipe.h>
 
@@ -15,17 +17,35 @@
 namespace glasscase::operations {
 namespace {
 
+Error NotAsAnnounced(const RunFile& file, const std::string& why) {
+  return {kNotAsAnnounced,
+          "its worker gave a result that is not as announced: " + Printable(file.path) + " " + why};
+}
+
+Status CheckGiven(const RunFile& file) {
+  struct stat facts {};
+  if (::fstat(file.file->get(), &facts) != 0 || !S_ISREG(facts.st_mode))
+    return Fail(NotAsAnnounced(file, "is no file"));
+  if (static_cast<uint64_t>(facts.st_size) == file.bytes) return Ok();
+  return Fail(NotAsAnnounced(
+      file, "has " + std::to_string(facts.st_size) + " bytes, not " + std::to_string(file.bytes)));
+}
+
 Status StageFile(blobs::BlobStore& store, RunFile& file) {
+  GC_TRY_VOID(CheckGiven(file));
   GC_TRY(auto staged, store.Stage());
   std::vector<uint8_t> buffer(size_t{1} << 20);
-  for (off_t at = 0;;) {
-    const ssize_t got = ::pread(file.file->get(), buffer.data(), buffer.size(), at);
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read the result " + Printable(file.path)));
-    if (got == 0) break;
+  while (staged->bytes() < file.bytes) {
+    const size_t wanted =
+        static_cast<size_t>(std::min<uint64_t>(buffer.size(), file.bytes - staged->bytes()));
+    const ssize_t got = ::pread(file.file->get(), buffer.data(), wanted, static_cast<off_t>(staged->bytes()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0)
+      return Fail(NotAsAnnounced(file, "cannot be read: " + Error::FromErrno(errno, "pread").message()));
+    if (got == 0) return Fail(NotAsAnnounced(file, "got shorter while it was read"));
     GC_TRY_VOID(staged->Append(ByteSpan(buffer.data(), static_cast<size_t>(got))));
-    at += got;
   }
-  file.bytes = staged->bytes();
+  GC_TRY_VOID(CheckGiven(file));  // one that grows meanwhile is no result either
   GC_TRY(file.sha256, staged->Finish());
   file.blob = std::move(staged);
   return Ok();
@@ -71,6 +91,24 @@ Result<std::string> LabelFor(Desk& desk, const catalog::Run& run) {
 
 }  // namespace
 
+Status CheckResult(const catalog::Run& run, const std::vector<RunFile>& files) {
+  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
+  uint64_t left = recipe.limits.disk_bytes;
+  std::set<std::string> names;
+  for (const RunFile& file : files) {
+    GC_TRY_VOID(CheckFilePath(file.path));
+    if (!names.insert(CollisionKey(file.path)).second)
+      return Fail(Error::InvalidArgument("the result has two files that some systems take for one: " +
+                                         Printable(file.path)));
+    if (file.bytes > left)
+      return Fail(Error::FailedPrecondition(
+          "the result has more bytes than limits.disk_bytes of its recipe, which is " +
+          std::to_string(recipe.limits.disk_bytes)));
+    left -= file.bytes;
+  }
+  return Ok();
+}
+
 Status StageFiles(blobs::BlobStore& store, std::vector<RunFile>& files) {
   for (RunFile& file : files) GC_TRY_VOID(StageFile(store, file));
   return Ok();
@@ -88,7 +126,6 @@ Result<catalog::Version> InsertResult(Desk& desk, catalog::Transaction& transact
   std::vector<catalog::VersionFile> rows;
   catalog::Version version{.id = Uuid::Random(), .model = run.asset};
   for (const RunFile& file : files) {
-    GC_TRY_VOID(CheckFilePath(file.path));
     rows.push_back({.path = file.path, .bytes = file.bytes, .sha256 = file.sha256});
     version.bytes += file.bytes;
   }

@@ -14,12 +14,22 @@ namespace glasscase::operations {
 struct RunFile {
   std::string path;
   std::shared_ptr<Fd> file;  // as the worker gave it
+  uint64_t bytes = 0;        // as the worker announced it
   std::shared_ptr<blobs::StagedBlob> blob{};
-  uint64_t bytes = 0;
   Digest sha256{};
 };
 
-// Copies and digests the files towards the store. Takes as long as the disk does: on a thread.
+constexpr size_t kResultFilesMax = 128;  // as of every version
+
+// Whether the files may become a version: their names, and that they are no larger together than the run was
+// allowed to write. Nothing is read. InvalidArgument or FailedPrecondition, for the owner of the run.
+Status CheckResult(const catalog::Run& run, const std::vector<RunFile>& files);
+
+// What StageFiles says of a worker that is broken, or hostile.
+constexpr Code kNotAsAnnounced = Code::kAborted;
+
+// Copies and digests the files towards the store: as many bytes as were announced. kNotAsAnnounced where a
+// file has others, or is no file. Takes as long as the disk does: on a thread.
 Status StageFiles(blobs::BlobStore& store, std::vector<RunFile>& files);
 // Puts them into it.
 Status CommitFiles(std::vector<RunFile>& files);

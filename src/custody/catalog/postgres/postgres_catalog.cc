@@ -161,8 +161,22 @@ class PostgresCatalog final : public Catalog {
     find.Bind(id);
     return One(find, ReadRun<ResultRow>);
   }
+  Result<std::optional<Run>> NextQueuedRun(const Uuid& after_owner) const override {
+    Statement top(connection_, "SELECT priority FROM runs WHERE state = 1 ORDER BY priority DESC LIMIT 1");
+    GC_TRY(const bool waits, top.Step());
+    if (!waits) return std::optional<Run>();
+    const int64_t priority = top.row().Integer(0);
+    Statement after(connection_, RUN_ROW
+                    "WHERE state = 1 AND priority = $1 AND owner > $2 ORDER BY owner, ordinal LIMIT 1");
+    after.Bind(priority).Bind(after_owner);
+    GC_TRY(auto found, One(after, ReadRun<ResultRow>));
+    if (found) return found;
+    Statement first(connection_, RUN_ROW "WHERE state = 1 AND priority = $1 ORDER BY owner, ordinal LIMIT 1");
+    first.Bind(priority);
+    return One(first, ReadRun<ResultRow>);
+  }
   Result<std::vector<Run>> QueuedRuns(uint32_t limit) const override {
-    Statement list(connection_, RUN_ROW "WHERE state = 1 ORDER BY priority DESC, ordinal LIMIT $1");
+    Statement list(connection_, RUN_ROW "WHERE state = 1 ORDER BY priority DESC, owner, ordinal LIMIT $1");
     list.Bind(int64_t{limit});
     return All(list, ReadRun<ResultRow>);
   }

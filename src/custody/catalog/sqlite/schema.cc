@@ -211,7 +211,7 @@ CREATE TABLE runs (
   wanted_worker TEXT NOT NULL,
   evidence TEXT NOT NULL
 ) STRICT;
-CREATE INDEX runs_queued ON runs (priority DESC, ordinal) WHERE state = 1;
+CREATE INDEX runs_queued ON runs (priority DESC, owner, ordinal) WHERE state = 1;
 CREATE INDEX runs_open ON runs (owner) WHERE state < 5;
 CREATE INDEX runs_of_asset ON runs (asset);
 CREATE INDEX runs_of_owner ON runs (owner, ordinal);

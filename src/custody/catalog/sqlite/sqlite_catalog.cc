@@ -165,8 +165,24 @@ class SqliteCatalog final : public Catalog {
     find.Bind(id);
     return One(find, ReadRun<Statement>);
   }
+  Result<std::optional<Run>> NextQueuedRun(const Uuid& after_owner) const override {
+    GC_TRY(Statement top,
+           Prepare("SELECT priority FROM runs WHERE state = 1 ORDER BY priority DESC LIMIT 1"));
+    GC_TRY(const bool waits, top.Step());
+    if (!waits) return std::optional<Run>();
+    const int64_t priority = top.Integer(0);
+    GC_TRY(Statement after, Prepare(RUN_ROW "WHERE state = 1 AND priority = ? AND owner > ? "
+                                            "ORDER BY owner, ordinal LIMIT 1"));
+    after.Bind(priority).Bind(after_owner);
+    GC_TRY(auto found, One(after, ReadRun<Statement>));
+    if (found) return found;
+    GC_TRY(Statement first,
+           Prepare(RUN_ROW "WHERE state = 1 AND priority = ? ORDER BY owner, ordinal LIMIT 1"));
+    first.Bind(priority);
+    return One(first, ReadRun<Statement>);
+  }
   Result<std::vector<Run>> QueuedRuns(uint32_t limit) const override {
-    GC_TRY(Statement list, Prepare(RUN_ROW "WHERE state = 1 ORDER BY priority DESC, ordinal LIMIT ?"));
+    GC_TRY(Statement list, Prepare(RUN_ROW "WHERE state = 1 ORDER BY priority DESC, owner, ordinal LIMIT ?"));
     list.Bind(int64_t{limit});
     return All<Run>(list, ReadRun<Statement>);
   }
@@ -175,13 +191,18 @@ class SqliteCatalog final : public Catalog {
       GC_TRY(const auto after, FindRun(*query.after));
       if (!after) return Fail(NoSuchRun(*query.after));
     }
-    GC_TRY(Statement list,
-           Prepare(RUN_ROW "WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR asset = ?2) "
-                           "AND (?3 IS NULL OR repeats = ?3) AND (?4 = 0 OR state < 5) "
-                           "AND (?5 IS NULL OR ordinal < (SELECT ordinal FROM runs WHERE id = ?5)) "
-                           "AND (?6 IS NULL OR result = ?6) ORDER BY ordinal DESC LIMIT ?7"));
-    list.Bind(query.owner).Bind(query.asset).Bind(query.repeats).Bind(int64_t{query.only_open});
-    list.Bind(query.after).Bind(query.result).Bind(int64_t{query.limit});
+    // Only the conditions that there are: with "or NULL" beside each, none would find its index.
+    std::string text = RUN_ROW "WHERE ordinal > 0";
+    if (query.owner) text += " AND owner = ?";
+    if (query.asset) text += " AND asset = ?";
+    if (query.repeats) text += " AND repeats = ?";
+    if (query.result) text += " AND result = ?";
+    if (query.only_open) text += " AND state < 5";
+    if (query.after) text += " AND ordinal < (SELECT ordinal FROM runs WHERE id = ?)";
+    GC_TRY(Statement list, Prepare(connection_.texts.Keep(text + " ORDER BY ordinal DESC LIMIT ?")));
+    for (const auto& id : {query.owner, query.asset, query.repeats, query.result, query.after})
+      if (id) list.Bind(*id);
+    list.Bind(int64_t{query.limit});
     return All<Run>(list, ReadRun<Statement>);
   }
   Result<uint32_t> CountOpenRuns(const Uuid& owner) const override {

@@ -167,7 +167,10 @@ class Catalog {
   virtual Status EachChainAct(const Visitor<ChainAct>& visit) const = 0;
 
   virtual Result<std::optional<Run>> FindRun(const Uuid& id) const = 0;
-  // The next ones: by priority, then the oldest first.
+  // Of the highest priority that waits, the oldest of the owner who comes next after that one: whoever has
+  // thousands waiting has a turn like everybody else.
+  virtual Result<std::optional<Run>> NextQueuedRun(const Uuid& after_owner) const = 0;
+  // Some of those that wait, by priority and owner, the oldest first: for who cannot do the next one.
   virtual Result<std::vector<Run>> QueuedRuns(uint32_t limit) const = 0;
   // The newest first. InvalidArgument when `after` is no run.
   virtual Result<std::vector<Run>> ListRuns(const RunQuery& query) const = 0;

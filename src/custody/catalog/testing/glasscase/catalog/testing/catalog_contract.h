@@ -424,8 +424,8 @@ TEST_P(CatalogContract, RunsWaitByPriorityAndKeepWhatCameOfThem) {
     for (const catalog::Run& run : runs) GC_TRY_VOID(t.InsertRun(run));
     return Ok();
   });
-  EXPECT_EQ(catalog->QueuedRuns(10).value(), (std::vector<catalog::Run>{runs[1], runs[0], runs[2], runs[3]}));
-  EXPECT_EQ(catalog->QueuedRuns(1).value(), std::vector<catalog::Run>{runs[1]});
+  EXPECT_EQ(catalog->NextQueuedRun(Uuid{}).value(), runs[1]);
+  EXPECT_EQ(catalog->NextQueuedRun(owner.id).value(), runs[1]) << "alone, the owner comes next again";
   EXPECT_EQ(catalog->CountOpenRuns(owner.id).value(), 4u);
   catalog::Run& done = runs[1];
   done.state = RunState::kSucceeded;
@@ -462,6 +462,33 @@ TEST_P(CatalogContract, RunsWaitByPriorityAndKeepWhatCameOfThem) {
   catalog::Run nowhere = run_of(6, 0);
   auto transaction = catalog->Begin().value();
   EXPECT_EQ(transaction->SetRun(nowhere).error().code(), Code::kNotFound);
+}
+
+TEST_P(CatalogContract, OwnersWhoseRunsWaitTakeTurns) {
+  AddOwnerWithModel();
+  const auto queue = [&](const Uuid& whose, int64_t priority) {
+    const catalog::Run run{
+        .id = Uuid::Random(), .owner = whose, .asset = model.id, .recipe = "{}", .priority = priority};
+    Change([&](Transaction& t) { return t.InsertRun(run); });
+    return run;
+  };
+  EXPECT_EQ(catalog->NextQueuedRun(Uuid{}).value(), std::nullopt);
+  std::vector<catalog::Run> many;
+  for (int i = 0; i < 4; ++i) many.push_back(queue(owner.id, 0));
+  std::vector<catalog::Run> few = {queue(learner.id, 0), queue(learner.id, 0)};
+  const catalog::Run urgent = queue(owner.id, 1);
+  std::vector<Uuid> order;
+  for (Uuid last{};;) {
+    auto next = catalog->NextQueuedRun(last).value();
+    if (!next) break;
+    last = next->owner;
+    order.push_back(next->id);
+    next->state = RunState::kRunning;
+    Change([&](Transaction& t) { return t.SetRun(*next); });
+  }
+  std::vector<Uuid> wanted = {urgent.id,  few[0].id,  many[0].id, few[1].id,
+                              many[1].id, many[2].id, many[3].id};
+  EXPECT_EQ(order, wanted);
 }
 
 // Into another database of the same kind; between the two kinds: system tests.

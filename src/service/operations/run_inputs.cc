@@ -1,0 +1,86 @@
+#include "run_inputs.h"
+
+#include <glasscase/training/recipe.h>
+
+namespace glasscase::operations {
+namespace {
+
+using Held = std::weak_ptr<const Preparation>;
+
+void SendFolder(Desk& desk, const Preparation& to, const InputFolder& folder, std::vector<Fd> fds) {
+  rpc::FromCustodian message;
+  message.mutable_job_inputs()->set_run(std::string(to.run.id.AsBytes()));
+  for (const catalog::VersionFile& file : folder.files) {
+    rpc::JobFile& row = *message.mutable_job_inputs()->add_files();
+    row.set_path(folder.path + file.path);
+    row.set_bytes(file.bytes);
+    row.set_sha256(std::string(AsText(file.sha256)));
+  }
+  desk.links.Send(to.worker, message, std::move(fds));
+}
+
+void SendJob(Desk& desk, const Preparation& to) {
+  rpc::FromCustodian start;
+  start.mutable_run_job()->set_run(std::string(to.run.id.AsBytes()));
+  start.mutable_run_job()->set_recipe(to.run.recipe);
+  if (!to.run.repeats.IsNil()) {
+    start.mutable_run_job()->set_kind(rpc::RunJob::VERIFICATION);
+    const auto original = desk.catalog.FindRun(to.run.repeats);
+    if (original && *original) start.mutable_run_job()->set_original_record((*original)->record);
+  }
+  desk.links.Send(to.worker, start);
+}
+
+void SendFrom(Desk& desk, StoreWork& store, const Held& held, size_t next) {
+  const auto preparation = held.lock();
+  if (!preparation) return;
+  if (next == preparation->folders.size()) {
+    SendJob(desk, *preparation);
+    return preparation->sent();
+  }
+  std::vector<Digest> wanted;
+  for (const catalog::VersionFile& file : preparation->folders[next].files) wanted.push_back(file.sha256);
+  const auto opened = std::make_shared<std::vector<Fd>>();
+  store.Do({.work = [&blobs = desk.blobs, wanted = std::move(wanted), opened]() -> Status {
+              for (const Digest& sha256 : wanted) {
+                GC_TRY(opened->emplace_back(), blobs.Open(sha256));
+              }
+              return Ok();
+            },
+            .then =
+                [&desk, &store, held, next, opened](const Status& done) {
+                  const auto still = held.lock();
+                  if (!still) return;
+                  if (!done) return still->failed(done.error());
+                  SendFolder(desk, *still, still->folders[next], std::move(*opened));
+                  SendFrom(desk, store, held, next + 1);
+                }});
+}
+
+}  // namespace
+
+Result<std::vector<InputFolder>> InputsOf(const Desk& desk, const catalog::Run& run) {
+  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
+  std::vector<std::pair<std::string, Uuid>> named = {{"code/", recipe.code.version}};
+  for (const auto& [name, dataset] : recipe.data)
+    named.emplace_back("data/" + name + "/", dataset.version.version);
+  if (!run.repeats.IsNil()) {
+    GC_TRY(const auto original, desk.catalog.FindRun(run.repeats));
+    if (!original) return Fail(Error::NotFound("the run that is to be done again is not there any more"));
+    named.emplace_back("original/", original->result);
+  }
+  std::vector<InputFolder> folders;
+  for (auto& [path, version] : named) {
+    GC_TRY(auto files, desk.catalog.FilesOf(version));
+    if (files.empty())
+      return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
+    folders.push_back({.path = std::move(path), .files = std::move(files)});
+  }
+  return folders;
+}
+
+void SendInputs(Desk& desk, StoreWork& store, const std::shared_ptr<const Preparation>& preparation) {
+  SendFrom(desk, store, preparation, 0);
+}
+
+}  // namespace glasscase::operations
