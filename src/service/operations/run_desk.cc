@@ -8,6 +8,10 @@
 #include <cerrno>
 
 #include <glasscase/core/log.h>
+#include <glasscase/training/translation_recipe.h>
+
+#include "routes.h"
+#include "translation_runs.h"
 
 namespace glasscase::operations {
 namespace {
@@ -28,6 +32,22 @@ std::string Words(const std::string& text) {
   return IsUtf8(text) && text.size() <= kReasonBytesMax ? text : Printable(text, kReasonBytesMax);
 }
 
+using InputFolders = std::vector<std::pair<std::string, Uuid>>;
+
+Result<InputFolders> FoldersOf(const Run& run) {
+  if (!run.translates.IsNil()) {
+    GC_TRY(const auto recipe, training::TranslationRecipe::Parse(run.recipe));
+    InputFolders folders = {{"source/", recipe.source.version}};
+    if (recipe.code) folders.emplace_back("code/", recipe.code->version);
+    return folders;
+  }
+  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
+  InputFolders folders = {{"code/", recipe.code.version}};
+  for (const auto& [name, dataset] : recipe.data)
+    folders.emplace_back("data/" + name + "/", dataset.version.version);
+  return folders;
+}
+
 Status Append(int file, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
@@ -40,7 +60,8 @@ Status Append(int file, std::string_view bytes) {
 
 }  // namespace
 
-RunDesk::RunDesk(Desk& desk, Fd folder) : desk_(desk), folder_(std::move(folder)) {}
+RunDesk::RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder)
+    : desk_(desk), inspections_(inspections), version_(std::move(version)), folder_(std::move(folder)) {}
 
 Status RunDesk::TakeUp() {
   std::vector<Run> left;
@@ -66,10 +87,14 @@ Result<Digest> RunDesk::LockOf(const std::string& runner) const {
       known += (known.empty() ? "" : ", ") + Printable(one.name(), 64);
     }
   }
-  if (workers_.empty())
-    return Fail(Error::FailedPrecondition("no worker is there: serve with --workers 1 or more"));
+  GC_TRY_VOID(CheckWorkers());
   return Fail(Error::FailedPrecondition("no worker has the runner " + Printable(runner) +
                                         "; there are: " + (known.empty() ? "none" : known)));
+}
+
+Status RunDesk::CheckWorkers() const {
+  if (!workers_.empty()) return Ok();
+  return Fail(Error::FailedPrecondition("no worker is there: serve with --workers 1 or more"));
 }
 
 Status RunDesk::CheckLimits(const training::RunLimits& limits) const {
@@ -138,17 +163,15 @@ Status RunDesk::Begin(Run run, const PeerId& worker) {
 }
 
 Status RunDesk::SendInputs(const Run& run, const PeerId& worker) {
-  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
-  std::vector<std::pair<std::string, Uuid>> folders = {{"code/", recipe.code.version}};
-  for (const auto& [name, dataset] : recipe.data)
-    folders.emplace_back("data/" + name + "/", dataset.version.version);
+  GC_TRY(const InputFolders folders, FoldersOf(run));
   const std::string id(run.id.AsBytes());
   for (const auto& [folder, version] : folders) {
     rpc::FromCustodian message;
     std::vector<Fd> fds;
     message.mutable_job_inputs()->set_run(id);
     GC_TRY(const auto files, desk_.catalog.FilesOf(version));
-    if (files.empty())
+    GC_TRY(const auto input, desk_.catalog.FindVersion(version));
+    if (files.empty() || !input || input->state == catalog::VersionState::kErased)
       return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
     for (const catalog::VersionFile& file : files) {
       rpc::JobFile& row = *message.mutable_job_inputs()->add_files();
@@ -162,6 +185,8 @@ Status RunDesk::SendInputs(const Run& run, const PeerId& worker) {
   rpc::FromCustodian start;
   start.mutable_run_job()->set_run(id);
   start.mutable_run_job()->set_recipe(run.recipe);
+  start.mutable_run_job()->set_kind(run.translates.IsNil() ? rpc::RunJob::TRAINING
+                                                           : rpc::RunJob::TRANSLATION);
   desk_.links.Send(worker, start);
   return Ok();
 }
@@ -238,6 +263,7 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
   if (!found) return LogError("runs: " + found.error().message());
   Run run = *std::move(found);
   if (end.record().size() <= kRecordBytesMax && IsUtf8(end.record())) run.record = end.record();
+  if (end.evidence().size() <= kRecordBytesMax && IsUtf8(end.evidence())) run.evidence = end.evidence();
   Active& active = active_[run.id];
   if (workers_[worker].running > 0) --workers_[worker].running;
   active.worker = {};
@@ -267,35 +293,95 @@ void RunDesk::Record(Run run, Active& active) {
   const auto staged = std::make_shared<Status>();
   active.staging = std::make_unique<SideJob>(
       desk_.loop, [&store = desk_.blobs, files, staged] { *staged = StageFiles(store, *files); },
-      [this, run = std::move(run), files, staged] { Staged(run, files, *staged); });
+      [this, run = std::move(run), files, staged] {
+        if (!*staged) return Refuse(run, "its result could not be recorded: " + staged->error().message());
+        Staged(run, files);
+      });
 }
 
-void RunDesk::Staged(Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged) {
-  desk_.store_changes.Do({.work = [files, staged]() -> Status {
-                            GC_TRY_VOID(staged);
-                            return CommitFiles(*files);
-                          },
-                          .then =
-                              [this, run = std::move(run), files](const Status& committed) {
-                                const Status recorded = committed ? RecordRows(run, *files) : committed;
-                                active_.erase(run.id);
-                                if (!recorded)
-                                  EndRunOrLog(
-                                      run, RunState::kFailed,
-                                      "its result could not be recorded: " + recorded.error().message());
-                                desk_.ledger.Poke();
-                              }});
+// What others will call is opened first, in a process of its own, as when it is published.
+void RunDesk::Staged(const Run& run, const Files& files) {
+  auto job = InspectionOf(*files);
+  if (!job) return Commit(run, files, std::nullopt);
+  inspections_.Begin(
+      {.job = *std::move(job),
+       .open = [files] { return OpenFiles(*files); },
+       .then =
+           [this, run, files](const Result<rpc::InspectReport>& report) {
+             if (!report) return Refuse(run, "its result cannot be hosted: " + report.error().message());
+             Commit(run, files, *report);
+           }});
 }
 
-Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files) {
+void RunDesk::Refuse(const Run& run, const std::string& why) {
+  active_.erase(run.id);
+  EndRunOrLog(run, RunState::kFailed, why);
+}
+
+void RunDesk::Commit(const Run& run, const Files& files, const Report& report) {
+  desk_.store_changes.Do(
+      {.work = [files] { return CommitFiles(*files); },
+       .then =
+           [this, run, files, report](const Status& committed) {
+             const Status recorded = committed ? RecordRows(run, *files, report) : committed;
+             if (recorded) return NoteRecorded(run, report.has_value());
+             Refuse(run, "its result could not be recorded: " + recorded.error().message());
+             RemoveLeftOver(*files);
+           }});
+}
+
+// Bytes that belong to no version.
+void RunDesk::RemoveLeftOver(const std::vector<RunFile>& files) {
+  std::vector<Digest> blobs;
+  for (const RunFile& file : files) blobs.push_back(file.sha256);
+  RemoveUnusedBlobs(desk_, blobs, [](const Status& removed) {
+    if (!removed)
+      LogWarning("bytes of a failed run stay until the next start: " + removed.error().message());
+  });
+}
+
+// It can be called when every process knows of it and its host is there: until then it is being recorded.
+void RunDesk::NoteRecorded(const Run& run, bool hosted) {
+  desk_.ledger.Poke();
+  Pump();  // its translation may have been queued
+  const auto owner = hosted ? desk_.catalog.FindSubject(run.owner) : std::nullopt;
+  if (!owner || !*owner || !(*owner)->host_slot) {
+    active_.erase(run.id);
+    return;
+  }
+  TableChange change;
+  change.models.push_back(run.asset);
+  const auto starting = desk_.NeedHost(*(*owner)->host_slot);
+  desk_.pusher.Push(change, [this, id = run.id, starting](double) {
+    if (!starting) {
+      active_.erase(id);
+      return;
+    }
+    desk_.pusher.AwaitFirstLease(*starting, [this, id] { active_.erase(id); });
+  });
+}
+
+Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files, const Report& report) {
   return desk_.Change([&](catalog::Transaction& transaction) -> Status {
-    GC_TRY(const catalog::Version version, InsertResult(desk_, transaction, run, files));
+    GC_TRY(const catalog::Version version, InsertResult(desk_, transaction, run, files, report));
     run.state = RunState::kSucceeded;
     run.result = version.id;
     run.label = version.label;
     run.ended_micros = desk_.now();
+    GC_TRY_VOID(TranslateAsAsked(transaction, run, version, files));
     return transaction.SetRun(run);
   });
+}
+
+// The result stands for itself: where its translation cannot be queued, the run says so.
+Status RunDesk::TranslateAsAsked(catalog::Transaction& transaction, Run& run, const catalog::Version& version,
+                                 const std::vector<RunFile>& files) {
+  if (!run.translates.IsNil() || version.hostable) return Ok();
+  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
+  if (!recipe.translates) return Ok();
+  const Status queued = QueueTranslation(desk_, transaction, run, version, files, version_);
+  if (!queued) run.reason = "its translation was not queued: " + queued.error().message();
+  return Ok();
 }
 
 void RunDesk::TryAgain(Run run, const std::string& why) {

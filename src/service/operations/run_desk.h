@@ -11,6 +11,7 @@
 #include <glasscase/training/recipe.h>
 
 #include "desk.h"
+#include "inspections.h"
 #include "run_result.h"
 #include "side_job.h"
 
@@ -29,8 +30,8 @@ class RunDesk {
   static constexpr uint32_t kAttemptsMax = 3;
   static constexpr uint32_t kOpenRunsMax = 10'000;  // of one owner
 
-  // `folder` gets what runs print, a file for each.
-  RunDesk(Desk& desk, Fd folder);
+  // `folder` gets what runs print, a file for each. `version`: of this program.
+  RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder);
 
   // Those that an earlier custodian left under way wait again.
   Status TakeUp();
@@ -42,6 +43,11 @@ class RunDesk {
   void OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vector<Fd> fds);
   void OnWorkerGone(const PeerId& worker);
 
+  const std::string& version() const { return version_; }
+  // Whether a process still works at it, or has not heard of its result yet.
+  bool IsActive(const Uuid& run) const { return active_.contains(run); }
+  // FailedPrecondition when there is none.
+  Status CheckWorkers() const;
   // The lock file of a runner, as a worker that is there has it. FailedPrecondition says which runners there
   // are.
   Result<Digest> LockOf(const std::string& runner) const;
@@ -76,8 +82,16 @@ class RunDesk {
   void Record(catalog::Run run, Active& active);
   // Puts it back into the queue, or ends it where that was done often enough.
   void TryAgain(catalog::Run run, const std::string& why);
-  void Staged(catalog::Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged);
-  Status RecordRows(catalog::Run run, const std::vector<RunFile>& files);
+  using Files = std::shared_ptr<std::vector<RunFile>>;
+  using Report = std::optional<rpc::InspectReport>;  // of a result that is to be hosted
+  void Staged(const catalog::Run& run, const Files& files);
+  void Commit(const catalog::Run& run, const Files& files, const Report& report);
+  void Refuse(const catalog::Run& run, const std::string& why);
+  void NoteRecorded(const catalog::Run& run, bool hosted);
+  void RemoveLeftOver(const std::vector<RunFile>& files);
+  Status TranslateAsAsked(catalog::Transaction& transaction, catalog::Run& run,
+                          const catalog::Version& version, const std::vector<RunFile>& files);
+  Status RecordRows(catalog::Run run, const std::vector<RunFile>& files, const Report& report);
   Status EndRun(catalog::Run run, catalog::RunState state, std::string reason);
   // Where nobody waits for the answer.
   void EndRunOrLog(catalog::Run run, catalog::RunState state, std::string reason);
@@ -86,6 +100,8 @@ class RunDesk {
   void Release(const Uuid& run);
 
   Desk& desk_;
+  Inspections& inspections_;
+  const std::string version_;
   Fd folder_;
   std::map<PeerId, Worker> workers_;
   ActiveRuns active_;
