@@ -211,7 +211,7 @@ Status CheckForm(const TranslateOptions& options) {
     if (options.source.find('/') == std::string::npos || !IsFile(options.source)) return Ok();
     return Fail(Error::InvalidArgument(Visible(options.source) +
                                        " is a file: say where the ONNX file goes (--output FILE); or publish it "
-                                       "with --keep and translate it by its name"));
+                                       "with --kept and translate it by its name"));
   }
   if (of_run)
     return Fail(Error::InvalidArgument(
