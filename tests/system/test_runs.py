@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,22 +14,15 @@ from typing import Any
 import pytest
 
 from system.installation import Installation, running, wait_until
+from system.runners import ROOT, RUNNERS, readable_runners
 
-ROOT = Path(__file__).resolve().parents[2]
-RUNNERS = ROOT / ".deps" / "runners"
 EXAMPLE = ROOT / "examples" / "training" / "digits"
 
 
 @pytest.fixture(scope="module")
 def runners() -> Iterator[Path]:
-    """The runners, where the worker's user may read them: a clone may lie in a folder of root's alone."""
-    if all(parent.stat().st_mode & 0o001 for parent in (RUNNERS.resolve(), *RUNNERS.resolve().parents)):
-        yield RUNNERS
-        return
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as folder:
-        Path(folder).chmod(0o755)
-        shutil.copytree(RUNNERS / "scikit-learn", Path(folder) / "scikit-learn", symlinks=True)
-        yield Path(folder)
+    with readable_runners("scikit-learn") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

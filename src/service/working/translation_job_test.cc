@@ -28,7 +28,7 @@ class TranslationJobTest : public ::testing::Test, public jobs::JobWatcher {
     fs::create_directories(folder_ / "runners" / "plain" / "bin");
     fs::create_symlink("/usr/bin/python3", folder_ / "runners" / "plain" / "bin" / "python");
     Write("runners/plain/requirements.txt", "none\n");
-    Write("in/source/model.json", "the source");
+    Write("in/source/model.json", "the source\n");
     options_.runners = folder_ / "runners";
     options_.translator = folder_ / "translator";
     options_.most.grace_ms = 200;
@@ -80,12 +80,14 @@ class TranslationJobTest : public ::testing::Test, public jobs::JobWatcher {
 
 TEST_F(TranslationJobTest, TheProgramReadsTheSourceAndLeavesResultAndEvidence) {
   const jobs::JobEnd end = RunNative(R"(
-[ "$(cat <&3)" = "the source" ] || exit 9
+read -r source <&3
+[ "$source" = "the source" ] || exit 9
 echo '{"step":"reading","done":0,"total":1}'
 echo '{"step":"comparing","done":50,"total":100}'
 printf onnx >&4
 printf ')" + Evidence("onnx") + R"(' >&5
-echo '{"result":{"opset":17}}')");
+echo '{"result":{"opset":17}}'
+)");
   EXPECT_EQ(end.ending, jobs::Ending::kSucceeded) << end.reason << log_;
   EXPECT_EQ(log_, "progress 0.00 reading\nprogress 0.52 comparing\n");
   ASSERT_EQ(files_.size(), 1u);
@@ -146,7 +148,7 @@ TEST_F(TranslationJobTest, AConverterRunsInASandbox) {
   recipe_.opset = 15;
   const jobs::JobEnd end = RunConverter(R"(
 print('progress 0.5', ' '.join(sys.argv[1:]), flush=True)
-assert open('/in/source/model.json').read() == 'the source'
+assert open('/in/source/model.json').read() == 'the source\n'
 assert not os.path.exists('/etc/passwd')
 open('/out/model.onnx', 'w').write('onnx')
 open('/out/evidence.json', 'w').write(')" + Evidence("onnx") + R"('))");
