@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 
 from system.installation import Installation, running
 from system.models import Models, make_models
-from system.training_runs import RUNNERS
+from system.runners import readable_runners
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,14 +29,9 @@ def programs() -> Path:
 
 @pytest.fixture(scope="session")
 def runners() -> Iterator[Path]:
-    """The runners, where the worker's user may read them: a clone may lie in a folder of root's alone."""
-    if all(parent.stat().st_mode & 0o001 for parent in (RUNNERS.resolve(), *RUNNERS.resolve().parents)):
-        yield RUNNERS
-        return
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as folder:
-        Path(folder).chmod(0o755)
-        shutil.copytree(RUNNERS / "scikit-learn", Path(folder) / "scikit-learn", symlinks=True)
-        yield Path(folder)
+    """The folder of the runners, where the worker's user may read it."""
+    with readable_runners("scikit-learn") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def test_it_has_exactly_the_routes_of_the_binary(programs: Path) -> None:
 
 def test_names_of_members_are_those_of_the_contract_between_the_processes() -> None:
     proto = (ROOT / "api" / "grpc" / "control.proto").read_text()
-    for name in ("Subject", "RevokeAnswer", "Token", "NewToken", "NewInvitation", "Grant", "TensorInfo", "Version", "Model",
+    for name in ("Subject", "RevokeAnswer", "Token", "NewToken", "NewInvitation", "Grant", "TensorInfo", "Evidence", "Version", "Model",
                  "PublishAnswer", "UploadInfo", "LineageEdge", "LineageNode", "LineageLink", "LineageAnswer", "Field", "ListModelsAnswer", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "FileInfo", "ListFilesAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
         body = proto.split(f"message {name} {{")[1].split("}")[0]
         members = [line.split("=")[0].split()[-1] for line in body.splitlines() if "=" in line.split("//")[0]]
@@ -229,8 +229,11 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("POST", "/glasscase/v1/runs/{run}/verifications", names={"run": "none"}, json={}).status_code == 404
     # Runs need a worker: tests/system/test_runs.py.
     assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
-    elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/runs"), ("GET", "/glasscase/v1/runs/{run}"),
-                 ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log"),
+    assert walk("POST", "/glasscase/v1/translations", json={"source": "none"}).status_code == 404
+    assert walk("GET", "/glasscase/v1/models/{model}/receipt", query="?of=translation").status_code == 404
+    assert walk("GET", "/glasscase/v1/models/{model}/statement", query="?about=run").status_code == 404
+    elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/translations"), ("POST", "/glasscase/v1/runs"),
+                 ("GET", "/glasscase/v1/runs/{run}"), ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log"),
                  ("POST", "/glasscase/v1/runs/{run}/verifications")}
 
     refused = {key for key, operation in OPERATIONS.items() if operation.get("tags") == ["not offered"]}

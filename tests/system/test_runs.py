@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from system.installation import Installation, running, wait_until
-from system.training_runs import RUNNERS, add, recipe, train
+from system.runners import ROOT, RUNNERS
+from system.training_runs import add, recipe, train
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "training" / "digits"
 
 

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from system.installation import Installation, running, wait_until
+from system.runners import readable_programs
 from system.training_runs import add, recipe, train
 
 
 @pytest.fixture(scope="module")
 def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with running(programs, tmp_path_factory.mktemp("verification"),
+    with readable_programs(programs) as readable, running(readable, tmp_path_factory.mktemp("verification"),
                  serve_words=("--workers", "2", "--runners", str(runners))) as installation:
         wait_until("both workers are there", lambda: installation.cli("status").stdout.count("worker") >= 2, 10)
         yield installation

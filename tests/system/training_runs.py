@@ -9,9 +9,6 @@ from typing import Any
 
 from system.installation import Installation
 
-ROOT = Path(__file__).resolve().parents[2]
-RUNNERS = ROOT / ".deps" / "runners"
-
 
 def add(glasscase: Installation, folder: Path, name: str, files: dict[str, str]) -> str:
     """A dataset of these files."""

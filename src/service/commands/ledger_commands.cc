@@ -14,6 +14,7 @@
 #include "ledger_text.h"
 #include "model_name.h"
 #include "text.h"
+#include "text_file.h"
 
 namespace glasscase::commands {
 namespace {
@@ -24,20 +25,13 @@ namespace json = boost::json;
 struct ReceiptOptions {
   std::string asset;
   std::string output;
+  std::string of;
 };
 
-std::string FileNameFor(const json::value& answer) {
+std::string FileNameFor(const json::value& answer, const std::string& of) {
   std::string name = TextOf(answer, "name") + "@" + TextOf(answer, "version");
   name.erase(0, name.find('/') + 1);
-  return name + ".tlog-proof";
-}
-
-Status WriteText(const fs::path& path, const std::string& text) {
-  std::ofstream stream(path, std::ios::binary | std::ios::trunc);
-  stream << text;
-  stream.close();
-  if (!stream) return Fail(Error::FailedPrecondition("could not write " + path.string()));
-  return Ok();
+  return name + (of.empty() ? "" : "." + of) + ".tlog-proof";
 }
 
 std::string WithVersion(const ModelName& name) {
@@ -48,8 +42,9 @@ Result<Outcome> WriteReceipt(Context& context, const ReceiptOptions& options) {
   GC_TRY(const ModelName name, ModelName::Parse(options.asset));
   GC_TRY(Api * api, context.Public());
   GC_TRY(json::value answer,
-         api->Get("/glasscase/v1/models/" + PercentEncode(WithVersion(name)) + "/receipt"));
-  const std::string path = options.output.empty() ? FileNameFor(answer) : options.output;
+         api->Get("/glasscase/v1/models/" + PercentEncode(WithVersion(name)) + "/receipt" +
+                  (options.of.empty() ? "" : "?of=" + PercentEncode(options.of))));
+  const std::string path = options.output.empty() ? FileNameFor(answer, options.of) : options.output;
   if (path == "-") {
     context.console.Print(TextOf(answer, "receipt"));
     return Done();
@@ -60,10 +55,14 @@ Result<Outcome> WriteReceipt(Context& context, const ReceiptOptions& options) {
     context.console.PrintJson(answer);
     return Done();
   }
-  context.console.PrintLine("wrote " + Printable(path, 400) + ": the receipt of " + ShownOf(answer, "name") +
-                            "@" + ShownOf(answer, "version"));
+  context.console.PrintLine("wrote " + Printable(path, 400) + ": the receipt of " +
+                            (options.of.empty() ? "" : "the " + options.of + " that made ") +
+                            ShownOf(answer, "name") + "@" + ShownOf(answer, "version"));
   context.console.PrintLine("check it anywhere, without the server:\n  glasscase verify " + ShellQuote(path) +
-                            " --policy ledger-policy --file THE-FILE");
+                            " --policy ledger-policy" +
+                            (options.of == "translation" ? " --evidence EVIDENCE"
+                             : options.of.empty()        ? " --file THE-FILE"
+                                                         : ""));
   return Done();
 }
 
@@ -72,23 +71,28 @@ struct SignatureOptions {
   std::string output;
   std::string public_key;
   bool statement = false;
+  bool provenance = false;
+  bool IsStatement() const { return statement || provenance; }
 };
 
-// Next to what it is about: "digits@2.sig", or "digits@2.publish.json".
-std::string SignatureFileFor(const json::value& answer, bool statement) {
+// Next to what it is about: "digits@2.sig", "digits@2.publish.json" or "digits@2.run.json".
+std::string SignatureFileFor(const json::value& answer, const SignatureOptions& options) {
   std::string name = TextOf(answer, "name") + "@" + TextOf(answer, "version");
   name.erase(0, name.find('/') + 1);
-  return name + (statement ? ".publish.json" : ".sig");
+  if (options.provenance) return name + ".run.json";
+  return name + (options.statement ? ".publish.json" : ".sig");
 }
 
 Result<Outcome> WriteSignature(Context& context, const SignatureOptions& options) {
   GC_TRY(const ModelName name, ModelName::Parse(options.asset));
-  GC_TRY(Api * api, options.statement ? context.Public() : context.Control());
+  GC_TRY(Api * api, options.IsStatement() ? context.Public() : context.Control());
   const std::string path = "/glasscase/v1/models/" + PercentEncode(WithVersion(name));
-  GC_TRY(json::value answer, api->Get(path + (options.statement ? "/statement" : "/signature")));
+  GC_TRY(json::value answer, api->Get(path + (options.provenance  ? "/statement?about=run"
+                                              : options.statement ? "/statement"
+                                                                  : "/signature")));
   if (!options.public_key.empty()) GC_TRY_VOID(WriteText(options.public_key, TextOf(answer, "public_key")));
   const std::string file =
-      options.output.empty() ? SignatureFileFor(answer, options.statement) : options.output;
+      options.output.empty() ? SignatureFileFor(answer, options) : options.output;
   if (file == "-") {
     context.console.Print(TextOf(answer, "signature"));
     return Done();
@@ -101,9 +105,11 @@ Result<Outcome> WriteSignature(Context& context, const SignatureOptions& options
   }
   context.console.PrintLine(
       "wrote " + Printable(file, 400) + ": the installation's " +
-      (options.statement ? "statement that it published " : "signature of the files of ") +
+      (options.provenance  ? "statement of the run that made "
+       : options.statement ? "statement that it published "
+                           : "signature of the files of ") +
       ShownOf(answer, "name") + "@" + ShownOf(answer, "version"));
-  if (!options.statement)
+  if (!options.IsStatement())
     context.console.PrintLine(
         "check it with a tool of others:\n  model_signing verify key THE-FILES --signature " +
         ShellQuote(file) + " --public_key signing.pem");
@@ -223,7 +229,8 @@ Result<Outcome> ShowHistory(Context& context, const HistoryOptions& options) {
 void AddLedgerCommands(CommandTree& tree) {
   tree.Add<ReceiptOptions>(
       tree.root(), "receipt", "Write the proof that a version is registered, for checking offline",
-      "glasscase receipt digits\nglasscase receipt ada/digits@2 --output digits.tlog-proof",
+      "glasscase receipt digits\nglasscase receipt ada/digits@2 --output digits.tlog-proof\n"
+      "glasscase receipt digits-onnx --of translation",
       [](CLI::App& command, ReceiptOptions& options) {
         command.add_option("asset", options.asset, "Name, owner/name or UUID")
             ->required()
@@ -232,12 +239,18 @@ void AddLedgerCommands(CommandTree& tree) {
             .add_option("--output,-o", options.output,
                         "Where to (default: NAME@V.tlog-proof; -: standard output)")
             ->type_name("FILE");
+        command
+            .add_option("--of", options.of,
+                        "Of the run or translation that made the version, instead of its registration")
+            ->check(CLI::IsMember({"run", "translation"}))
+            ->type_name("WHAT");
       },
       WriteReceipt);
   tree.Add<SignatureOptions>(
       tree.root(), "signature", "Write the installation's signature of a version, for tools of others",
       "glasscase signature digits --output model.sig --public-key signing.pem\n"
-      "glasscase signature digits@2 --statement",
+      "glasscase signature digits@2 --statement\n"
+      "glasscase signature digits-onnx --provenance",
       [](CLI::App& command, SignatureOptions& options) {
         command.add_option("asset", options.asset, "Name, owner/name or UUID")
             ->required()
@@ -250,6 +263,10 @@ void AddLedgerCommands(CommandTree& tree) {
         command.add_flag("--statement", options.statement,
                          "The in-toto statement that the version was published, instead of the OpenSSF model "
                          "signature of its files");
+        command
+            .add_flag("--provenance", options.provenance,
+                      "The in-toto statement of the run that made it: code, data, recipe, machine")
+            ->excludes("--statement");
       },
       WriteSignature);
   tree.Add<HistoryOptions>(

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "command.h"
+#include "evidence_text.h"
 #include "json_members.h"
 #include "ledger_text.h"
 #include "lineage_tree.h"
@@ -85,6 +86,8 @@ void PrintVersion(const Context& context, const json::value& version, const std:
   }
   rows.push_back({"  sha256", ShownOf(version, "sha256")});
   rows.push_back({"  id", ShownOf(version, "id")});
+  for (const auto& evidence : ArrayOf(version, "evidence"))
+    rows.push_back({"  evidence", EvidenceSummary(evidence)});
   if (auto fields = FieldsOf(version); !fields.empty()) rows.push_back({"  fields", fields});
   for (const auto* extra : {"producer", "note"}) {
     if (auto text = ShownOf(version, extra); !text.empty()) rows.push_back({std::string("  ") + extra, text});

@@ -1,22 +1,17 @@
 // train, runs: training in a sandbox, by a recipe.
-#include <chrono>
 #include <fstream>
 #include <sstream>
-#include <thread>
-
-#include <boost/json/serialize.hpp>
 
 #include "command.h"
 #include "json_members.h"
+#include "run_following.h"
 #include "text.h"
-#include "verification_text.h"
+#include "text_file.h"
 
 namespace glasscase::commands {
 namespace {
 
 namespace json = boost::json;
-
-constexpr auto kLookEvery = std::chrono::milliseconds(300);
 
 struct TrainOptions {
   std::string recipe;
@@ -31,6 +26,7 @@ struct RunsOptions {
   std::string model;
   bool open = false;
   bool follow = false;
+  std::string output;
 };
 
 struct VerifyOptions {
@@ -38,62 +34,6 @@ struct VerifyOptions {
   std::string worker;
   bool detached = false;
 };
-
-std::string RunPath(const std::string& run) { return "/glasscase/v1/runs/" + PercentEncode(run); }
-
-bool HasEnded(const json::value& run) {
-  const std::string state = TextOf(run, "state");
-  return state == "succeeded" || state == "failed" || state == "cancelled";
-}
-
-void PrintVerification(const Context& context, const json::value& run) {
-  const auto evidence = ParseJson(TextOf(run, "evidence"), "the evidence");
-  if (!evidence) return;
-  for (const std::string& text : VerificationLines(*evidence)) context.console.PrintLine(text);
-}
-
-void PrintRun(const Context& context, const json::value& run) {
-  const auto line = [&](const std::string& name, const std::string& value) {
-    if (!value.empty()) context.console.PrintLine(name + std::string(14 - name.size(), ' ') + value);
-  };
-  const std::string version = ShownOf(run, "version");
-  line("run", ShownOf(run, "id"));
-  line("model", ShownOf(run, "model") + (version.empty() ? "" : "@" + version));
-  line("verifies", ShownOf(run, "repeats"));
-  line("state", ShownOf(run, "state") + (TextOf(run, "reason").empty() ? "" : ": " + ShownOf(run, "reason")));
-  line("result", ShownOf(run, "result"));
-  line("recipe", "SHA-256 " + ShownOf(run, "recipe_sha256"));
-  line("worker", ShownOf(run, "worker"));
-  line("queued", ShownOf(run, "created_at"));
-  line("started", ShownOf(run, "started_at"));
-  line("ended", ShownOf(run, "ended_at"));
-  const auto record = ParseJson(TextOf(run, "record"), "the record");
-  if (!record || !record->is_object()) return;
-  const auto part = [&](const char* name) {
-    const auto* value = record->as_object().if_contains(name);
-    return value == nullptr ? std::string() : Visible(json::serialize(*value), false);
-  };
-  line("metrics", part("metrics"));
-  line("used", part("used"));
-  if (TextOf(run, "kind") == "verification") PrintVerification(context, run);
-}
-
-// Prints what a run prints, until it has ended; gives the run then.
-Result<json::value> Follow(Context& context, Api& api, const std::string& run) {
-  std::string from = "0";
-  while (true) {
-    GC_TRY(const json::value piece, api.Get(RunPath(run) + "/log?from=" + from));
-    const std::string text = TextOf(piece, "text");
-    if (!context.console.json && !text.empty()) context.console.Print(Visible(text, true));
-    from = std::to_string(IntegerOf(piece, "next"));
-    if (const auto* ended = piece.as_object().if_contains("ended");
-        ended != nullptr && ended->is_bool() && ended->get_bool())
-      return api.Get(RunPath(run));
-    if (text.empty()) std::this_thread::sleep_for(kLookEvery);
-  }
-}
-
-Outcome EndOf(const json::value& run) { return Outcome{TextOf(run, "state") == "succeeded" ? 0 : 1}; }
 
 Result<std::string> ReadRecipe(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -121,7 +61,7 @@ Result<Outcome> Train(Context& context, const TrainOptions& options) {
     return Done();
   }
   context.console.Note("run " + Printable(id) + " of " + ShownOf(run, "model"));
-  GC_TRY(run, Follow(context, *api, id));
+  GC_TRY(run, FollowRun(context, *api, id, false));
   if (context.console.json) {
     context.console.PrintJson(run);
   } else {
@@ -172,7 +112,7 @@ Result<Outcome> Show(Context& context, const RunsOptions& options) {
 Result<Outcome> Logs(Context& context, const RunsOptions& options) {
   GC_TRY(Api * api, context.Control());
   if (options.follow) {
-    GC_TRY(const json::value run, Follow(context, *api, options.run));
+    GC_TRY(const json::value run, FollowRun(context, *api, options.run, false));
     if (context.console.json) context.console.PrintJson(run);
     return EndOf(run);
   }
@@ -208,7 +148,7 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
     return Done();
   }
   context.console.Note("run " + Printable(id) + " does " + Printable(options.run) + " once more");
-  GC_TRY(run, Follow(context, *api, id));
+  GC_TRY(run, FollowRun(context, *api, id, true));
   if (context.console.json) {
     context.console.PrintJson(run);
   } else {
@@ -217,6 +157,27 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
   const auto evidence = ParseJson(TextOf(run, "evidence"), "the evidence");
   const bool is_same = evidence && TextOf(*evidence, "class") != "N";
   return Outcome{is_same && TextOf(run, "state") == "succeeded" ? 0 : 1};
+}
+
+Result<Outcome> Evidence(Context& context, const RunsOptions& options) {
+  GC_TRY(Api * api, context.Control());
+  GC_TRY(const json::value run, api->Get(RunPath(options.run)));
+  const std::string evidence = TextOf(run, "evidence");
+  if (evidence.empty())
+    return Fail(Error::NotFound("the run has no evidence: a " + ShownOf(run, "kind") + " run that is " +
+                                ShownOf(run, "state")));
+  if (options.output.empty() || options.output == "-") {
+    context.console.Print(evidence);
+    return Done();
+  }
+  GC_TRY_VOID(WriteText(options.output, evidence));
+  if (context.console.json) {
+    context.console.PrintJson(json::object{{"run", options.run}, {"file", options.output}});
+  } else {
+    context.console.PrintLine("wrote " + Visible(options.output) + ": the evidence of the " +
+                              ShownOf(run, "kind") + " run " + ShownOf(run, "id"));
+  }
+  return Done();
 }
 
 Result<Outcome> Cancel(Context& context, const RunsOptions& options) {
@@ -252,7 +213,7 @@ void AddRunCommands(CommandTree& tree) {
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");
       },
       Train);
-  CLI::App& runs = tree.AddGroup("runs", "Training runs", "glasscase runs list");
+  CLI::App& runs = tree.AddGroup("runs", "Runs that train or translate", "glasscase runs list");
   tree.Add<RunsOptions>(
       runs, "list", "Your runs, the newest first", "glasscase runs list\nglasscase runs list --open",
       [](CLI::App& command, RunsOptions& options) {
@@ -279,6 +240,15 @@ void AddRunCommands(CommandTree& tree) {
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");
       },
       Verify);
+  tree.Add<RunsOptions>(
+      runs, "evidence", "What a run compared and found, as JSON",
+      "glasscase runs evidence RUN\nglasscase runs evidence RUN -o evidence.json",
+      [](CLI::App& command, RunsOptions& options) {
+        AddRun(command, options);
+        command.add_option("--output,-o", options.output, "Where to (default: standard output)")
+            ->type_name("FILE");
+      },
+      Evidence);
   tree.Add<RunsOptions>(runs, "cancel", "End a run", "glasscase runs cancel RUN", AddRun, Cancel);
 }
 

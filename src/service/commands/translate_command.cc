@@ -1,5 +1,5 @@
-// translate: a model file of another library to ONNX, without a server. The file is read, and the result
-// compared with it, in a process of its own that can do nothing else.
+// translate: a model of another library to ONNX. A file is read, and the result compared with it, in a process
+// of its own that can do nothing else, without a server; a registered version in a recorded run.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,7 +15,9 @@
 #include "interrupt.h"
 #include "json_members.h"
 #include "progress.h"
+#include "run_following.h"
 #include "text.h"
+#include "text_file.h"
 
 namespace glasscase::commands {
 namespace {
@@ -26,9 +28,16 @@ namespace json = boost::json;
 constexpr int kOwnFdMin = 10;  // ours lie above those
 
 struct TranslateOptions {
-  std::string file;
+  std::string source;
   std::string output;
   std::string evidence;
+  std::string name;
+  std::string version;
+  std::string runner;
+  std::string code;
+  std::string opset;
+  int64_t priority = 0;
+  bool detached = false;
 };
 
 Result<Fd> Raised(int fd, const std::string& what) {
@@ -109,10 +118,10 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
   context.console.Note("next: glasscase publish " + ShellQuote(options.output));
 }
 
-Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
+Result<Outcome> TranslateFile(Context& context, const TranslateOptions& options) {
   GC_TRY(const std::string program, FindProgram(context.program_directory(), translating::kProgram));
   GC_TRY(const Fd model,
-         Raised(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.file)));
+         Raised(::open(options.source.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.source)));
   const InterruptGuard guard;  // ^C ends the program, and this undoes what was begun
   Unfinished onnx(options.output);
   GC_TRY_VOID(onnx.Open());
@@ -146,25 +155,117 @@ Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
   return Done();
 }
 
+// ---- a registered version, in a run ----
+
+bool IsFile(const std::string& path) {
+  std::error_code code;
+  return fs::is_regular_file(path, code);
+}
+
+Error WithFileHint(const Error& error, const std::string& source) {
+  if (error.code() != Code::kNotFound || !IsFile(source)) return error;
+  return Error(error.code(), error.message() + ". To translate the file " + Visible(source) +
+                                 " say where the ONNX file goes: --output FILE");
+}
+
+Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& options) {
+  GC_TRY(Api * api, context.Control());
+  auto queued = api->Post("/glasscase/v1/translations", json::object{{"source", options.source},
+                                                                     {"model", options.name},
+                                                                     {"version", options.version},
+                                                                     {"runner", options.runner},
+                                                                     {"code", options.code},
+                                                                     {"opset", options.opset},
+                                                                     {"priority", options.priority}});
+  if (!queued) return Fail(WithFileHint(queued.error(), options.source));
+  json::value run = *std::move(queued);
+  const std::string id = TextOf(run, "id");
+  if (options.detached) {
+    if (context.console.json) {
+      context.console.PrintJson(run);
+    } else {
+      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs show " + Printable(id));
+    }
+    return Done();
+  }
+  context.console.Note("run " + Printable(id) + " of " + ShownOf(run, "model"));
+  GC_TRY(run, FollowRun(context, *api, id, true));
+  const std::string evidence = TextOf(run, "evidence");
+  if (!options.evidence.empty() && !evidence.empty()) GC_TRY_VOID(WriteText(options.evidence, evidence));
+  if (context.console.json) {
+    context.console.PrintJson(run);
+    return EndOf(run);
+  }
+  PrintRun(context, run);
+  if (TextOf(run, "state") == "succeeded")
+    context.console.Note("next: glasscase call " + ShellQuote(TextOf(run, "model")) + " --input INPUT.json");
+  return EndOf(run);
+}
+
+// The words that only one of the two forms takes.
+Status CheckForm(const TranslateOptions& options) {
+  const bool of_run = !options.name.empty() || !options.version.empty() || !options.runner.empty() ||
+                      !options.code.empty() || !options.opset.empty() || options.priority != 0 ||
+                      options.detached;
+  if (options.output.empty()) {
+    if (options.source.find('/') == std::string::npos || !IsFile(options.source)) return Ok();
+    return Fail(Error::InvalidArgument(Visible(options.source) +
+                                       " is a file: say where the ONNX file goes (--output FILE); or publish it "
+                                       "with --kept and translate it by its name"));
+  }
+  if (of_run)
+    return Fail(Error::InvalidArgument(
+        "--output translates a file here; --name, --version, --runner, --code, --opset, --priority and "
+        "--detach are for a registered model: leave out the one or the others"));
+  if (IsFile(options.source)) return Ok();
+  return Fail(Error::NotFound("there is no file " + Visible(options.source) +
+                              "; to translate a registered model, leave out --output"));
+}
+
+Result<Outcome> Translate(Context& context, const TranslateOptions& options) {
+  GC_TRY_VOID(CheckForm(options));
+  return options.output.empty() ? TranslateVersion(context, options) : TranslateFile(context, options);
+}
+
 }  // namespace
 
 void AddTranslateCommand(CommandTree& tree) {
   tree.Add<TranslateOptions>(
       tree.root(), "translate",
-      "Turn a model of XGBoost, LightGBM or scikit-learn into ONNX, without a server",
-      "glasscase translate model.json --output model.onnx\n"
-      "glasscase translate lightgbm.txt --output model.onnx --evidence evidence.json",
+      "Turn a model into ONNX: a registered one in a run, or with --output a file without a server",
+      "glasscase translate rain-trees\n"
+      "glasscase translate ada/net@2 --runner torch --code net-code --name net\n"
+      "glasscase translate model.json --output model.onnx --evidence evidence.json",
       [](CLI::App& command, TranslateOptions& options) {
-        command.add_option("file", options.file, "What save_model or glasscase_dump wrote")
+        command
+            .add_option("source", options.source,
+                        "What is translated: a registered version; with --output, a file that save_model or "
+                        "glasscase_dump wrote")
             ->required()
-            ->type_name("FILE");
-        command.add_option("--output", options.output, "Where the ONNX file goes")
-            ->required()
+            ->type_name("NAME[@V]|FILE");
+        command.add_option("--output", options.output, "Translate a file here; where the ONNX file goes")
             ->type_name("FILE");
         command
             .add_option("--evidence", options.evidence,
                         "Where to write on which inputs both were compared, and how far they differ")
             ->type_name("FILE");
+        command
+            .add_option("--name", options.name, "Whose version the result becomes (default: NAME-onnx)")
+            ->type_name("NAME");
+        command.add_option("--version", options.version, "Its label (default: the next number)")
+            ->type_name("V");
+        command
+            .add_option("--runner", options.runner,
+                        "The worker's runner whose converter does it (default: natively)")
+            ->type_name("RUNNER");
+        command
+            .add_option("--code", options.code,
+                        "With --runner: registered code that a saved state belongs to")
+            ->type_name("NAME[@V]");
+        command.add_option("--opset", options.opset, "With --runner: of the result")->type_name("N");
+        command.add_option("--priority", options.priority, "-100 to 100; larger: before others")
+            ->type_name("N");
+        command.add_flag("--detach,-d", options.detached, "Do not wait for its end");
       },
       Translate);
 }

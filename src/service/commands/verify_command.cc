@@ -28,12 +28,15 @@ namespace json = boost::json;
 using ledger::CheckedCheckpoint;
 
 constexpr char kSha256[] = "sha256";
+constexpr char kReport[] = "report";
+constexpr size_t kEvidenceBytesMax = size_t{1} << 20;
 
 struct VerifyOptions {
   std::string what;
   std::string model;
   std::string policy;
   std::string file;
+  std::string evidence;
   bool replay = false;
   std::optional<uint64_t> sample;
 };
@@ -122,6 +125,19 @@ Status CheckFile(const std::string& path, const ledger::Disclosure& disclosure) 
                                         digest + ", registered is " + Visible(registered->second.value)));
 }
 
+Status CheckEvidence(const std::string& path, const ledger::Disclosure& disclosure) {
+  const auto registered = disclosure.fields.find(kReport);
+  if (registered == disclosure.fields.end())
+    return Fail(Error::FailedPrecondition(
+        "the receipt does not disclose the digest of an evidence: it must be of a translation "
+        "(glasscase receipt NAME --of translation), and its owner's"));
+  GC_TRY(const std::string evidence, ReadWhole(path, kEvidenceBytesMax));
+  const std::string digest = ToHex(Sha256(AsBytes(evidence)));
+  if (digest == registered->second.value) return Ok();
+  return Fail(Error::FailedPrecondition(Visible(path) + " is not the evidence of this translation: its digest is " +
+                                        digest + ", registered is " + Visible(registered->second.value)));
+}
+
 json::object ReceiptJson(const VerifiedReceipt& verified, const VerifyOptions& options,
                          const ledger::Policy& policy) {
   json::object object = CheckpointJson(verified.checked, policy);
@@ -134,6 +150,7 @@ json::object ReceiptJson(const VerifiedReceipt& verified, const VerifyOptions& o
   for (const auto& [name, field] : verified.disclosure.fields) disclosed[name] = field.value;
   object["disclosed"] = std::move(disclosed);
   if (!options.file.empty()) object["file"] = options.file;
+  if (!options.evidence.empty()) object["evidence"] = options.evidence;
   if (!options.model.empty()) object["model"] = options.model;
   return object;
 }
@@ -154,6 +171,8 @@ void PrintReceipt(const Context& context, const VerifiedReceipt& verified, const
   if (verified.head.version) line("version", verified.head.version->ToString());
   for (const auto& [name, field] : verified.disclosure.fields) line(Visible(name), Visible(field.value));
   if (!options.file.empty()) line("file", Visible(options.file) + " is what was registered, byte for byte");
+  if (!options.evidence.empty())
+    line("evidence", Visible(options.evidence) + " is what was compared, byte for byte");
   if (!options.model.empty()) line("answers", Visible(options.model) + ", as the server says");
   context.console.PrintLine(Protection(verified.checked, policy));
 }
@@ -177,6 +196,7 @@ Result<Outcome> VerifyReceiptFile(Context& context, const VerifyOptions& options
     const Status same = CheckFile(options.file, verified->disclosure);
     if (!same) return Fail(Refused(same.error()));
   }
+  if (!options.evidence.empty()) GC_TRY_VOID(CheckEvidence(options.evidence, verified->disclosure));
   return Show(context, *verified, options, policy);
 }
 
@@ -276,10 +296,12 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
   if (options.what.empty() == options.model.empty())
     return Fail(
         Error::InvalidArgument("say what to verify: a receipt, the folder of a log, or --model NAME"));
-  if (!options.model.empty() && (whole_log || !options.file.empty()))
-    return Fail(Error::InvalidArgument("--model stands alone: no --file, --replay or --sample"));
-  if (whole_log && !options.file.empty())
-    return Fail(Error::InvalidArgument("--file goes with a receipt, not with --replay or --sample"));
+  const bool with_files = !options.file.empty() || !options.evidence.empty();
+  if (!options.model.empty() && (whole_log || with_files))
+    return Fail(Error::InvalidArgument("--model stands alone: no --file, --evidence, --replay or --sample"));
+  if (whole_log && with_files)
+    return Fail(
+        Error::InvalidArgument("--file and --evidence go with a receipt, not with --replay or --sample"));
   std::error_code error;
   if (!whole_log && fs::is_directory(options.what, error)) {
     return Fail(Error::InvalidArgument(Visible(options.what) +
@@ -298,6 +320,7 @@ void AddVerifyCommand(CommandTree& tree) {
       "Check a receipt or a copy of a log without asking anybody, or the model that answers",
       "glasscase verify digits.tlog-proof --policy policy\n"
       "glasscase verify digits.tlog-proof --policy policy --file model.onnx\n"
+      "glasscase verify digits-onnx.translation.tlog-proof --policy policy --evidence evidence.json\n"
       "glasscase verify --model digits --policy policy\n"
       "glasscase verify copy-of-log --policy policy --replay\n"
       "glasscase verify copy-of-log --policy policy --sample 20",
@@ -313,6 +336,10 @@ void AddVerifyCommand(CommandTree& tree) {
             ->type_name("FILE");
         command.add_option("--file", options.file, "Also: these are the bytes that were registered")
             ->type_name("FILE|DIR");
+        command
+            .add_option("--evidence", options.evidence,
+                        "Also, with the receipt of a translation: this is the evidence that was registered")
+            ->type_name("FILE");
         command.add_flag("--replay", options.replay, "Compute the tree and every root of the map anew");
         command.add_option("--sample", options.sample, "The tree, and so many roots drawn at random")
             ->type_name("N");

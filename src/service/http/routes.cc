@@ -182,6 +182,8 @@ constexpr Route kRoutes[] = {
      Presents::kToken, kOwners, Handler::kControlAct, Request::kVerifyRun, 202},
     {1154, "run log", Method::kGet, "/glasscase/v1/runs/{run}/log", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kRunLog},
+    {1160, "translate", Method::kPost, "/glasscase/v1/translations", Listener::kControl, Presents::kToken,
+     kOwners, Handler::kControlAct, Request::kTranslate, 202},
     {1127, "status", Method::kGet, "/glasscase/v1/status", Listener::kControl, Presents::kToken, kOperators,
      Handler::kControlAct, Request::kStatus},
     {1128, "stop", Method::kPost, "/glasscase/v1/stop", Listener::kControl, Presents::kToken, kOperators,

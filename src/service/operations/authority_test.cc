@@ -60,6 +60,7 @@ rpc::Request Harmless(Op op) {
     case Op::kCancelRun: request.mutable_cancel_run()->set_run("none"); break;
     case Op::kVerifyRun: request.mutable_verify_run()->set_run("none"); break;
     case Op::kRunLog: request.mutable_run_log()->set_run("none"); break;
+    case Op::kTranslate: request.mutable_translate()->set_source("none"); break;
     case Op::kHistory: request.mutable_history()->set_model("none"); break;
     case Op::OP_NOT_SET: break;
   }
@@ -94,6 +95,7 @@ constexpr Row kMatrix[] = {
     {Op::kSubmitRun, false, true, false, false},     {Op::kListRuns, false, true, false, false},
     {Op::kShowRun, false, true, false, false},       {Op::kCancelRun, false, true, false, false},
     {Op::kRunLog, false, true, false, false},        {Op::kVerifyRun, false, true, false, false},
+    {Op::kTranslate, false, true, false, false},
 };
 
 class AuthorityTest : public OperationsTest {
@@ -133,7 +135,7 @@ TEST_F(AuthorityTest, EveryActAsksForItsRoleAndItsListener) {
     EXPECT_TRUE(Admitted(*control, Fresh("teacher"), row.op)) << name;
     EXPECT_EQ(Admitted(*public_edge, Fresh("teacher"), row.op), row.on_public) << name;
   }
-  EXPECT_EQ(std::size(kMatrix), 41u) << "all but redeem_invitation and log_file, which ask for no token";
+  EXPECT_EQ(std::size(kMatrix), 42u) << "all but redeem_invitation and log_file, which ask for no token";
 }
 
 TEST_F(AuthorityTest, NobodyDoesAnythingWithoutAKnownToken) {

@@ -1,4 +1,7 @@
 // The ledger, read: its files, receipts, histories.
+#include <map>
+
+#include <glasscase/crypto/sha256.h>
 #include <glasscase/ledger/log.h>
 
 #include "ledger_entries.h"
@@ -6,6 +9,47 @@
 #include "routes.h"
 
 namespace glasscase::operations {
+namespace {
+
+// An entry about a version, with what of it is opened.
+struct Opened {
+  uint64_t index = 0;
+  std::map<std::string, std::string> values;
+};
+
+Result<Opened> OpenRunEntry(Desk& desk, const Act& act, const NamedModel& named,
+                            const catalog::Version& version, const std::string& type) {
+  GC_TRY(const auto runs, desk.catalog.ListRuns({.result = version.id, .limit = 1}));
+  const std::string made = runs.empty() ? "" : runs[0].translates.IsNil() ? "run" : "translation";
+  if (made != type)
+    return Fail(Error::NotFound(named.FullName() + "@" + version.label + " was not made by a " + type +
+                                " of ours"));
+  Opened opened;
+  GC_TRY(opened.index, desk.ledger.FindEntry(type, named.model.id, version.id));
+  if (type == "translation") {
+    opened.values = {{"report", ToHex(Sha256(AsBytes(runs[0].evidence)))}};
+  } else if (named.owner.id == act.caller->id) {
+    opened.values = {{"outcome", "succeeded"},
+                     {"recipe", ToHex(runs[0].recipe_sha256)},
+                     {"result", ToHex(version.manifest_digest)}};
+  }
+  return opened;
+}
+
+Result<Opened> OpenEntry(Desk& desk, const Act& act, const NamedModel& named,
+                         const catalog::Version& version) {
+  const std::string& of = act.request.receipt().of();
+  if (of == "run" || of == "translation") return OpenRunEntry(desk, act, named, version, of);
+  if (!of.empty() && of != "version")
+    return Fail(Error::InvalidArgument("of must be version, run or translation"));
+  Opened opened{
+      .values = {{"label", version.label}, {"name", named.FullName()}, {"sha256", ToHex(version.sha256)}}};
+  GC_TRY(opened.index, desk.ledger.FindVersionEntry(named.model.id, version.id));
+  return opened;
+}
+
+}  // namespace
+
 Result<Outcome> ReadLogFile(Workplace& place, Act& act) {
   const std::string& path = act.request.log_file().path();
   const bool is_checkpoint = path == ledger::kCheckpointPath;
@@ -35,12 +79,10 @@ Result<Outcome> GiveReceipt(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   desk.ledger.PublishNow();
   GC_TRY(ledger::Log * log, desk.ledger.log());
-  GC_TRY(const uint64_t index, desk.ledger.FindVersionEntry(named.model.id, version.id));
-  GC_TRY(ledger::Receipt receipt, log->ReceiptFor(index));
-  GC_TRY(const std::string entry, log->EntryAt(index));
-  GC_TRY(const ledger::Disclosure disclosure,
-         Disclose(entry, named.model.secret,
-                  {{"label", version.label}, {"name", named.FullName()}, {"sha256", ToHex(version.sha256)}}));
+  GC_TRY(const Opened opened, OpenEntry(desk, act, named, version));
+  GC_TRY(ledger::Receipt receipt, log->ReceiptFor(opened.index));
+  GC_TRY(const std::string entry, log->EntryAt(opened.index));
+  GC_TRY(const ledger::Disclosure disclosure, Disclose(entry, named.model.secret, opened.values));
   GC_TRY(receipt.extra, disclosure.ToString());
   Outcome outcome;
   rpc::ReceiptAnswer* answer = outcome.answer.mutable_receipt();

@@ -170,15 +170,19 @@ Result<ledger::Log*> LedgerDesk::log() {
 Result<uint64_t> LedgerDesk::FindVersionEntry(const Uuid& asset, const Uuid& version) {
   if (const auto found = version_entries_.find(version); found != version_entries_.end())
     return found->second;
+  GC_TRY(const uint64_t index, FindEntry("version", asset, version));
+  version_entries_[version] = index;
+  return index;
+}
+
+Result<uint64_t> LedgerDesk::FindEntry(std::string_view type, const Uuid& asset, const Uuid& version) {
   GC_TRY(ledger::Log * open, log());
   const auto entries = open->EntriesOf(asset);
   if (!entries) return Fail(NotYet(entries.error().message()));
   for (const uint64_t index : *entries) {
     GC_TRY(const std::string entry, open->EntryAt(index));
     GC_TRY(const ledger::EntryHead head, ledger::ReadEntryHead(entry));
-    if (head.type != "version" || head.version != version) continue;
-    version_entries_[version] = index;
-    return index;
+    if (head.type == type && head.version == version) return index;
   }
   return Fail(NotYet("the entry of this version is not published yet"));
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include <glasscase/catalog/catalog.h>
@@ -62,6 +64,8 @@ class LedgerDesk {
   Result<ledger::Log*> log();
   // Where the entry that made a version stands.
   Result<uint64_t> FindVersionEntry(const Uuid& asset, const Uuid& version);
+  // The entry of that type about a version; the first where there are several.
+  Result<uint64_t> FindEntry(std::string_view type, const Uuid& asset, const Uuid& version);
   Result<ledger::Log::History> HistoryOf(const Uuid& asset);
 
  private:

@@ -6,6 +6,7 @@
 #include <glasscase/core/log.h>
 
 #include "describe.h"
+#include "evidence.h"
 #include "ledger_entries.h"
 #include "ledger_state.h"
 #include "lineage.h"
@@ -72,8 +73,9 @@ Result<rpc::Model> DescribeFor(Desk& desk, const Act& act, const NamedModel& nam
   for (const catalog::Version& version : visible)
     if (!named.version || named.version->id == version.id) {
       *message.add_versions() = Describe(version);
-      if (shown.with_card)
-        GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
+      if (!shown.with_card) continue;
+      GC_TRY_VOID(DescribeLineage(desk, act, version.id, *message.mutable_versions()->rbegin()));
+      GC_TRY_VOID(DescribeEvidence(desk, version.id, *message.mutable_versions()->rbegin()));
     }
   if (shown.with_ledger_state) DescribeLedgerState(desk, named.model.id, message);
   return message;

@@ -13,6 +13,7 @@
 #include "audit_log.h"
 #include "chain_desk.h"
 #include "desk.h"
+#include "inspections.h"
 #include "peer_links.h"
 #include "publishing.h"
 #include "reports.h"
@@ -115,8 +116,9 @@ class Operations::Core {
         pusher_(parts.loop, parts.clock, parts.catalog, links_, parts.supervisor),
         desk_(parts, *audit_, links_, pusher_),
         uploads_(desk_, settings_.uploads_idle_ms),
-        publishing_(desk_, uploads_),
-        runs_(desk_, std::move(settings_.runs_directory)),
+        inspections_(desk_),
+        publishing_(desk_, uploads_, inspections_),
+        runs_(desk_, inspections_, settings_.version, std::move(settings_.runs_directory)),
         faults_(desk_),
         place_{desk_,
                uploads_,
@@ -177,6 +179,7 @@ class Operations::Core {
   TablePusher pusher_;
   Desk desk_;
   Uploads uploads_;
+  Inspections inspections_;
   Publishing publishing_;
   RunDesk runs_;
   std::unique_ptr<WitnessDesk> witnesses_;  // null: the policy has none
@@ -208,7 +211,7 @@ void Operations::Core::Link(const PeerId& peer, Fd socket) {
   PeerGone(peer);
   current_[peer] = links_.Add(peer, std::move(socket));
   if (peer.kind == process::ProcessKind::kInspector) {
-    publishing_.OnInspectorLinked(peer.slot);
+    inspections_.OnLinked(peer.slot);
   } else if (peer.kind != process::ProcessKind::kWorker) {
     pusher_.Welcome(peer);
   }
@@ -232,7 +235,7 @@ void Operations::Core::OnLost(const LinkId& link) {
 void Operations::Core::EndOf(const LinkId& link) {
   publishing_.DropOf(link);
   faults_.Forget(link);
-  if (link.peer.kind == process::ProcessKind::kInspector) publishing_.OnInspectorGone(link.peer.slot);
+  if (link.peer.kind == process::ProcessKind::kInspector) inspections_.OnGone(link.peer.slot);
   if (link.peer.kind == process::ProcessKind::kWorker) runs_.OnWorkerGone(link.peer);
 }
 
@@ -268,7 +271,7 @@ void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message, s
       return;
     case Kind::kInspectReport:
       if (kind == process::ProcessKind::kInspector)
-        return publishing_.OnReport(from.peer.slot, message.inspect_report());
+        return inspections_.OnReport(from.peer.slot, message.inspect_report());
       break;
     default:
       if (kind != process::ProcessKind::kWorker) break;

@@ -1,12 +1,10 @@
 #include "publishing.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include <glasscase/core/log.h>
 #include <glasscase/crypto/sha256.h>
-#include <glasscase/rpc/convert.h>
 
 #include "chain_desk.h"
 #include "describe.h"
@@ -21,22 +19,9 @@ namespace {
 
 using catalog::VersionState;
 
-constexpr size_t kTensorsMax = 256;
 constexpr size_t kMediaTypeBytesMax = 200;
 constexpr size_t kSignatureBytesMax = size_t{512} << 10;
 constexpr size_t kSignerBytesMax = 4'096;
-
-Error InspectorDied() {
-  return Error::InvalidArgument("inspecting the file used more than the allowed memory or time");
-}
-
-// Words of the inspector, which has read a foreign file: kept as they are when they are clean.
-std::string Words(const std::string& text, size_t max) {
-  const bool clean = text.size() <= max && IsUtf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
-                       return static_cast<uint8_t>(c) < 32 || c == 127;
-                     });
-  return clean ? text : Printable(text, max);
-}
 
 std::vector<catalog::VersionFile> FilesOf(const Claim& claim) {
   std::vector<catalog::VersionFile> files;
@@ -180,20 +165,7 @@ Result<catalog::Version> MakeVersion(Desk& desk, const Act& act, const Plan& pla
   version.manifest_digest = plan.manifest;
   version.sha256 = plan.files.size() == 1 ? plan.files[0].sha256 : plan.manifest;
   for (const catalog::VersionFile& file : plan.files) version.bytes += file.bytes;
-  for (const auto& [rows, specs] :
-       {std::pair(&report.inputs(), &version.inputs), std::pair(&report.outputs(), &version.outputs)}) {
-    if (static_cast<size_t>(rows->size()) > kTensorsMax)
-      return Fail(Error::InvalidArgument("the model has more than 256 inputs or outputs"));
-    for (const rpc::TensorRow& row : *rows) {
-      GC_TRY(TensorSpec spec, rpc::FromMessage(row));
-      specs->push_back(std::move(spec));
-    }
-  }
-  version.rows_independent = report.rows_independent();
-  version.rows_reason = Words(report.rows_reason(), 500);
-  version.producer = Words(report.producer(), 120);
-  version.runtime_version = Words(report.runtime_version(), 60);
-  version.parameters = std::max<int64_t>(report.parameters(), 0);
+  GC_TRY_VOID(TakeOver(report, version));
   version.card = act.request.publish().card();
   version.hostable = !plan.kept;
   if (plan.kept) {
@@ -310,6 +282,30 @@ Result<Draft> MakeDraft(Desk& desk, Act& act, const Claim& claim, const rpc::Ins
   return draft;
 }
 
+rpc::InspectJob JobFor(const Act& act, const Claim& claim) {
+  const rpc::PublishRequest& asked = act.request.publish();
+  rpc::InspectJob job;
+  job.set_kept(IsKept(asked));
+  job.set_signature(asked.signature());
+  job.set_signer(asked.signer());
+  for (const UploadedFile& file : claim.files()) {
+    rpc::ModelFile* row = job.add_files();
+    row->set_path(file.path);
+    row->set_bytes(file.bytes);
+    row->set_sha256(std::string(AsText(file.sha256)));
+    row->set_is_graph(file.is_graph);
+  }
+  return job;
+}
+
+Result<std::vector<Fd>> OpenUploads(const Claim& claim) {
+  std::vector<Fd> fds;
+  for (const UploadedFile& file : claim.files()) {
+    GC_TRY(fds.emplace_back(), file.upload->blob->Open());
+  }
+  return fds;
+}
+
 Status CommitBytes(Claim& claim) {
   for (UploadedFile& file : claim.files()) GC_TRY_VOID(file.upload->blob->Commit());
   return Ok();
@@ -354,18 +350,6 @@ Digest ManifestDigest(std::vector<catalog::VersionFile> files) {
   return Sha256(AsBytes(manifest));
 }
 
-// Numbers begin anywhere: the death of an inspector that the last custodian asked for must not be taken for
-// that of one of ours.
-Publishing::Publishing(Desk& desk, Uploads& uploads) : desk_(desk), uploads_(uploads) {
-  std::array<uint8_t, 3> bytes{};
-  desk.random.Fill(bytes);
-  next_number_ = 1U + (uint32_t{bytes[0]} << 16U | uint32_t{bytes[1]} << 8U | bytes[2]);
-}
-
-Publishing::~Publishing() {
-  for (const auto& [number, job] : running_) desk_.loop.Cancel(job->timer);
-}
-
 void Publishing::Begin(const std::shared_ptr<Act>& act, Reply reply) {
   const rpc::PublishRequest& request = act->request.publish();
   act->object = request.name();
@@ -393,74 +377,21 @@ void Publishing::BeginDigested(std::unique_ptr<Job> job, const Status& digested)
   const bool is_signed = !job->act->request.publish().signature().empty();
   if (plan->published && !is_signed) return job->reply(AnswerPublished(desk_, *plan, *job->act, job->claim));
   if (plan->kept && !is_signed) return Commit(std::move(job), {});
-  waiting_.push_back(std::move(job));
-  StartNext();
+  Inspect(std::move(job));
 }
 
-void Publishing::StartNext() {
-  while (!waiting_.empty() && running_.size() < kInspectorsMax) {
-    std::unique_ptr<Job> job = std::move(waiting_.front());
-    waiting_.pop_front();
-    const uint32_t number = next_number_++;
-    job->number = number;
-    job->timer = desk_.loop.After(kInspectionMs, [this, number] {
-      desk_.supervisor.Kill({process::ProcessKind::kInspector, number});
-      OnInspectorGone(number);
-    });
-    running_[number] = std::move(job);
-    desk_.supervisor.Inspect(number);
-  }
-}
-
-void Publishing::OnInspectorLinked(uint32_t number) {
-  const auto found = running_.find(number);
-  if (found == running_.end()) return desk_.links.Remove({process::ProcessKind::kInspector, number});
-  rpc::FromCustodian message;
-  std::vector<Fd> fds;
-  const rpc::PublishRequest& asked = found->second->act->request.publish();
-  message.mutable_inspect()->set_kept(IsKept(asked));
-  message.mutable_inspect()->set_signature(asked.signature());
-  message.mutable_inspect()->set_signer(asked.signer());
-  for (const UploadedFile& file : found->second->claim.files()) {
-    rpc::ModelFile* row = message.mutable_inspect()->add_files();
-    row->set_path(file.path);
-    row->set_bytes(file.bytes);
-    row->set_sha256(std::string(AsText(file.sha256)));
-    row->set_is_graph(file.is_graph);
-    auto fd = file.upload->blob->Open();
-    if (!fd) return Finish(number, Fail(fd.error()));
-    fds.push_back(std::move(*fd));
-  }
-  desk_.links.Send({process::ProcessKind::kInspector, number}, message, std::move(fds));
-}
-
-void Publishing::OnReport(uint32_t number, const rpc::InspectReport& report) {
-  if (report.code() != 0) return Finish(number, Fail(Error::InvalidArgument(Words(report.message(), 2000))));
-  Finish(number, report);
-}
-
-void Publishing::OnInspectorGone(uint32_t number) { Finish(number, Fail(InspectorDied())); }
-
-std::unique_ptr<Publishing::Job> Publishing::TakeRunning(uint32_t number) {
-  const auto found = running_.find(number);
-  if (found == running_.end()) return nullptr;
-  std::unique_ptr<Job> job = std::move(found->second);
-  running_.erase(found);
-  desk_.loop.Cancel(job->timer);
-  desk_.links.Remove({process::ProcessKind::kInspector, number});
-  return job;
-}
-
-void Publishing::Finish(uint32_t number, const Result<rpc::InspectReport>& report) {
-  std::unique_ptr<Job> job = TakeRunning(number);
-  if (!job) return;  // its second word, or it was dropped
-  if (report) {
-    Commit(std::move(job), *report);
-  } else {
-    job->reply(Fail(report.error()));
-    job.reset();
-  }
-  StartNext();
+void Publishing::Inspect(std::unique_ptr<Job> job) {
+  Job* const key = job.get();
+  inspecting_[key] = std::move(job);
+  Inspections::Order order{.job = JobFor(*key->act, key->claim),
+                           .open = [key] { return OpenUploads(key->claim); },
+                           .then =
+                               [this, key](const Result<rpc::InspectReport>& report) {
+                                 auto node = inspecting_.extract(key);
+                                 if (!report) return node.mapped()->reply(Fail(report.error()));
+                                 Commit(std::move(node.mapped()), *report);
+                               }};
+  key->inspection = inspections_.Begin(std::move(order));
 }
 
 // Bytes first, then the row that makes them a version: what a crash leaves between the two belongs to no
@@ -495,15 +426,13 @@ void Publishing::EndCommit(Job& job, const Status& bytes, const std::function<Re
 }
 
 void Publishing::DropOf(const LinkId& edge) {
-  std::erase_if(waiting_, [&](const auto& job) { return job->act->from == edge; });
-  std::vector<uint32_t> dropped;
-  for (const auto& [number, job] : running_)
-    if (job->act->from == edge) dropped.push_back(number);
-  for (const uint32_t number : dropped) {
-    TakeRunning(number);
-    desk_.supervisor.Kill({process::ProcessKind::kInspector, number});
+  std::vector<const Job*> dropped;
+  for (const auto& [key, job] : inspecting_)
+    if (job->act->from == edge) dropped.push_back(key);
+  for (const Job* key : dropped) {
+    inspections_.Drop(key->inspection);
+    inspecting_.erase(key);
   }
-  StartNext();
 }
 
 void Publish(Workplace& place, const std::shared_ptr<Act>& act, Reply reply) {

@@ -282,7 +282,7 @@ TEST_F(PublishingTest, ManyPublishesAtOnceAllEnd) {
                PublishRequest(Upload(root, {{"m.onnx", std::string(1, static_cast<char>('a' + i))}}),
                               "m" + std::to_string(i))));
   RunFor(50);
-  EXPECT_EQ(supervisor.inspections.size(), Publishing::kInspectorsMax);
+  EXPECT_EQ(supervisor.inspections.size(), Inspections::kAtOnce);
   for (size_t i = 0; i < ids.size(); ++i) {
     ASSERT_TRUE(RunUntil([&] { return inspectors.size() > i && !inspectors[i]->jobs.empty(); }));
     rpc::ToCustodian message;

@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 44> kRoutes = {{
+constexpr std::array<Route, 45> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -54,6 +54,7 @@ constexpr std::array<Route, 44> kRoutes = {{
     {Request::kListRuns, "list_runs", false, kOwner, true, ListRuns},
     {Request::kShowRun, "show_run", false, kOwner, true, ShowRun},
     {Request::kCancelRun, "cancel_run", false, kOwner, true, CancelRun},
+    {Request::kTranslate, "translate", false, kOwner, true, TranslateVersion},
     {Request::kRunLog, "run_log", false, kOwner, false, ReadRunLog},
     {Request::kVerifyRun, "verify_run", false, kOwner, true, VerifyRun},
     {Request::kStop, "stop", false, kOperator, true, Stop},

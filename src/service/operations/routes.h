@@ -132,6 +132,9 @@ Result<Outcome> CancelRun(Workplace& place, Act& act);
 Result<Outcome> VerifyRun(Workplace& place, Act& act);
 Result<Outcome> ReadRunLog(Workplace& place, Act& act);
 
+// translation_runs.cc
+Result<Outcome> TranslateVersion(Workplace& place, Act& act);
+
 // status.cc
 Result<Outcome> AskStatus(Workplace& place, Act& act);
 Result<Outcome> Stop(Workplace& place, Act& act);

@@ -23,11 +23,6 @@ constexpr size_t kRecordBytesMax = size_t{1} << 20;
 constexpr uint64_t kLogBytesMax = uint64_t{32} << 20;  // the worker bounds it first
 constexpr size_t kLogPieceMax = 256 * 1024;
 constexpr uint32_t kLookAhead = 64;  // of the queue, for a run that a free worker may do
-// Of what the run names, not of our disk or store.
-bool IsOfTheRun(const Error& error) {
-  return error.code() == Code::kNotFound || error.code() == Code::kInvalidArgument ||
-         error.code() == Code::kFailedPrecondition;
-}
 
 std::string LogName(const Uuid& run) { return run.ToString() + ".log"; }
 
@@ -40,7 +35,7 @@ std::string Words(const std::string& text) {
 double Fraction(double said) { return said >= 0 ? std::min(said, 1.0) : 0; }
 
 // An object of JSON, as far as it is kept.
-bool IsRecord(const std::string& text) {
+bool IsObject(const std::string& text) {
   if (text.size() > kRecordBytesMax) return false;
   const auto value = json::Parse(text, {.bytes_max = kRecordBytesMax});
   return value && value->is_object();
@@ -58,8 +53,12 @@ Status Append(int file, std::string_view bytes) {
 
 }  // namespace
 
-RunDesk::RunDesk(Desk& desk, Fd folder)
-    : desk_(desk), folder_(std::move(folder)), store_reads_(desk.loop, desk.blobs.MayWait()) {}
+RunDesk::RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder)
+    : desk_(desk),
+      inspections_(inspections),
+      version_(std::move(version)),
+      folder_(std::move(folder)),
+      store_reads_(desk.loop, desk.blobs.MayWait()) {}
 
 Status RunDesk::TakeUp() {
   std::vector<Run> left;
@@ -69,6 +68,11 @@ Status RunDesk::TakeUp() {
   }));
   for (Run& run : left) TryAgain(std::move(run), "the custodian was started again");
   return Ok();
+}
+
+bool RunDesk::IsOfTheRun(const Error& error) {
+  return error.code() == Code::kNotFound || error.code() == Code::kInvalidArgument ||
+         error.code() == Code::kFailedPrecondition;
 }
 
 // ---- workers ----
@@ -85,10 +89,14 @@ Result<Digest> RunDesk::LockOf(const std::string& runner) const {
       known += (known.empty() ? "" : ", ") + Printable(one.name(), 64);
     }
   }
-  if (workers_.empty())
-    return Fail(Error::FailedPrecondition("no worker is there: serve with --workers 1 or more"));
+  GC_TRY_VOID(CheckWorkers());
   return Fail(Error::FailedPrecondition("no worker has the runner " + Printable(runner) +
                                         "; there are: " + (known.empty() ? "none" : known)));
+}
+
+Status RunDesk::CheckWorkers() const {
+  if (!workers_.empty()) return Ok();
+  return Fail(Error::FailedPrecondition("no worker is there: serve with --workers 1 or more"));
 }
 
 Status RunDesk::CheckLimits(const training::RunLimits& limits) const {
@@ -351,7 +359,8 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
   auto found = Find(end.run());
   if (!found) return LogError("runs: " + found.error().message());
   Run run = *std::move(found);
-  if (IsRecord(end.record())) run.record = end.record();
+  if (IsObject(end.record())) run.record = end.record();
+  if (IsObject(end.evidence())) run.evidence = end.evidence();
   Active& active = active_[run.id];
   if (workers_[worker].running > 0) --workers_[worker].running;
   active.worker = {};
@@ -370,7 +379,6 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
       }
       resting_.NoteGood(worker);
       active_.erase(run.id);
-      run.evidence = end.evidence();
       EndVerification(std::move(run));
       break;
     case rpc::JobEnded::CANCELLED:
@@ -388,97 +396,6 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
     }
   }
   Pump();
-}
-
-// Bytes first, then the rows: what a crash leaves between the two belongs to no version, and the run begins
-// once more. A result may be large: it is copied on a thread whatever the store is.
-void RunDesk::Record(Run run, Active& active) {
-  const Status fits = CheckResult(run, active.files);
-  if (!fits) {
-    active_.erase(run.id);
-    return EndRunOrKeep(std::move(run), RunState::kFailed, fits.error().message());
-  }
-  active.records = true;
-  run.state = RunState::kRecording;
-  const Status saved = Save(run);
-  if (!saved) LogWarning("runs: " + saved.error().message());
-  Stage(run, std::make_shared<std::vector<RunFile>>(std::move(active.files)));
-}
-
-void RunDesk::Stage(const Run& run, std::shared_ptr<std::vector<RunFile>> files) {
-  Active& active = active_[run.id];
-  ++active.stagings;
-  const auto staged = std::make_shared<Status>();
-  active.staging = std::make_unique<SideJob>(
-      desk_.loop, [&store = desk_.blobs, files, staged] { *staged = StageFiles(store, *files); },
-      [this, run, files, staged] { Staged(run, files, *staged); });
-}
-
-void RunDesk::Staged(Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged) {
-  desk_.store_changes.Do({.work = [files, staged]() -> Status {
-                            GC_TRY_VOID(staged);
-                            return CommitFiles(*files);
-                          },
-                          .then =
-                              [this, run = std::move(run), files](const Status& committed) {
-                                if (!committed) return CannotRecord(run, files, committed.error());
-                                const Status recorded = RecordRows(run, *files);
-                                if (!recorded) return CannotRecord(run, files, recorded.error());
-                                resting_.NoteGood(active_[run.id].given_by);
-                                resting_.NoteGood(kSelf);
-                                active_.erase(run.id);
-                                trials_.erase(run.id);
-                                desk_.ledger.Poke();
-                              }});
-}
-
-void RunDesk::CannotRecord(Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Error& why) {
-  const Active& active = active_[run.id];
-  const uint32_t times = active.stagings;
-  if (why.code() == kNotAsAnnounced) {
-    const PeerId worker = active.given_by;
-    active_.erase(run.id);
-    WorkerFailed(worker, std::move(run), why.message());
-    return Pump();
-  }
-  const bool is_ours = !IsOfTheRun(why) && why.code() != Code::kAlreadyExists;
-  if (is_ours) Rest(kSelf, "the result of a run cannot be recorded: " + why.message());
-  if (!is_ours || times == kStagingsMax) {
-    active_.erase(run.id);
-    return EndRunOrKeep(std::move(run), RunState::kFailed,
-                        "its result could not be recorded: " + why.message());
-  }
-  run.reason = "its result waits: " + why.message();
-  const Status said = Save(run);
-  if (!said) LogWarning("runs: " + said.error().message());
-  desk_.loop.After(Resting::RestMs(times), [this, run, files, alive = std::weak_ptr(alive_)] {
-    if (!alive.expired()) Stage(run, files);
-  });
-}
-
-Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files) {
-  return desk_.Change([&](catalog::Transaction& transaction) -> Status {
-    GC_TRY(const catalog::Version version, InsertResult(desk_, transaction, run, files));
-    run.state = RunState::kSucceeded;
-    run.reason.clear();
-    run.result = version.id;
-    run.label = version.label;
-    run.ended_micros = desk_.now();
-    return transaction.SetRun(run);
-  });
-}
-
-void RunDesk::EndVerification(Run run) {
-  run.state = RunState::kSucceeded;
-  run.reason.clear();
-  run.ended_micros = desk_.now();
-  const Status entered = desk_.Change([&](catalog::Transaction& transaction) -> Status {
-    GC_TRY_VOID(EnterVerification(desk_, transaction, run));
-    return transaction.SetRun(run);
-  });
-  if (!entered) return CannotBegin(std::move(run), entered.error());
-  trials_.erase(run.id);
-  desk_.ledger.Poke();
 }
 
 void RunDesk::TryAgain(Run run, const std::string& why, bool is_trial) {

@@ -13,6 +13,7 @@
 #include "desk.h"
 #include "resting.h"
 #include "run_inputs.h"
+#include "inspections.h"
 #include "run_result.h"
 #include "side_job.h"
 #include "store_work.h"
@@ -38,8 +39,8 @@ class RunDesk {
   static constexpr uint32_t kSlotsMax = 256;        // of one worker
   static constexpr uint32_t kOpenRunsMax = 10'000;  // of one owner
 
-  // `folder` gets what runs print, a file for each.
-  RunDesk(Desk& desk, Fd folder);
+  // `folder` gets what runs print, a file for each. `version`: of this program.
+  RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder);
 
   // Those that an earlier custodian left under way wait again.
   Status TakeUp();
@@ -51,6 +52,11 @@ class RunDesk {
   void OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vector<Fd> fds);
   void OnWorkerGone(const PeerId& worker);
 
+  const std::string& version() const { return version_; }
+  // Whether a process still works at it, or has not heard of its result yet.
+  bool IsActive(const Uuid& run) const { return active_.contains(run); }
+  // FailedPrecondition when there is none.
+  Status CheckWorkers() const;
   // The lock file of a runner, as a worker that is there has it. FailedPrecondition says which runners there
   // are.
   Result<Digest> LockOf(const std::string& runner) const;
@@ -102,11 +108,6 @@ class RunDesk {
   void OnRuns(Active& active, const std::string& run);
   void OnEnded(const PeerId& worker, const rpc::JobEnded& end);
   void OnResults(Active& active, const rpc::JobResults& results, std::vector<Fd> fds) const;
-  void Record(catalog::Run run, Active& active);
-  void Stage(const catalog::Run& run, std::shared_ptr<std::vector<RunFile>> files);
-  // What the worker gave is not what it announced: the run begins once more. Where our disk or store fails,
-  // the result waits and is recorded when that is over, kStagingsMax times.
-  void CannotRecord(catalog::Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Error& why);
   // Not the run's fault, as far as one can tell: the worker rests, the run begins once more.
   void WorkerFailed(const PeerId& worker, catalog::Run run, const std::string& why);
   // Puts it back into the queue, or ends it where that was done often enough.
@@ -116,10 +117,6 @@ class RunDesk {
   // What the catalog would not take is written before anything else begins.
   bool WriteUnsaved();
   int64_t now_ms() const;
-  void Staged(catalog::Run run, const std::shared_ptr<std::vector<RunFile>>& files, const Status& staged);
-  Status RecordRows(catalog::Run run, const std::vector<RunFile>& files);
-  // A run that was done again: its evidence is what came of it.
-  void EndVerification(catalog::Run run);
   Status EndRun(catalog::Run run, catalog::RunState state, std::string reason);
   // Where nobody waits for the answer.
   void EndRunOrKeep(catalog::Run run, catalog::RunState state, std::string reason);
@@ -129,7 +126,30 @@ class RunDesk {
   Result<catalog::Run> Find(const std::string& id) const;
   void Release(const Uuid& run);
 
+  // run_recording.cc
+  using Files = std::shared_ptr<std::vector<RunFile>>;
+  using Report = std::optional<rpc::InspectReport>;  // of a result that is to be hosted
+  void Record(catalog::Run run, Active& active);
+  void Stage(const catalog::Run& run, const Files& files);
+  void Inspect(const catalog::Run& run, const Files& files);
+  void Commit(const catalog::Run& run, const Files& files, const Report& report);
+  Status RecordRows(catalog::Run run, const std::vector<RunFile>& files, const Report& report);
+  Status TranslateAsAsked(catalog::Transaction& transaction, catalog::Run& run,
+                          const catalog::Version& version, const std::vector<RunFile>& files);
+  void NoteRecorded(const catalog::Run& run, bool hosted);
+  // A run that was done again: its evidence is what came of it.
+  void EndVerification(catalog::Run run);
+  // What the worker gave is not what it announced: the run begins once more. Where our disk or store fails,
+  // the result waits and is recorded when that is over, kStagingsMax times.
+  void CannotRecord(catalog::Run run, const Files& files, const Error& why);
+  void Refuse(const catalog::Run& run, const std::string& why);
+  void RemoveLeftOver(const std::vector<RunFile>& files);
+  // Of what the run names, not of our disk or store.
+  static bool IsOfTheRun(const Error& error);
+
   Desk& desk_;
+  Inspections& inspections_;
+  const std::string version_;
   Fd folder_;
   std::map<PeerId, Worker> workers_;
   ActiveRuns active_;

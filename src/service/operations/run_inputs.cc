@@ -1,6 +1,7 @@
 #include "run_inputs.h"
 
 #include <glasscase/training/recipe.h>
+#include <glasscase/training/translation_recipe.h>
 
 namespace glasscase::operations {
 namespace {
@@ -23,6 +24,7 @@ void SendJob(Desk& desk, const Preparation& to) {
   rpc::FromCustodian start;
   start.mutable_run_job()->set_run(std::string(to.run.id.AsBytes()));
   start.mutable_run_job()->set_recipe(to.run.recipe);
+  if (!to.run.translates.IsNil()) start.mutable_run_job()->set_kind(rpc::RunJob::TRANSLATION);
   if (!to.run.repeats.IsNil()) {
     start.mutable_run_job()->set_kind(rpc::RunJob::VERIFICATION);
     const auto original = desk.catalog.FindRun(to.run.repeats);
@@ -57,22 +59,36 @@ void SendFrom(Desk& desk, StoreWork& store, const Held& held, size_t next) {
                 }});
 }
 
+using Named = std::vector<std::pair<std::string, Uuid>>;
+
+Result<Named> NamedInRecipe(const Desk& desk, const catalog::Run& run) {
+  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
+  Named named = {{"code/", recipe.code.version}};
+  for (const auto& [name, dataset] : recipe.data)
+    named.emplace_back("data/" + name + "/", dataset.version.version);
+  if (run.repeats.IsNil()) return named;
+  GC_TRY(const auto original, desk.catalog.FindRun(run.repeats));
+  if (!original) return Fail(Error::NotFound("the run that is to be done again is not there any more"));
+  named.emplace_back("original/", original->result);
+  return named;
+}
+
+Result<Named> NamedInTranslation(const catalog::Run& run) {
+  GC_TRY(const auto recipe, training::TranslationRecipe::Parse(run.recipe));
+  Named named = {{"source/", recipe.source.version}};
+  if (recipe.code) named.emplace_back("code/", recipe.code->version);
+  return named;
+}
+
 }  // namespace
 
 Result<std::vector<InputFolder>> InputsOf(const Desk& desk, const catalog::Run& run) {
-  GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
-  std::vector<std::pair<std::string, Uuid>> named = {{"code/", recipe.code.version}};
-  for (const auto& [name, dataset] : recipe.data)
-    named.emplace_back("data/" + name + "/", dataset.version.version);
-  if (!run.repeats.IsNil()) {
-    GC_TRY(const auto original, desk.catalog.FindRun(run.repeats));
-    if (!original) return Fail(Error::NotFound("the run that is to be done again is not there any more"));
-    named.emplace_back("original/", original->result);
-  }
+  GC_TRY(auto named, run.translates.IsNil() ? NamedInRecipe(desk, run) : NamedInTranslation(run));
   std::vector<InputFolder> folders;
   for (auto& [path, version] : named) {
     GC_TRY(auto files, desk.catalog.FilesOf(version));
-    if (files.empty())
+    GC_TRY(const auto input, desk.catalog.FindVersion(version));
+    if (files.empty() || !input || input->state == catalog::VersionState::kErased)
       return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
     folders.push_back({.path = std::move(path), .files = std::move(files)});
   }

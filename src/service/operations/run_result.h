@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,14 @@ Status StageFiles(blobs::BlobStore& store, std::vector<RunFile>& files);
 // Puts them into it.
 Status CommitFiles(std::vector<RunFile>& files);
 
-// The version that they become, with its lineage witnessed and its entries. Within a transaction.
+// What an inspector is to look at, of files that are an ONNX model; none for others, which are kept.
+std::optional<rpc::InspectJob> InspectionOf(const std::vector<RunFile>& files);
+Result<std::vector<Fd>> OpenFiles(const std::vector<RunFile>& files);
+
+// The version that they become, with its lineage witnessed and its entries: hosted where there is a report of
+// them. Within a transaction.
 Result<catalog::Version> InsertResult(Desk& desk, catalog::Transaction& transaction, const catalog::Run& run,
-                                      const std::vector<RunFile>& files);
+                                      const std::vector<RunFile>& files,
+                                      const std::optional<rpc::InspectReport>& report);
 
 }  // namespace glasscase::operations

@@ -5,8 +5,9 @@
 
 #include "ledger_entries.h"
 #include "names.h"
-#include "routes.h"
 #include "run_desk.h"
+#include "runs.h"
+#include "translation_runs.h"
 
 namespace glasscase::operations {
 namespace {
@@ -47,44 +48,13 @@ std::string_view KindOf(const Run& run) {
   return run.translates.IsNil() ? "training" : "translation";
 }
 
-std::string TextOrEmpty(const Uuid& id) { return id.IsNil() ? "" : id.ToString(); }
-
-Result<rpc::Run> Describe(Workplace& place, const Run& run, bool whole) {
-  Desk& desk = place.desk;
-  GC_TRY(const auto model, desk.catalog.FindModel(run.asset));
-  rpc::Run row;
-  row.set_id(run.id.ToString());
-  if (model) row.set_model(desk.SubjectName(model->owner) + "/" + model->name);
-  row.set_model_id(run.asset.ToString());
-  row.set_version(run.label);
-  if (!run.result.IsNil()) {
-    GC_TRY(const auto version, desk.catalog.FindVersion(run.result));
-    if (version) row.set_version(version->label);
-    row.set_result(run.result.ToString());
-  }
-  row.set_kind(std::string(KindOf(run)));
-  row.set_repeats(TextOrEmpty(run.repeats));
-  row.set_translates(TextOrEmpty(run.translates));
-  row.set_state(std::string(NameOf(run.state)));
-  row.set_reason(run.reason);
-  row.set_recipe_sha256(ToHex(run.recipe_sha256));
-  row.set_priority(run.priority);
-  row.set_attempts(run.attempts);
-  row.set_worker(run.worker);
-  row.set_created_at(TimeText(run.created_micros));
-  row.set_started_at(TimeText(run.started_micros));
-  row.set_ended_at(TimeText(run.ended_micros));
-  if (const auto progress = place.runs.ProgressOf(run.id)) {
-    row.set_progress(progress->fraction);
-    row.set_progress_text(progress->text);
-  }
-  if (run.state == RunState::kSucceeded) row.set_progress(1);
-  if (!whole) return row;
-  row.set_recipe(run.recipe);
-  row.set_record(run.record);
-  row.set_evidence(run.evidence);
-  return row;
+// A result that not every process knows of yet cannot be called: its run is still being recorded.
+RunState StateNow(const Workplace& place, const Run& run) {
+  const bool is_told = run.state != RunState::kSucceeded || !place.runs.IsActive(run.id);
+  return is_told ? run.state : RunState::kRecording;
 }
+
+std::string TextOrEmpty(const Uuid& id) { return id.IsNil() ? "" : id.ToString(); }
 
 // A version that the caller may take, as the recipe names it.
 Status Resolve(Desk& desk, Act& act, std::string_view member, training::Reference& reference) {
@@ -109,51 +79,10 @@ Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act) {
                                           recipe.environment.runner + " here: " + ToHex(lock)));
   recipe.environment.lock = lock;
   GC_TRY_VOID(place.runs.CheckLimits(recipe.limits));
-  if (recipe.translates)
-    return Fail(Error::Unimplemented(
-        "recipe.translate: \"onnx\" is not offered yet; translate the result with `glasscase translate`"));
   GC_TRY_VOID(Resolve(place.desk, act, "code", recipe.code));
   for (auto& [name, dataset] : recipe.data)
     GC_TRY_VOID(Resolve(place.desk, act, "data." + name, dataset.version));
   return recipe;
-}
-
-// The caller's own model of that name, or a new one.
-struct Target {
-  catalog::Model model;
-  bool is_new = false;
-};
-
-Result<Target> FindTarget(Desk& desk, const Act& act) {
-  const rpc::SubmitRunRequest& request = act.request.submit_run();
-  std::string name = request.model();
-  if (const std::string own = act.caller->name + "/"; name.starts_with(own)) name.erase(0, own.size());
-  GC_TRY_VOID(CheckModelName(name));
-  if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
-  GC_TRY(auto model, desk.catalog.FindModelCalled(act.caller->id, name));
-  if (model && model->kind != catalog::AssetKind::kModel)
-    return Fail(Error::AlreadyExists(name + " is the name of a dataset of yours; choose another"));
-  if (!model) {
-    Target target{.model = {.id = Uuid::Random(), .owner = act.caller->id, .name = name}, .is_new = true};
-    target.model.created_micros = desk.now();
-    desk.random.Fill(target.model.secret.emplace());
-    return target;
-  }
-  GC_TRY(const auto taken, FindVersionOf(desk, model->id, request.version()));
-  if (!request.version().empty() && taken)
-    return Fail(Error::AlreadyExists("version " + request.version() + " of " + name +
-                                     " is taken; choose another --version"));
-  return Target{.model = *std::move(model)};
-}
-
-Status InsertRun(catalog::Transaction& transaction, const Target& target, const Run& run,
-                 const std::string& owner) {
-  if (target.is_new) {
-    const std::string name = owner + "/" + target.model.name;
-    GC_TRY_VOID(transaction.InsertModel(target.model));
-    GC_TRY_VOID(RegisteredEntry(target.model, name, run.created_micros).Queue(transaction));
-  }
-  return transaction.InsertRun(run);
 }
 
 Result<Run> FindOwnRun(Desk& desk, Act& act, const std::string& text) {
@@ -193,14 +122,96 @@ std::string AsUtf8(std::string bytes) {
 
 }  // namespace
 
+Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
+  Desk& desk = place.desk;
+  GC_TRY(const auto model, desk.catalog.FindModel(run.asset));
+  rpc::Run row;
+  row.set_id(run.id.ToString());
+  if (model) row.set_model(desk.SubjectName(model->owner) + "/" + model->name);
+  row.set_model_id(run.asset.ToString());
+  row.set_version(run.label);
+  if (!run.result.IsNil()) {
+    GC_TRY(const auto version, desk.catalog.FindVersion(run.result));
+    if (version) row.set_version(version->label);
+    row.set_result(run.result.ToString());
+  }
+  row.set_kind(std::string(KindOf(run)));
+  row.set_repeats(TextOrEmpty(run.repeats));
+  row.set_translates(TextOrEmpty(run.translates));
+  row.set_state(std::string(NameOf(StateNow(place, run))));
+  row.set_reason(run.reason);
+  row.set_recipe_sha256(ToHex(run.recipe_sha256));
+  row.set_priority(run.priority);
+  row.set_attempts(run.attempts);
+  row.set_worker(run.worker);
+  row.set_created_at(TimeText(run.created_micros));
+  row.set_started_at(TimeText(run.started_micros));
+  row.set_ended_at(TimeText(run.ended_micros));
+  if (const auto progress = place.runs.ProgressOf(run.id)) {
+    row.set_progress(progress->fraction);
+    row.set_progress_text(progress->text);
+  }
+  if (StateNow(place, run) == RunState::kSucceeded) row.set_progress(1);
+  if (!whole) return row;
+  row.set_recipe(run.recipe);
+  row.set_record(run.record);
+  row.set_evidence(run.evidence);
+  return row;
+}
+
+Status CheckOpenRuns(Desk& desk, const Uuid& owner) {
+  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(owner));
+  if (open < RunDesk::kOpenRunsMax) return Ok();
+  return Fail(Error::ResourceExhausted("you have " + std::to_string(open) +
+                                       " runs that have not ended; wait for some"));
+}
+
+Status CheckPriority(int64_t priority) {
+  if (std::abs(priority) <= kPriorityMax) return Ok();
+  return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
+}
+
+Result<Target> FindTarget(Desk& desk, const catalog::Subject& owner, std::string name,
+                          const std::string& label) {
+  if (const std::string own = owner.name + "/"; name.starts_with(own)) name.erase(0, own.size());
+  GC_TRY_VOID(CheckModelName(name));
+  if (!label.empty()) GC_TRY_VOID(CheckVersionLabel(label));
+  GC_TRY(auto model, desk.catalog.FindModelCalled(owner.id, name));
+  if (model && model->kind != catalog::AssetKind::kModel)
+    return Fail(Error::AlreadyExists(name + " is the name of a dataset of yours; choose another"));
+  if (!model) {
+    Target target{.model = {.id = Uuid::Random(), .owner = owner.id, .name = name}, .is_new = true};
+    target.model.created_micros = desk.now();
+    desk.random.Fill(target.model.secret.emplace());
+    return target;
+  }
+  GC_TRY(const auto taken, FindVersionOf(desk, model->id, label));
+  if (!label.empty() && taken)
+    return Fail(
+        Error::AlreadyExists("version " + label + " of " + name + " is taken; choose another --version"));
+  return Target{.model = *std::move(model)};
+}
+
+Status InsertRun(catalog::Transaction& transaction, const Target& target, const Run& run,
+                 const std::string& owner) {
+  if (target.is_new) {
+    const std::string name = owner + "/" + target.model.name;
+    GC_TRY_VOID(transaction.InsertModel(target.model));
+    GC_TRY_VOID(RegisteredEntry(target.model, name, run.created_micros).Queue(transaction));
+  }
+  return transaction.InsertRun(run);
+}
+
 Result<Outcome> SubmitRun(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   const rpc::SubmitRunRequest& request = act.request.submit_run();
   act.object = request.model();
-  if (std::abs(request.priority()) > kPriorityMax)
-    return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
-  GC_TRY(const Target target, FindTarget(desk, act));
+  GC_TRY_VOID(CheckPriority(request.priority()));
+  GC_TRY(const Target target, FindTarget(desk, *act.caller, request.model(), request.version()));
   GC_TRY(const training::Recipe recipe, ResolvedRecipe(place, act));
+  if (recipe.translates)
+    GC_TRY_VOID(FindTarget(desk, *act.caller, TranslatedName(target.model.name), "")
+                    .map_error([](const Error& error) { return error.WithContext("recipe.translate"); }));
   GC_TRY_VOID(CheckOpenRuns(desk, act.caller->id));
   Run run{
       .id = Uuid::Random(), .owner = act.caller->id, .asset = target.model.id, .label = request.version()};
@@ -237,7 +248,7 @@ Result<Outcome> ListRuns(Workplace& place, Act& act) {
   const bool more = runs.size() > limit;
   if (more) runs.resize(limit);
   for (const Run& run : runs) {
-    GC_TRY(*answer.add_runs(), Describe(place, run, false));
+    GC_TRY(*answer.add_runs(), DescribeRun(place, run, false));
   }
   if (more) answer.set_next(runs.back().id.ToString());
   return outcome;
@@ -247,7 +258,7 @@ Result<Outcome> ShowRun(Workplace& place, Act& act) {
   GC_TRY(const Run run, FindOwnRun(place.desk, act, act.request.show_run().run()));
   GC_TRY_VOID(place.desk.Permit(act));
   Outcome outcome;
-  GC_TRY(*outcome.answer.mutable_run(), Describe(place, run, true));
+  GC_TRY(*outcome.answer.mutable_run(), DescribeRun(place, run, true));
   return outcome;
 }
 
@@ -260,7 +271,7 @@ Result<Outcome> CancelRun(Workplace& place, Act& act) {
   GC_TRY_VOID(place.runs.Cancel(run));
   GC_TRY(const auto now, desk.catalog.FindRun(run.id));
   Outcome outcome;
-  GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
+  GC_TRY(*outcome.answer.mutable_run(), DescribeRun(place, now.value_or(run), true));
   return outcome;
 }
 
@@ -299,7 +310,7 @@ Result<Outcome> ReadRunLog(Workplace& place, Act& act) {
   GC_TRY(RunDesk::Printed printed, place.runs.ReadLog(run.id, from));
   Outcome outcome;
   rpc::RunLog& answer = *outcome.answer.mutable_run_log();
-  answer.set_ended(HasEnded(run.state) && printed.bytes.empty());
+  answer.set_ended(HasEnded(StateNow(place, run)) && printed.bytes.empty());
   answer.set_next(static_cast<int64_t>(printed.next));
   answer.set_text(AsUtf8(std::move(printed.bytes)));
   return outcome;

@@ -246,7 +246,7 @@ Status TranslationJob::TakeEvidence() {
   if (!recipe_.translator.IsNative()) value->as_object()["evaluated_in"] = "sandbox";
   auto canonical = json::WriteCanonical(*value);
   if (!canonical) return wrong(canonical.error().message());
-  evidence_ = *std::move(canonical);
+  evidence_ = *canonical + "\n";
   return Ok();
 }
 

@@ -1,0 +1,97 @@
+#include "evidence_text.h"
+
+#include "json_members.h"
+#include "text.h"
+#include "verification_text.h"
+
+namespace glasscase::commands {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kTranslation = "glasscase translation evidence";
+constexpr size_t kNumbersShown = 8;
+
+// Numbers that are not finite are texts in evidence.
+std::string ShownNumber(const json::value& object, std::string_view member) {
+  const json::value& value = ValueOf(object, member);
+  if (value.is_string()) return ShownOf(object, member);
+  return FormatNumber(NumberOf(object, member));
+}
+
+std::string Rows(int64_t count) {
+  return std::to_string(count) + (count == 1 ? " input" : " inputs");
+}
+
+std::string Numbers(const json::array& numbers) {
+  std::vector<std::string> shown;
+  for (const json::value& number : numbers) {
+    if (shown.size() == kNumbersShown) {
+      shown.push_back("... (" + std::to_string(numbers.size()) + ")");
+      break;
+    }
+    shown.push_back(number.is_string() ? Visible(std::string_view(number.get_string()))
+                    : number.is_number() ? FormatNumber(number.to_number<double>())
+                                         : "?");
+  }
+  return "[" + Join(shown, ", ") + "]";
+}
+
+std::string TopClass(int64_t same, int64_t ties, int64_t rows) {
+  return "the same top class for " + std::to_string(same) + " of " + std::to_string(rows) +
+         (ties > 0 ? " (" + std::to_string(ties) + " ties)" : "");
+}
+
+std::vector<std::string> TranslationLines(const json::value& evidence) {
+  const json::value& inputs = ValueOf(evidence, "inputs");
+  const json::value& difference = ValueOf(evidence, "difference");
+  const json::value& evaluators = ValueOf(evidence, "evaluators");
+  const int64_t rows = IntegerOf(inputs, "rows");
+  std::vector<std::string> lines;
+  lines.push_back(std::string(FlagOf(evidence, "holds") ? "holds" : "does not hold") + ": " + Rows(rows) +
+                  ", " + std::to_string(IntegerOf(evidence, "rows_beyond")) + " beyond the bound");
+  lines.push_back("largest difference " + ShownNumber(difference, "absolute_max") + ", relative " +
+                  ShownNumber(difference, "relative_max") + "; 99.9 % differ by at most " +
+                  ShownNumber(difference, "absolute_p999"));
+  if (IntegerOf(inputs, "thresholds") > 0)
+    lines.push_back(std::to_string(IntegerOf(inputs, "thresholds_tried")) + " of " +
+                    std::to_string(IntegerOf(inputs, "thresholds")) + " thresholds tried");
+  if (const json::value& top = ValueOf(evidence, "top_class"); top.is_object())
+    lines.push_back(TopClass(IntegerOf(top, "same"), IntegerOf(top, "ties"), rows));
+  lines.push_back("source computed by " + ShownOf(evaluators, "source") + ", result by " +
+                  ShownOf(evaluators, "result") +
+                  (TextOf(evidence, "evaluated_in") == "sandbox" ? "; both in the sandbox, by the runner" : ""));
+  if (FlagOf(evidence, "holds")) return lines;
+  const json::value& worst = ValueOf(evidence, "worst");
+  lines.push_back("worst: " + ShownOf(worst, "kind") + " " + Numbers(ArrayOf(worst, "input")) + " gives " +
+                  Numbers(ArrayOf(worst, "source")) + ", translated " + Numbers(ArrayOf(worst, "result")));
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> EvidenceLines(std::string_view evidence) {
+  if (evidence.empty()) return {};
+  const auto parsed = ParseJson(evidence, "the evidence");
+  if (!parsed || !parsed->is_object()) return {"(it cannot be read)"};
+  if (TextOf(*parsed, "format") == kTranslation) return TranslationLines(*parsed);
+  if (!TextOf(*parsed, "class").empty()) return VerificationLines(*parsed);
+  return {};
+}
+
+std::string EvidenceSummary(const json::value& evidence) {
+  if (TextOf(evidence, "kind") == "verification")
+    return "run again, class " + ShownOf(evidence, "class") + " (run " + ShownOf(evidence, "run") + ")";
+  const int64_t inputs = IntegerOf(evidence, "inputs");
+  const int64_t same = IntegerOf(evidence, "top_class_same");
+  const int64_t ties = IntegerOf(evidence, "top_class_ties");
+  std::string text = "same as its source on " + Rows(inputs) + ", largest difference " +
+                     FormatNumber(NumberOf(evidence, "absolute_max"));
+  if (same + ties > 0) text += ", " + TopClass(same, ties, inputs);
+  text += "; source by " + ShownOf(evidence, "source_evaluator") + ", result by " +
+          ShownOf(evidence, "result_evaluator");
+  if (FlagOf(evidence, "in_sandbox")) text += ", in the sandbox";
+  return text + " (run " + ShownOf(evidence, "run") + ")";
+}
+
+}  // namespace glasscase::commands

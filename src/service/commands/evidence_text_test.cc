@@ -1,0 +1,49 @@
+#include "evidence_text.h"
+
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace glasscase::commands {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(EvidenceText, ATranslationIsToldInNumbers) {
+  const std::string evidence = R"({"format":"glasscase translation evidence","holds":true,"rows_beyond":0,
+      "inputs":{"rows":2695,"thresholds":9,"thresholds_tried":9},
+      "difference":{"absolute_max":0.25,"relative_max":"Infinity","absolute_p999":0},
+      "top_class":{"same":2690,"ties":5},"evaluators":{"source":"ours","result":"ONNX Runtime 1.31.1"}})";
+  EXPECT_THAT(EvidenceLines(evidence),
+              ElementsAre("holds: 2695 inputs, 0 beyond the bound",
+                          "largest difference 0.25, relative Infinity; 99.9 % differ by at most 0",
+                          "9 of 9 thresholds tried", "the same top class for 2690 of 2695 (5 ties)",
+                          "source computed by ours, result by ONNX Runtime 1.31.1"));
+}
+
+TEST(EvidenceText, ARefusalShowsItsWorstInput) {
+  const auto lines = EvidenceLines(R"({"format":"glasscase translation evidence","holds":false,
+      "worst":{"kind":"thresholds","input":[1,"NaN",3,4,5,6,7,8,9],"source":[1],"result":[2]}})");
+  EXPECT_EQ(lines.back(), "worst: thresholds [1, NaN, 3, 4, 5, 6, 7, 8, ... (9)] gives [1], translated [2]");
+}
+
+TEST(EvidenceText, WhatCannotBeReadIsSaidAndDrivesNoTerminal) {
+  EXPECT_TRUE(EvidenceLines("").empty());
+  EXPECT_THAT(EvidenceLines("{"), ElementsAre("(it cannot be read)"));
+  EXPECT_THAT(EvidenceLines(R"({"class":"B"})"), ElementsAre("class B"));
+  EXPECT_THAT(EvidenceLines("{\"class\":\"\\u001b[2J\"}")[0], ::testing::Not(HasSubstr("\x1b")));
+}
+
+TEST(EvidenceText, AVersionsEvidenceIsOneLine) {
+  EXPECT_EQ(EvidenceSummary(boost::json::parse(
+                R"({"kind":"translation","run":"R","inputs":10,"absolute_max":0,"top_class_same":10,
+                    "top_class_ties":0,"source_evaluator":"a","result_evaluator":"b","in_sandbox":true})")),
+            "same as its source on 10 inputs, largest difference 0, the same top class for 10 of 10; "
+            "source by a, result by b, in the sandbox (run R)");
+  EXPECT_EQ(EvidenceSummary(boost::json::parse(R"({"kind":"verification","run":"R","class":"T"})")),
+            "run again, class T (run R)");
+}
+
+}  // namespace
+}  // namespace glasscase::commands

@@ -1,0 +1,25 @@
+// A run, as the commands that begin or follow one show it.
+#pragma once
+
+#include <string>
+
+#include <boost/json/value.hpp>
+
+#include "command.h"
+
+namespace glasscase::commands {
+
+std::string RunPath(const std::string& run);
+bool HasEnded(const boost::json::value& run);
+// 0 when it succeeded, else 1.
+Outcome EndOf(const boost::json::value& run);
+
+void PrintRun(const Context& context, const boost::json::value& run);
+// What its evidence says, in a line for each thing; nothing where it has none.
+void PrintEvidence(const Context& context, const boost::json::value& run);
+
+// Prints what a run prints, until it has ended; gives the run then. With `bar` how far it is instead, where
+// a person looks on.
+Result<boost::json::value> FollowRun(Context& context, Api& api, const std::string& run, bool bar);
+
+}  // namespace glasscase::commands

@@ -1,0 +1,27 @@
+// Runs: what the acts on them share.
+#pragma once
+
+#include <string>
+
+#include "desk.h"
+#include "routes.h"
+
+namespace glasscase::operations {
+
+Result<rpc::Run> DescribeRun(Workplace& place, const catalog::Run& run, bool whole);
+// ResourceExhausted when the subject has as many as there may be.
+Status CheckOpenRuns(Desk& desk, const Uuid& owner);
+// -100 to 100.
+Status CheckPriority(int64_t priority);
+
+// The owner's own model of that name, or a new one: its next version, or that with the label.
+struct Target {
+  catalog::Model model;
+  bool is_new = false;
+};
+Result<Target> FindTarget(Desk& desk, const catalog::Subject& owner, std::string name,
+                          const std::string& label);
+Status InsertRun(catalog::Transaction& transaction, const Target& target, const catalog::Run& run,
+                 const std::string& owner);
+
+}  // namespace glasscase::operations

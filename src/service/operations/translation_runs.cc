@@ -1,0 +1,130 @@
+#include "translation_runs.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <glasscase/crypto/sha256.h>
+#include <glasscase/training/translation_recipe.h>
+
+#include "run_desk.h"
+#include "runs.h"
+
+namespace glasscase::operations {
+namespace {
+
+using catalog::Run;
+using training::TranslationRecipe;
+
+training::Reference ReferenceTo(const catalog::Version& version) {
+  return {.name = {}, .version = version.id, .sha256 = version.sha256, .is_resolved = true};
+}
+
+Result<uint32_t> OpsetFrom(const rpc::TranslateRequest& request) {
+  const std::string& text = request.opset();
+  if (text.empty()) return 0U;
+  uint32_t opset = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), opset);
+  if (error != std::errc() || end != text.data() + text.size() || opset < 1 ||
+      opset > TranslationRecipe::kOpsetMax)
+    return Fail(Error::InvalidArgument("opset must be a whole number from 1 to " +
+                                       std::to_string(TranslationRecipe::kOpsetMax)));
+  return opset;
+}
+
+Status CheckNative(const rpc::TranslateRequest& request) {
+  if (!request.runner().empty()) return Ok();
+  for (const auto& [name, value] : {std::pair("code", request.code()), {"opset", request.opset()}})
+    if (!value.empty())
+      return Fail(Error::InvalidArgument(std::string(name) +
+                                         " goes with a runner: the native translator takes none"));
+  return Ok();
+}
+
+Result<TranslationRecipe> RecipeOf(Workplace& place, Act& act, const Taken& source) {
+  const rpc::TranslateRequest& request = act.request.translate();
+  TranslationRecipe recipe{.source = ReferenceTo(source.version),
+                           .translator = {.version = place.runs.version()}};
+  GC_TRY(recipe.opset, OpsetFrom(request));
+  GC_TRY_VOID(CheckNative(request));
+  if (request.runner().empty()) {
+    GC_TRY_VOID(place.runs.CheckWorkers());
+    return recipe;
+  }
+  GC_TRY(const Digest lock, place.runs.LockOf(request.runner()));
+  recipe.translator = {.version = {}, .runner = request.runner(), .lock = lock};
+  if (request.code().empty()) return recipe;
+  GC_TRY(const Taken code, FindTaken(place.desk, act, request.code()));
+  recipe.code = ReferenceTo(code.version);
+  return recipe;
+}
+
+Result<Run> MakeRun(Desk& desk, const TranslationRecipe& recipe, const Uuid& owner, const Target& target) {
+  Run run{.id = Uuid::Random(), .owner = owner, .asset = target.model.id};
+  GC_TRY(run.recipe, recipe.Canonical());
+  run.recipe_sha256 = Sha256(AsBytes(run.recipe));
+  run.translates = recipe.source.version;
+  run.created_micros = desk.now();
+  return run;
+}
+
+// What the native translator may read, by its name: it looks at the bytes itself.
+bool MayBeNative(const std::vector<RunFile>& files) {
+  constexpr std::array<std::string_view, 3> kEndings = {".json", ".txt", ".ubj"};
+  return files.size() == 1 && std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) {
+           return files[0].path.ends_with(ending);
+         });
+}
+
+}  // namespace
+
+std::string TranslatedName(const std::string& model) { return model + "-onnx"; }
+
+Status QueueTranslation(Desk& desk, catalog::Transaction& transaction, const Run& trained,
+                        const catalog::Version& result, const std::vector<RunFile>& files,
+                        const std::string& translator) {
+  GC_TRY(const auto model, desk.catalog.FindModel(trained.asset));
+  GC_TRY(const auto owner, desk.catalog.FindSubject(trained.owner));
+  if (!model || !owner) return Fail(Error::NotFound("the asset of the run is not there any more"));
+  GC_TRY(const Target target, FindTarget(desk, *owner, TranslatedName(model->name), ""));
+  TranslationRecipe recipe{.source = ReferenceTo(result), .translator = {.version = translator}};
+  if (!MayBeNative(files)) {
+    GC_TRY(const auto by, training::Recipe::Parse(trained.recipe));
+    recipe.translator = {
+        .version = {}, .runner = by.environment.runner, .lock = by.environment.lock.value_or(Digest{})};
+    recipe.code = by.code;
+  }
+  GC_TRY(Run run, MakeRun(desk, recipe, trained.owner, target));
+  run.priority = trained.priority;
+  return InsertRun(transaction, target, run, owner->name);
+}
+
+Result<Outcome> TranslateVersion(Workplace& place, Act& act) {
+  Desk& desk = place.desk;
+  const rpc::TranslateRequest& request = act.request.translate();
+  act.object = request.source();
+  GC_TRY_VOID(CheckPriority(request.priority()));
+  GC_TRY(const Taken source, FindTaken(desk, act, request.source()));
+  if (source.version.hostable)
+    return Fail(Error::FailedPrecondition(source.named.FullName() + "@" + source.version.label +
+                                          " is ONNX already, and can be called as it is"));
+  const std::string name =
+      request.model().empty() ? TranslatedName(source.named.model.name) : request.model();
+  GC_TRY(const Target target, FindTarget(desk, *act.caller, name, request.version()));
+  GC_TRY(const TranslationRecipe recipe, RecipeOf(place, act, source));
+  GC_TRY_VOID(CheckOpenRuns(desk, act.caller->id));
+  GC_TRY(Run run, MakeRun(desk, recipe, act.caller->id, target));
+  run.label = request.version();
+  run.priority = request.priority();
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) {
+    return InsertRun(transaction, target, run, act.caller->name);
+  }));
+  place.runs.Pump();
+  GC_TRY(const auto now, desk.catalog.FindRun(run.id));
+  Outcome outcome;
+  GC_TRY(*outcome.answer.mutable_run(), DescribeRun(place, now.value_or(run), true));
+  return outcome;
+}
+
+}  // namespace glasscase::operations
