@@ -228,7 +228,8 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": "none"}).status_code == 404
     # Runs need a worker: tests/system/test_runs.py.
     assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
-    elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/runs"), ("GET", "/glasscase/v1/runs/{run}"),
+    assert walk("POST", "/glasscase/v1/runs/batch", json={"runs": [{"model": "m", "recipe": "{}", "seeds": [1, 2]}]}).status_code == 400
+    elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/runs"), ("POST", "/glasscase/v1/runs/batch"), ("GET", "/glasscase/v1/runs/{run}"),
                  ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log")}
 
     refused = {key for key, operation in OPERATIONS.items() if operation.get("tags") == ["not offered"]}

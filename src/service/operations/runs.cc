@@ -1,5 +1,8 @@
 // Runs, as their owners see them.
+#include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
 
 #include <glasscase/training/recipe.h>
 
@@ -17,6 +20,7 @@ using catalog::RunState;
 constexpr int64_t kPriorityMax = 100;
 constexpr uint32_t kPageMax = 500;
 constexpr uint32_t kPage = 100;
+constexpr size_t kBatchMax = 1'000;  // runs of one request: so long nothing else is done
 
 std::string_view NameOf(RunState state) {
   switch (state) {
@@ -75,21 +79,43 @@ Result<rpc::Run> Describe(Workplace& place, const Run& run, bool whole) {
   return row;
 }
 
+// The caller's own model of that name, or a new one.
+struct Target {
+  catalog::Model model;
+  bool is_new = false;
+  std::set<std::string> labels{};  // that are taken
+};
+
+// Runs of one request, and what they share, looked up once.
+struct Batch {
+  std::vector<Run> runs;
+  std::vector<uint32_t> seeds;              // of each run
+  std::map<std::string, Target> targets{};  // by name
+  std::map<std::string, training::Recipe> recipes{};        // resolved, by text
+  std::map<std::string, training::Reference> references{};  // resolved, by name
+};
+
 // A version that the caller may take, as the recipe names it.
-Status Resolve(Desk& desk, Act& act, std::string_view member, training::Reference& reference) {
+Status Resolve(Desk& desk, Act& act, std::string_view member, Batch& batch, training::Reference& reference) {
   const std::string text = reference.is_resolved ? reference.version.ToString() : reference.name;
-  auto taken = FindTaken(desk, act, text);
-  if (!taken) return Fail(taken.error().WithContext("recipe." + std::string(member)));
-  if (reference.is_resolved && reference.sha256 != taken->version.sha256)
+  auto known = batch.references.find(text);
+  if (known == batch.references.end()) {
+    auto taken = FindTaken(desk, act, text);
+    if (!taken) return Fail(taken.error().WithContext("recipe." + std::string(member)));
+    const training::Reference found = {
+        .name = {}, .version = taken->version.id, .sha256 = taken->version.sha256, .is_resolved = true};
+    known = batch.references.emplace(text, found).first;
+  }
+  if (reference.is_resolved && reference.sha256 != known->second.sha256)
     return Fail(Error::InvalidArgument("recipe." + std::string(member) +
                                        ".sha256 is not that of the version " + text));
-  reference = {
-      .name = {}, .version = taken->version.id, .sha256 = taken->version.sha256, .is_resolved = true};
+  reference = known->second;
   return Ok();
 }
 
-Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act) {
-  GC_TRY(auto recipe, training::Recipe::Parse(act.request.submit_run().recipe()));
+Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act, Batch& batch, const std::string& text) {
+  if (const auto known = batch.recipes.find(text); known != batch.recipes.end()) return known->second;
+  GC_TRY(auto recipe, training::Recipe::Parse(text));
   if (!recipe.environment.image.empty())
     return Fail(Error::FailedPrecondition("recipe.environment.image: no worker that is there runs images"));
   GC_TRY(const Digest lock, place.runs.LockOf(recipe.environment.runner));
@@ -101,48 +127,108 @@ Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act) {
   if (recipe.translates)
     return Fail(Error::Unimplemented(
         "recipe.translate: \"onnx\" is not offered yet; translate the result with `glasscase translate`"));
-  GC_TRY_VOID(Resolve(place.desk, act, "code", recipe.code));
+  GC_TRY_VOID(Resolve(place.desk, act, "code", batch, recipe.code));
   for (auto& [name, dataset] : recipe.data)
-    GC_TRY_VOID(Resolve(place.desk, act, "data." + name, dataset.version));
-  return recipe;
+    GC_TRY_VOID(Resolve(place.desk, act, "data." + name, batch, dataset.version));
+  return batch.recipes.emplace(text, std::move(recipe)).first->second;
 }
 
-// The caller's own model of that name, or a new one.
-struct Target {
-  catalog::Model model;
-  bool is_new = false;
-};
-
-Result<Target> FindTarget(Desk& desk, const Act& act) {
-  const rpc::SubmitRunRequest& request = act.request.submit_run();
-  std::string name = request.model();
+Result<Target*> FindTarget(Desk& desk, const Act& act, Batch& batch, std::string name) {
   if (const std::string own = act.caller->name + "/"; name.starts_with(own)) name.erase(0, own.size());
+  if (const auto known = batch.targets.find(name); known != batch.targets.end()) return &known->second;
   GC_TRY_VOID(CheckModelName(name));
-  if (!request.version().empty()) GC_TRY_VOID(CheckVersionLabel(request.version()));
   GC_TRY(auto model, desk.catalog.FindModelCalled(act.caller->id, name));
   if (model && model->kind != catalog::AssetKind::kModel)
     return Fail(Error::AlreadyExists(name + " is the name of a dataset of yours; choose another"));
-  if (!model) {
-    Target target{.model = {.id = Uuid::Random(), .owner = act.caller->id, .name = name}, .is_new = true};
+  Target target;
+  if (model) {
+    target.model = *std::move(model);
+    GC_TRY(const auto versions, desk.catalog.VersionsOf(target.model.id));
+    for (const catalog::Version& version : versions) target.labels.insert(version.label);
+  } else {
+    target = {.model = {.id = Uuid::Random(), .owner = act.caller->id, .name = name}, .is_new = true};
     target.model.created_micros = desk.now();
     desk.random.Fill(target.model.secret.emplace());
-    return target;
   }
-  GC_TRY(const auto taken, FindVersionOf(desk, model->id, request.version()));
-  if (!request.version().empty() && taken)
-    return Fail(Error::AlreadyExists("version " + request.version() + " of " + name +
-                                     " is taken; choose another --version"));
-  return Target{.model = *std::move(model)};
+  return &batch.targets.emplace(name, std::move(target)).first->second;
 }
 
-Status InsertRun(catalog::Transaction& transaction, const Target& target, const Run& run,
-                 const std::string& owner) {
-  if (target.is_new) {
-    const std::string name = owner + "/" + target.model.name;
-    GC_TRY_VOID(transaction.InsertModel(target.model));
-    GC_TRY_VOID(RegisteredEntry(target.model, name, run.created_micros).Queue(transaction));
+std::string LabelOf(std::string version, uint32_t seed) {
+  constexpr std::string_view kSeed = "{seed}";
+  const std::string number = std::to_string(seed);
+  for (size_t at = 0; (at = version.find(kSeed, at)) != version.npos; at += number.size())
+    version.replace(at, kSeed.size(), number);
+  return version;
+}
+
+// Nobody waits hours for a result that its label keeps out.
+Status TakeLabel(Target& target, const std::string& label) {
+  if (label.empty()) return Ok();
+  GC_TRY_VOID(CheckVersionLabel(label));
+  if (target.labels.insert(label).second) return Ok();
+  return Fail(Error::AlreadyExists("version " + label + " of " + target.model.name +
+                                   " is taken; choose another --version, for several seeds one with {seed}"));
+}
+
+Status AddRun(Desk& desk, const Act& act, Batch& batch, Target& target, const rpc::RunSubmission& asked,
+              const training::Recipe& recipe) {
+  Run run{.id = Uuid::Random(), .owner = act.caller->id, .asset = target.model.id};
+  run.label = LabelOf(asked.version(), recipe.seed);
+  GC_TRY_VOID(TakeLabel(target, run.label));
+  GC_TRY(run.recipe, recipe.Canonical());
+  GC_TRY(run.recipe_sha256, recipe.Identity());
+  run.priority = asked.priority();
+  run.created_micros = desk.now();
+  batch.runs.push_back(std::move(run));
+  batch.seeds.push_back(recipe.seed);
+  return Ok();
+}
+
+Status Add(Workplace& place, Act& act, Batch& batch, const rpc::RunSubmission& asked) {
+  if (asked.priority() < -kPriorityMax || asked.priority() > kPriorityMax)
+    return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
+  const size_t count = std::max<size_t>(1, static_cast<size_t>(asked.seeds_size()));
+  if (batch.runs.size() + count > kBatchMax)
+    return Fail(Error::InvalidArgument("at most " + std::to_string(kBatchMax) +
+                                       " runs are queued by one request; send the others by another"));
+  GC_TRY(Target * target, FindTarget(place.desk, act, batch, asked.model()));
+  GC_TRY(training::Recipe recipe, ResolvedRecipe(place, act, batch, asked.recipe()));
+  if (asked.seeds().empty()) return AddRun(place.desk, act, batch, *target, asked, recipe);
+  std::set<uint32_t> seen;
+  for (const uint32_t seed : asked.seeds()) {
+    if (!seen.insert(seed).second)
+      return Fail(Error::InvalidArgument("seeds has " + std::to_string(seed) + " twice"));
+    recipe.seed = seed;
+    GC_TRY_VOID(AddRun(place.desk, act, batch, *target, asked, recipe));
   }
-  return transaction.InsertRun(run);
+  return Ok();
+}
+
+Status InsertBatch(catalog::Transaction& transaction, const Batch& batch, const std::string& owner) {
+  for (const auto& [name, target] : batch.targets) {
+    if (!target.is_new) continue;
+    GC_TRY_VOID(transaction.InsertModel(target.model));
+    GC_TRY_VOID(RegisteredEntry(target.model, owner + "/" + name, target.model.created_micros)
+                    .Queue(transaction));
+  }
+  for (const Run& run : batch.runs) GC_TRY_VOID(transaction.InsertRun(run));
+  return Ok();
+}
+
+// All of them or none.
+Status QueueBatch(Workplace& place, Act& act, const Batch& batch) {
+  Desk& desk = place.desk;
+  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(act.caller->id));
+  if (open + batch.runs.size() > RunDesk::kOpenRunsMax)
+    return Fail(Error::ResourceExhausted(
+        "you have " + std::to_string(open) + " runs that have not ended, of " +
+        std::to_string(RunDesk::kOpenRunsMax) + " that one owner may have; wait for some"));
+  GC_TRY_VOID(desk.Permit(act));
+  GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) {
+    return InsertBatch(transaction, batch, act.caller->name);
+  }));
+  place.runs.Pump();
+  return Ok();
 }
 
 Result<Run> FindOwnRun(Desk& desk, Act& act, const std::string& text) {
@@ -167,31 +253,45 @@ std::string AsUtf8(std::string bytes) {
 }  // namespace
 
 Result<Outcome> SubmitRun(Workplace& place, Act& act) {
-  Desk& desk = place.desk;
   const rpc::SubmitRunRequest& request = act.request.submit_run();
   act.object = request.model();
-  if (std::abs(request.priority()) > kPriorityMax)
-    return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
-  GC_TRY(const Target target, FindTarget(desk, act));
-  GC_TRY(const training::Recipe recipe, ResolvedRecipe(place, act));
-  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(act.caller->id));
-  if (open >= RunDesk::kOpenRunsMax)
-    return Fail(Error::ResourceExhausted("you have " + std::to_string(open) +
-                                         " runs that have not ended; wait for some"));
-  Run run{
-      .id = Uuid::Random(), .owner = act.caller->id, .asset = target.model.id, .label = request.version()};
-  GC_TRY(run.recipe, recipe.Canonical());
-  GC_TRY(run.recipe_sha256, recipe.Identity());
-  run.priority = request.priority();
-  run.created_micros = desk.now();
-  GC_TRY_VOID(desk.Permit(act));
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) {
-    return InsertRun(transaction, target, run, act.caller->name);
-  }));
-  place.runs.Pump();
-  GC_TRY(const auto now, desk.catalog.FindRun(run.id));
+  rpc::RunSubmission one;
+  one.set_model(request.model());
+  one.set_version(request.version());
+  one.set_recipe(request.recipe());
+  one.set_priority(request.priority());
+  Batch batch;
+  GC_TRY_VOID(Add(place, act, batch, one));
+  GC_TRY_VOID(QueueBatch(place, act, batch));
+  const Run& run = batch.runs.front();
+  GC_TRY(const auto now, place.desk.catalog.FindRun(run.id));
   Outcome outcome;
   GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
+  return outcome;
+}
+
+Result<Outcome> SubmitRuns(Workplace& place, Act& act) {
+  const rpc::SubmitRunsRequest& request = act.request.submit_runs();
+  if (request.runs().empty()) return Fail(Error::InvalidArgument("runs: at least one is needed"));
+  act.object = request.runs(0).model();
+  Batch batch;
+  for (int i = 0; i < request.runs_size(); ++i) {
+    const Status added = Add(place, act, batch, request.runs(i));
+    if (!added) return Fail(added.error().WithContext("runs[" + std::to_string(i) + "]"));
+  }
+  GC_TRY_VOID(QueueBatch(place, act, batch));
+  std::map<Uuid, std::string> names;
+  for (const auto& [name, target] : batch.targets) names[target.model.id] = act.caller->name + "/" + name;
+  Outcome outcome;
+  for (size_t i = 0; i < batch.runs.size(); ++i) {
+    const Run& run = batch.runs[i];
+    rpc::QueuedRun& row = *outcome.answer.mutable_submitted_runs()->add_runs();
+    row.set_id(run.id.ToString());
+    row.set_model(names[run.asset]);
+    row.set_version(run.label);
+    row.set_seed(batch.seeds[i]);
+    row.set_recipe_sha256(ToHex(run.recipe_sha256));
+  }
   return outcome;
 }
 

@@ -166,7 +166,8 @@ class SqliteCatalog final : public Catalog {
     return One(find, ReadRun<Statement>);
   }
   Result<std::optional<Run>> NextQueuedRun(const Uuid& after_owner) const override {
-    GC_TRY(Statement top, Prepare("SELECT priority FROM runs WHERE state = 1 ORDER BY priority DESC LIMIT 1"));
+    GC_TRY(Statement top,
+           Prepare("SELECT priority FROM runs WHERE state = 1 ORDER BY priority DESC LIMIT 1"));
     GC_TRY(const bool waits, top.Step());
     if (!waits) return std::optional<Run>();
     const int64_t priority = top.Integer(0);
@@ -186,12 +187,15 @@ class SqliteCatalog final : public Catalog {
       if (!after) return Fail(NoSuchRun(*query.after));
     }
     // Only the conditions that there are: with "or NULL" beside each, none would find its index.
-    std::string text = RUN_ROW "WHERE ordinal > 0";
-    if (query.owner) text += " AND owner = ?";
-    if (query.asset) text += " AND asset = ?";
-    if (query.repeats) text += " AND repeats = ?";
-    if (query.only_open) text += " AND state < 5";
-    if (query.after) text += " AND ordinal < (SELECT ordinal FROM runs WHERE id = ?)";
+    std::string text = RUN_ROW;
+    const auto where = [&, word = "WHERE "](bool is_asked, const char* condition) mutable {
+      if (is_asked) text += std::exchange(word, " AND ") + std::string(condition);
+    };
+    where(query.owner.has_value(), "owner = ?");
+    where(query.asset.has_value(), "asset = ?");
+    where(query.repeats.has_value(), "repeats = ?");
+    where(query.after.has_value(), "ordinal < (SELECT ordinal FROM runs WHERE id = ?)");
+    where(query.only_open, "state < 5");
     GC_TRY(Statement list, Prepare(connection_.texts.Keep(text + " ORDER BY ordinal DESC LIMIT ?")));
     for (const auto& id : {query.owner, query.asset, query.repeats, query.after})
       if (id) list.Bind(*id);
