@@ -327,6 +327,20 @@ TEST_F(RunDeskTest, AWorkerSpeaksOfItsOwnRunsAlone) {
   operations->PeerGone(other);
 }
 
+TEST_F(RunDeskTest, AWorkerThatSendsWhatIsNoMessageIsReplaced) {
+  StartWorker();
+  const std::string run = Queue();
+  ASSERT_TRUE(Begins(run));
+  supervisor.kills.clear();
+  worker->SendRaw("no message");
+  ASSERT_TRUE(RunUntil([&] { return supervisor.kills == std::vector<PeerId>{kWorker}; }));
+  EXPECT_EQ(Find(run).state, RunState::kQueued);
+  StartWorker();
+  EXPECT_TRUE(Begins(run));
+  RunFor(400);
+  EXPECT_EQ(supervisor.kills.size(), 1u) << "the next one is not killed";
+}
+
 TEST_F(RunDeskTest, AbsurdNumbersAreNotPassedOn) {
   StartWorker();
   const std::string run = Queue();

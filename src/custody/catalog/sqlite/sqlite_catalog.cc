@@ -1,5 +1,7 @@
 #include <glasscase/catalog_sqlite/sqlite_catalog.h>
 
+#include <utility>
+
 #include <glasscase/catalog/row_readers.h>
 
 #include "connection.h"
@@ -188,8 +190,9 @@ class SqliteCatalog final : public Catalog {
     }
     // Only the conditions that there are: with "or NULL" beside each, none would find its index.
     std::string text = RUN_ROW;
-    const auto where = [&, word = "WHERE "](bool is_asked, const char* condition) mutable {
-      if (is_asked) text += std::exchange(word, " AND ") + std::string(condition);
+    const char* word = "WHERE ";
+    const auto where = [&](bool is_asked, const char* condition) {
+      if (is_asked) text.append(std::exchange(word, " AND ")).append(condition);
     };
     where(query.owner.has_value(), "owner = ?");
     where(query.asset.has_value(), "asset = ?");
