@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import translation, upload, where  # noqa: E402
+from bench import full_queue, translation, upload, where  # noqa: E402
 from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes, wrk_words  # noqa: E402
 from system.installation import Installation, free_ports, running  # noqa: E402
 from system.models import Models, make_models  # noqa: E402
@@ -338,6 +338,34 @@ def measure_upload(bench: Bench) -> Any:
     return asdict(result)
 
 
+def load_of_calls(bench: Bench, name: str, glasscase: Installation) -> Load:
+    """JSON calls of 64 connections to the digits model, which is published for it."""
+    model = glasscase.publish(bench.models.digits, "digits")["model"]["name"]
+    tokens = [glasscase.learner(f"learner-{n}", model, quota="1000000000/min") for n in range(LEARNERS)]
+    pids = (public_edge(glasscase), one(glasscase, "glasscase-host"))
+    for pid in pids:
+        pin(pid, SERVER_CORE)
+    requests = write_requests(glasscase.folder / "calls", glasscase.ports[0], model.replace("/", "%2F"), tokens, bench.models, binary=False)
+    return Load(name, glasscase.url, requests, 64, pids)
+
+
+def measure_queue(bench: Bench) -> Any:
+    """Runs submitted in batches, and what a full queue costs those who call models."""
+    say("\nthe queue of runs")
+    # On a real disk: the temporary folder may be memory.
+    with tempfile.TemporaryDirectory(prefix="glasscase-queue-", dir=ROOT / "build") as name:
+        submitted, beside = full_queue.measure(
+            bench.programs, Path(name), lambda what, glasscase: load_of_calls(bench, what, glasscase), bench.rounds, bench.seconds)
+    bench.add("runs submitted durably over HTTP, batches of 1,000 seeds", submitted.by_seeds, "1/s", 2_000, at_least=True)
+    bench.add("runs submitted durably over HTTP, batches of 1,000 recipes", submitted.by_recipes, "1/s", 2_000, at_least=True)
+    bench.add("runs submitted durably over HTTP, batches of 100 seeds", submitted.by_hundreds, "1/s", 2_000, at_least=True,
+              note=f"longest request {1000 * submitted.longest_seconds:.0f} ms")
+    bench.add("calls beside 10,000 queued runs, of those without", beside.share, "%", 97, at_least=True,
+              note=f"{beside.full_per_second:,.0f} and {beside.empty_per_second:,.0f} /s")
+    bench.add("CPU per call beside 10,000 queued runs", beside.full_cpu_us, "µs", note=f"{beside.empty_cpu_us:.2f} µs without")
+    return {"submitted": asdict(submitted), "beside": asdict(beside)}
+
+
 def measure_search(bench: Bench) -> Any:
     """Search among 100,000 assets, one figure per kind of query."""
     program = bench.programs / "catalog_bench"
@@ -429,10 +457,11 @@ def main() -> int:
         decision = measure_decision(bench)
         ledger = measure_ledger(bench)
         search = measure_search(bench)
+    queue = measure_queue(bench)
     uploaded = measure_upload(bench)
     translated = measure_translation(bench)
     print_table(bench)
-    more = {"decision": decision, "ledger": ledger, "search": search, "upload": uploaded, "translation": translated}
+    more = {"decision": decision, "ledger": ledger, "search": search, "queue": queue, "upload": uploaded, "translation": translated}
     write_results(bench, samples, more)
     return 0
 

@@ -229,10 +229,12 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("POST", "/glasscase/v1/runs/{run}/verifications", names={"run": "none"}, json={}).status_code == 404
     # Runs need a worker: tests/system/test_runs.py.
     assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
+    assert walk("POST", "/glasscase/v1/runs/batch", json={"runs": [{"model": "m", "recipe": "{}", "seeds": [1, 2]}]}).status_code == 400
     assert walk("POST", "/glasscase/v1/translations", json={"source": "none"}).status_code == 404
     assert walk("GET", "/glasscase/v1/models/{model}/receipt", query="?of=translation").status_code == 404
     assert walk("GET", "/glasscase/v1/models/{model}/statement", query="?about=run").status_code == 404
     elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/translations"), ("POST", "/glasscase/v1/runs"),
+                 ("POST", "/glasscase/v1/runs/batch"),
                  ("GET", "/glasscase/v1/runs/{run}"), ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log"),
                  ("POST", "/glasscase/v1/runs/{run}/verifications")}
 

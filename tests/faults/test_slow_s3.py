@@ -8,11 +8,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from system.installation import Installation, wait_until
 from system.models import Models
+from system.runs import plain_recipe, plain_runners, show, submit
 from system.servers import PostgresServer, S3Server, moved, postgres_server, s3_server
 from system.slow_network import SlowNetwork, slow_network
 
@@ -42,10 +44,13 @@ def glasscase(
     fresh_glasscase: Callable[..., Installation], models: Models, postgres: PostgresServer, s3: S3Server, network: SlowNetwork
 ) -> Installation:
     """Its bucket lies behind the network; it has the model digits, and a learner."""
-    glasscase = fresh_glasscase()
+    return behind(fresh_glasscase(), models, postgres, dataclasses.replace(s3, port=network.port))
+
+
+def behind(glasscase: Installation, models: Models, postgres: PostgresServer, s3: S3Server) -> Installation:
     glasscase.publish(models.digits, "digits")
     glasscase.cli("subject", "add", "grace")
-    moved(glasscase, postgres, dataclasses.replace(s3, port=network.port))
+    moved(glasscase, postgres, s3)
     wait_until("calls are answered", lambda: glasscase.infer("digits", models.digit_body()).status_code == 200)
     return glasscase
 
@@ -163,3 +168,36 @@ def test_bytes_that_trickle_in_hold_up_those_alone_who_wait_for_them(
     network.go_on()
     caller.join(30)
     wait_until("it answers", lambda: glasscase.infer("scale", body).status_code == 200, 30)
+
+
+@pytest.mark.timeout(180)
+def test_the_inputs_of_runs_hold_up_nothing_and_a_run_that_waits_for_them_can_be_cancelled(
+    fresh_glasscase: Callable[..., Installation], models: Models, postgres: PostgresServer, s3: S3Server, network: SlowNetwork,
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "train.py"
+    program.write_text("open('/out/model.txt', 'w').write('x')\n")
+    with plain_runners() as runners:
+        started = fresh_glasscase(serve_words=("--workers", "1", "--runners", str(runners)))
+        glasscase = behind(started, models, postgres, dataclasses.replace(s3, port=network.port))
+        glasscase.cli("dataset", "add", str(program), "--name", "code")
+        assert glasscase.stop() == 0
+        sha256 = hashlib.sha256(program.read_bytes()).hexdigest()
+        (glasscase.data / "blobs" / "sha256" / sha256[:2] / sha256).unlink()
+        glasscase.start()
+        wait_until("calls are answered", lambda: glasscase.infer("digits", models.digit_body()).status_code == 200)
+        network.stall()
+        submission = {"model": "trained", "recipe": plain_recipe("code", "train.py")}
+        wait_until("a worker is there", lambda: glasscase.request(
+            "POST", "/glasscase/v1/runs", control=True, json=submission).status_code == 202)
+        waiting = glasscase.request("GET", "/glasscase/v1/runs", control=True).json()["runs"][0]["id"]
+        (second,) = submit(glasscase, [submission])
+        wait_until("its inputs are fetched", lambda: network.held > 0)
+        assert show(glasscase, waiting)["state"] == "preparing"
+        check_that_all_goes_on(glasscase, models)
+        in_time("a cancel", lambda: glasscase.cli("runs", "cancel", waiting))
+        assert show(glasscase, waiting)["state"] == "cancelled"
+        assert glasscase.stop() == 0
+        glasscase.start()
+        network.go_on()
+        wait_until("the other run ends well", lambda: show(glasscase, second["id"])["state"] == "succeeded", 60)

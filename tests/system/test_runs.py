@@ -126,6 +126,35 @@ def test_a_run_is_its_owners_alone_and_can_be_cancelled(glasscase: Installation,
     assert glasscase.cli("runs", "cancel", run, check=False).returncode == 1
 
 
+def test_a_sweep_is_queued_at_once_and_becomes_versions(glasscase: Installation, tmp_path: Path) -> None:
+    code = add(glasscase, tmp_path, "swept-code", {"train.py": """
+        import os
+        seed = os.environ["TRAIN_SEED"]
+        if seed == "3":
+            raise SystemExit("three is too many")
+        open("/out/model.txt", "w").write(seed)
+    """})
+    words = ("--name", "swept", "--seeds", "1..2,7", "--version", "seed-{seed}")
+    runs = json.loads(glasscase.cli("train", recipe(tmp_path, code), *words, "--json").stdout)
+    assert [(run["version"], run["state"]) for run in runs] == [("seed-1", "succeeded"), ("seed-2", "succeeded"), ("seed-7", "succeeded")]
+    assert len({run["recipe_sha256"] for run in runs}) == 3
+    versions = glasscase.cli("show", "swept", json=True)["versions"]
+    assert {version["label"] for version in versions} == {"seed-1", "seed-2", "seed-7"}
+    again = glasscase.cli("train", recipe(tmp_path, code), *words, check=False)
+    assert again.returncode == 1
+    assert "version seed-1 of swept is taken" in again.stderr
+    partly = glasscase.cli("train", recipe(tmp_path, code), "--name", "swept", "--seeds", "3,4", check=False)
+    assert partly.returncode == 1
+    assert "three is too many" in partly.stdout
+    assert "succeeded" in partly.stdout
+    queued = glasscase.cli("train", recipe(tmp_path, code), "--name", "swept", "--seeds", "5,6", "--detach")
+    assert "queued 2 runs of owner/swept" in queued.stdout
+    wait_until("they have ended", lambda: glasscase.cli("runs", "list", "--open", json=True) == [], 20)
+    for wrong in ("1..", "0..1000", "x"):
+        refused = glasscase.cli("train", recipe(tmp_path, code), "--name", "swept", "--seeds", wrong, check=False)
+        assert "--seeds" in refused.stderr, wrong
+
+
 @pytest.mark.parametrize("killed", ["glasscase-worker", "glasscase-custodian"])
 def test_a_process_that_is_killed_loses_no_run(glasscase: Installation, tmp_path: Path, killed: str) -> None:
     code = add(glasscase, tmp_path, f"slow-{killed}", {"train.py": """

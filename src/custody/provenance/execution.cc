@@ -118,8 +118,8 @@ Statement MakeExecutionStatement(const Execution& execution) {
 Result<Execution> ReadExecutionStatement(const Statement& statement) {
   const bool translates = statement.predicate_type == kTranslationPredicate;
   if (!translates && statement.predicate_type != kRunPredicate)
-    return Fail(Error::InvalidArgument("not about a run: the statement is a " +
-                                       Printable(statement.predicate_type)));
+    return Fail(
+        Error::InvalidArgument("not about a run: the statement is a " + Printable(statement.predicate_type)));
   const boost::json::value value(statement.predicate);
   GC_TRY(const ObjectReader predicate, ObjectReader::Open(value, "predicate"));
   Execution execution;

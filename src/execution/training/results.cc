@@ -20,6 +20,8 @@ namespace {
 constexpr size_t kFilesMax = 128;  // as of every version
 constexpr size_t kDepthMax = 16;
 constexpr size_t kMetricsBytesMax = 1'000'000;
+constexpr size_t kMetricsMax = 1'000;  // so that the record of a run goes into one message
+constexpr size_t kMetricNameBytesMax = 200;
 constexpr std::string_view kMetrics = "metrics.json";
 constexpr std::string_view kPredictions = "predictions.npy";
 constexpr uint64_t kPredictionsBytesMax = uint64_t{64} << 20;
@@ -95,6 +97,7 @@ class Collector {
 
   Status TakeFile(int folder, const std::string& name, const std::string& path) {
     struct stat facts {};
+    if (!IsUtf8(path)) return Fail(Unusable("/out/" + Printable(path) + " has a name that is not UTF-8"));
     GC_TRY(Fd file, Open(folder, name, path, facts));
     if (S_ISDIR(facts.st_mode))
       return Fail(Unusable("/out/" + Printable(path) + " is a folder: a folder is called /out/model"));
@@ -140,7 +143,13 @@ class Collector {
     if (!value) return Fail(value.error().WithContext("/out/metrics.json"));
     const auto* object = value->if_object();
     if (object == nullptr) return Fail(Error::InvalidArgument("/out/metrics.json is no object"));
+    if (object->size() > kMetricsMax)
+      return Fail(Error::InvalidArgument("/out/metrics.json has more than " + std::to_string(kMetricsMax) +
+                                         " members"));
     for (const auto& member : *object) {
+      if (member.key().size() > kMetricNameBytesMax)
+        return Fail(Error::InvalidArgument("/out/metrics.json: a name has more than " +
+                                           std::to_string(kMetricNameBytesMax) + " bytes"));
       if (!member.value().is_number())
         return Fail(Error::InvalidArgument("/out/metrics.json: " + Printable(std::string(member.key())) +
                                            " is no number"));

@@ -19,9 +19,7 @@ std::string ShownNumber(const json::value& object, std::string_view member) {
   return FormatNumber(NumberOf(object, member));
 }
 
-std::string Rows(int64_t count) {
-  return std::to_string(count) + (count == 1 ? " input" : " inputs");
-}
+std::string Rows(int64_t count) { return std::to_string(count) + (count == 1 ? " input" : " inputs"); }
 
 std::string Numbers(const json::array& numbers) {
   std::vector<std::string> shown;
@@ -30,7 +28,7 @@ std::string Numbers(const json::array& numbers) {
       shown.push_back("... (" + std::to_string(numbers.size()) + ")");
       break;
     }
-    shown.push_back(number.is_string() ? Visible(std::string_view(number.get_string()))
+    shown.push_back(number.is_string()   ? Visible(std::string_view(number.get_string()))
                     : number.is_number() ? FormatNumber(number.to_number<double>())
                                          : "?");
   }
@@ -58,9 +56,9 @@ std::vector<std::string> TranslationLines(const json::value& evidence) {
                     std::to_string(IntegerOf(inputs, "thresholds")) + " thresholds tried");
   if (const json::value& top = ValueOf(evidence, "top_class"); top.is_object())
     lines.push_back(TopClass(IntegerOf(top, "same"), IntegerOf(top, "ties"), rows));
-  lines.push_back("source computed by " + ShownOf(evaluators, "source") + ", result by " +
-                  ShownOf(evaluators, "result") +
-                  (TextOf(evidence, "evaluated_in") == "sandbox" ? "; both in the sandbox, by the runner" : ""));
+  lines.push_back(
+      "source computed by " + ShownOf(evaluators, "source") + ", result by " + ShownOf(evaluators, "result") +
+      (TextOf(evidence, "evaluated_in") == "sandbox" ? "; both in the sandbox, by the runner" : ""));
   if (FlagOf(evidence, "holds")) return lines;
   const json::value& worst = ValueOf(evidence, "worst");
   lines.push_back("worst: " + ShownOf(worst, "kind") + " " + Numbers(ArrayOf(worst, "input")) + " gives " +

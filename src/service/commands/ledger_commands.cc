@@ -91,8 +91,7 @@ Result<Outcome> WriteSignature(Context& context, const SignatureOptions& options
                                               : options.statement ? "/statement"
                                                                   : "/signature")));
   if (!options.public_key.empty()) GC_TRY_VOID(WriteText(options.public_key, TextOf(answer, "public_key")));
-  const std::string file =
-      options.output.empty() ? SignatureFileFor(answer, options) : options.output;
+  const std::string file = options.output.empty() ? SignatureFileFor(answer, options) : options.output;
   if (file == "-") {
     context.console.Print(TextOf(answer, "signature"));
     return Done();
@@ -103,12 +102,11 @@ Result<Outcome> WriteSignature(Context& context, const SignatureOptions& options
     context.console.PrintJson(answer);
     return Done();
   }
-  context.console.PrintLine(
-      "wrote " + Printable(file, 400) + ": the installation's " +
-      (options.provenance  ? "statement of the run that made "
-       : options.statement ? "statement that it published "
-                           : "signature of the files of ") +
-      ShownOf(answer, "name") + "@" + ShownOf(answer, "version"));
+  context.console.PrintLine("wrote " + Printable(file, 400) + ": the installation's " +
+                            (options.provenance  ? "statement of the run that made "
+                             : options.statement ? "statement that it published "
+                                                 : "signature of the files of ") +
+                            ShownOf(answer, "name") + "@" + ShownOf(answer, "version"));
   if (!options.IsStatement())
     context.console.PrintLine(
         "check it with a tool of others:\n  model_signing verify key THE-FILES --signature " +

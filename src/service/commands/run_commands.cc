@@ -1,10 +1,16 @@
 // train, runs: training in a sandbox, by a recipe.
+#include <algorithm>
+#include <chrono>
 #include <fstream>
+#include <functional>
+#include <set>
 #include <sstream>
 
 #include "command.h"
 #include "json_members.h"
+#include "progress.h"
 #include "run_following.h"
+#include "seeds.h"
 #include "text.h"
 #include "text_file.h"
 
@@ -13,8 +19,11 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr auto kLookAtManyEvery = std::chrono::seconds(1);
+
 struct TrainOptions {
-  std::string recipe;
+  std::vector<std::string> recipes;
+  std::string seeds;
   std::string name;
   std::string version;
   int64_t priority = 0;
@@ -35,6 +44,19 @@ struct VerifyOptions {
   bool detached = false;
 };
 
+// The newest first.
+Status EachListed(Api& api, const std::string& conditions,
+                  const std::function<void(const json::value&)>& visit) {
+  std::string after;
+  do {
+    GC_TRY(const json::value page,
+           api.Get("/glasscase/v1/runs?limit=500" + conditions + (after.empty() ? "" : "&after=" + after)));
+    for (const json::value& run : ArrayOf(page, "runs")) visit(run);
+    after = TextOf(page, "next");
+  } while (!after.empty());
+  return Ok();
+}
+
 Result<std::string> ReadRecipe(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Fail(Error::NotFound("could not read the recipe " + path));
@@ -43,8 +65,87 @@ Result<std::string> ReadRecipe(const std::string& path) {
   return text.str();
 }
 
+// How many of those runs have not ended.
+Result<size_t> CountOpen(Api& api, const std::string& model, const std::set<std::string>& wanted) {
+  size_t open = 0;
+  GC_TRY_VOID(EachListed(api, "&open=true&model=" + PercentEncode(model), [&](const json::value& run) {
+    if (wanted.contains(TextOf(run, "id"))) ++open;
+  }));
+  return open;
+}
+
+Result<json::array> AwaitMany(Context& context, Api& api, const std::string& model,
+                              const std::set<std::string>& wanted) {
+  Progress progress(context.console, "runs", wanted.size());
+  while (true) {
+    GC_TRY(const size_t open, CountOpen(api, model, wanted));
+    progress.ShowCount(wanted.size() - open);
+    if (open == 0) break;
+    std::this_thread::sleep_for(kLookAtManyEvery);
+  }
+  json::array ended;
+  GC_TRY_VOID(EachListed(api, "&model=" + PercentEncode(model), [&](const json::value& run) {
+    if (wanted.contains(TextOf(run, "id"))) ended.push_back(run);
+  }));
+  std::reverse(ended.begin(), ended.end());  // as they were queued
+  return ended;
+}
+
+Outcome PrintMany(const Context& context, const json::array& runs) {
+  const auto failed = std::count_if(
+      runs.begin(), runs.end(), [](const json::value& run) { return TextOf(run, "state") != "succeeded"; });
+  if (context.console.json) {
+    context.console.PrintJson(runs);
+    return Outcome{failed == 0 ? 0 : 1};
+  }
+  std::vector<std::vector<std::string>> rows = {{"RUN", "VERSION", "STATE", "REASON"}};
+  for (const json::value& run : runs)
+    rows.push_back(
+        {ShownOf(run, "id"), ShownOf(run, "version"), ShownOf(run, "state"), ShownOf(run, "reason")});
+  context.console.PrintTable(rows, "no runs");
+  return Outcome{failed == 0 ? 0 : 1};
+}
+
+// A sweep: each recipe with each seed, queued all together or not at all.
+Result<Outcome> TrainMany(Context& context, const TrainOptions& options) {
+  json::array seeds;
+  if (!options.seeds.empty()) {
+    GC_TRY(const auto parsed, ParseSeeds(options.seeds));
+    for (const uint32_t seed : parsed) seeds.push_back(seed);
+  }
+  json::array submissions;
+  for (const std::string& path : options.recipes) {
+    GC_TRY(const std::string recipe, ReadRecipe(path));
+    submissions.push_back(json::object{{"model", options.name},
+                                       {"version", options.version},
+                                       {"recipe", recipe},
+                                       {"priority", options.priority},
+                                       {"seeds", seeds}});
+  }
+  GC_TRY(Api * api, context.Control());
+  GC_TRY(const json::value queued,
+         api->Post("/glasscase/v1/runs/batch", json::object{{"runs", std::move(submissions)}}));
+  const json::array& runs = ArrayOf(queued, "runs");
+  const std::string model = TextOf(runs.at(0), "model");
+  if (options.detached) {
+    if (context.console.json) {
+      context.console.PrintJson(runs);
+    } else {
+      context.console.PrintLine("queued " + Count(runs.size(), "run") + " of " + Printable(model) +
+                                "; next: glasscase runs list --model " + Printable(model));
+    }
+    return Done();
+  }
+  std::set<std::string> wanted;
+  for (const json::value& run : runs) wanted.insert(TextOf(run, "id"));
+  context.console.Note(Count(runs.size(), "run") + " of " + Printable(model));
+  GC_TRY(const json::array ended, AwaitMany(context, *api, model, wanted));
+  return PrintMany(context, ended);
+}
+
 Result<Outcome> Train(Context& context, const TrainOptions& options) {
-  GC_TRY(const std::string recipe, ReadRecipe(options.recipe));
+  if (options.recipes.size() > 1 || !options.seeds.empty()) return TrainMany(context, options);
+  GC_TRY(const std::string recipe, ReadRecipe(options.recipes.front()));
   GC_TRY(Api * api, context.Control());
   GC_TRY(json::value run, api->Post("/glasscase/v1/runs", json::object{{"model", options.name},
                                                                        {"version", options.version},
@@ -72,17 +173,11 @@ Result<Outcome> Train(Context& context, const TrainOptions& options) {
 
 Result<Outcome> List(Context& context, const RunsOptions& options) {
   GC_TRY(Api * api, context.Control());
+  std::string conditions;
+  if (!options.model.empty()) conditions += "&model=" + PercentEncode(options.model);
+  if (options.open) conditions += "&open=true";
   json::array all;
-  std::string after;
-  do {
-    std::string path = "/glasscase/v1/runs?limit=500";
-    if (!options.model.empty()) path += "&model=" + PercentEncode(options.model);
-    if (options.open) path += "&open=true";
-    if (!after.empty()) path += "&after=" + after;
-    GC_TRY(const json::value page, api->Get(path));
-    for (const json::value& run : ArrayOf(page, "runs")) all.push_back(run);
-    after = TextOf(page, "next");
-  } while (!after.empty());
+  GC_TRY_VOID(EachListed(*api, conditions, [&](const json::value& run) { all.push_back(run); }));
   if (context.console.json) {
     context.console.PrintJson(all);
     return Done();
@@ -200,14 +295,20 @@ void AddRun(CLI::App& command, RunsOptions& options) {
 void AddRunCommands(CommandTree& tree) {
   tree.Add<TrainOptions>(
       tree.root(), "train", "Train a model in a sandbox, by a recipe that pins all that decides the result",
-      "glasscase train recipe.json --name digits\nglasscase train recipe.json --name digits --detach",
+      "glasscase train recipe.json --name digits\nglasscase train recipe.json --name digits --detach\n"
+      "glasscase train recipe.json --name digits --seeds 1..100 --version 'seed-{seed}'",
       [](CLI::App& command, TrainOptions& options) {
-        command.add_option("recipe", options.recipe, "The recipe, JSON")->required()->type_name("FILE");
+        command.add_option("recipe", options.recipes, "The recipe, JSON; of several each is a run")
+            ->required()
+            ->type_name("FILE");
         command.add_option("--name", options.name, "Whose version the result becomes, new or not")
             ->required()
             ->type_name("NAME");
-        command.add_option("--version", options.version, "Its label (default: the next number)")
+        command
+            .add_option("--version", options.version,
+                        "Its label, in which {seed} stands for the seed (default: the next number)")
             ->type_name("V");
+        command.add_option("--seeds", options.seeds, "A run for each: 1..100, or 1,2,5")->type_name("LIST");
         command.add_option("--priority", options.priority, "-100 to 100; larger: before others")
             ->type_name("N");
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");

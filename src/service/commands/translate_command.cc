@@ -1,5 +1,5 @@
-// translate: a model of another library to ONNX. A file is read, and the result compared with it, in a process
-// of its own that can do nothing else, without a server; a registered version in a recorded run.
+// translate: a model of another library to ONNX. A file is read, and the result compared with it, in a
+// process of its own that can do nothing else, without a server; a registered version in a recorded run.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -120,8 +120,8 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
 
 Result<Outcome> TranslateFile(Context& context, const TranslateOptions& options) {
   GC_TRY(const std::string program, FindProgram(context.program_directory(), translating::kProgram));
-  GC_TRY(const Fd model,
-         Raised(::open(options.source.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(options.source)));
+  GC_TRY(const Fd model, Raised(::open(options.source.c_str(), O_RDONLY | O_CLOEXEC),
+                                "cannot read " + Visible(options.source)));
   const InterruptGuard guard;  // ^C ends the program, and this undoes what was begun
   Unfinished onnx(options.output);
   GC_TRY_VOID(onnx.Open());
@@ -184,7 +184,8 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
     if (context.console.json) {
       context.console.PrintJson(run);
     } else {
-      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs show " + Printable(id));
+      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs show " +
+                                Printable(id));
     }
     return Done();
   }
@@ -209,9 +210,10 @@ Status CheckForm(const TranslateOptions& options) {
                       options.detached;
   if (options.output.empty()) {
     if (options.source.find('/') == std::string::npos || !IsFile(options.source)) return Ok();
-    return Fail(Error::InvalidArgument(Visible(options.source) +
-                                       " is a file: say where the ONNX file goes (--output FILE); or publish it "
-                                       "with --kept and translate it by its name"));
+    return Fail(
+        Error::InvalidArgument(Visible(options.source) +
+                               " is a file: say where the ONNX file goes (--output FILE); or publish it "
+                               "with --kept and translate it by its name"));
   }
   if (of_run)
     return Fail(Error::InvalidArgument(
@@ -249,8 +251,7 @@ void AddTranslateCommand(CommandTree& tree) {
             .add_option("--evidence", options.evidence,
                         "Where to write on which inputs both were compared, and how far they differ")
             ->type_name("FILE");
-        command
-            .add_option("--name", options.name, "Whose version the result becomes (default: NAME-onnx)")
+        command.add_option("--name", options.name, "Whose version the result becomes (default: NAME-onnx)")
             ->type_name("NAME");
         command.add_option("--version", options.version, "Its label (default: the next number)")
             ->type_name("V");

@@ -134,8 +134,9 @@ Status CheckEvidence(const std::string& path, const ledger::Disclosure& disclosu
   GC_TRY(const std::string evidence, ReadWhole(path, kEvidenceBytesMax));
   const std::string digest = ToHex(Sha256(AsBytes(evidence)));
   if (digest == registered->second.value) return Ok();
-  return Fail(Error::FailedPrecondition(Visible(path) + " is not the evidence of this translation: its digest is " +
-                                        digest + ", registered is " + Visible(registered->second.value)));
+  return Fail(Error::FailedPrecondition(Visible(path) +
+                                        " is not the evidence of this translation: its digest is " + digest +
+                                        ", registered is " + Visible(registered->second.value)));
 }
 
 json::object ReceiptJson(const VerifiedReceipt& verified, const VerifyOptions& options,

@@ -174,6 +174,8 @@ constexpr Route kRoutes[] = {
      Handler::kControlAct, Request::kListRuns},
     {1151, "submit run", Method::kPost, "/glasscase/v1/runs", Listener::kControl, Presents::kToken, kOwners,
      Handler::kControlAct, Request::kSubmitRun, 202},
+    {1159, "submit runs", Method::kPost, "/glasscase/v1/runs/batch", Listener::kControl, Presents::kToken,
+     kOwners, Handler::kControlAct, Request::kSubmitRuns, 202},
     {1152, "show run", Method::kGet, "/glasscase/v1/runs/{run}", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kShowRun},
     {1153, "cancel run", Method::kDelete, "/glasscase/v1/runs/{run}", Listener::kControl, Presents::kToken,

@@ -55,6 +55,7 @@ rpc::Request Harmless(Op op) {
     case Op::kAnchor: request.mutable_anchor()->set_model("none"); break;
     case Op::kListChain: request.mutable_list_chain()->set_model("none"); break;
     case Op::kSubmitRun: request.mutable_submit_run(); break;
+    case Op::kSubmitRuns: request.mutable_submit_runs(); break;
     case Op::kListRuns: request.mutable_list_runs(); break;
     case Op::kShowRun: request.mutable_show_run()->set_run("none"); break;
     case Op::kCancelRun: request.mutable_cancel_run()->set_run("none"); break;
@@ -95,7 +96,7 @@ constexpr Row kMatrix[] = {
     {Op::kSubmitRun, false, true, false, false},     {Op::kListRuns, false, true, false, false},
     {Op::kShowRun, false, true, false, false},       {Op::kCancelRun, false, true, false, false},
     {Op::kRunLog, false, true, false, false},        {Op::kVerifyRun, false, true, false, false},
-    {Op::kTranslate, false, true, false, false},
+    {Op::kTranslate, false, true, false, false},     {Op::kSubmitRuns, false, true, false, false},
 };
 
 class AuthorityTest : public OperationsTest {

@@ -78,6 +78,8 @@ class FakeWorker {
     (void)socket_.Send(message.SerializeAsString(), std::move(fds));
   }
 
+  void SendRaw(std::string_view bytes) { (void)socket_.Send(bytes); }
+
   static Fd FileWith(const std::string& bytes) {
     Fd file(::memfd_create("result", MFD_CLOEXEC));
     (void)!::write(file.get(), bytes.data(), bytes.size());

@@ -22,8 +22,8 @@ Result<Opened> OpenRunEntry(Desk& desk, const Act& act, const NamedModel& named,
   GC_TRY(const auto runs, desk.catalog.ListRuns({.result = version.id, .limit = 1}));
   const std::string made = runs.empty() ? "" : runs[0].translates.IsNil() ? "run" : "translation";
   if (made != type)
-    return Fail(Error::NotFound(named.FullName() + "@" + version.label + " was not made by a " + type +
-                                " of ours"));
+    return Fail(
+        Error::NotFound(named.FullName() + "@" + version.label + " was not made by a " + type + " of ours"));
   Opened opened;
   GC_TRY(opened.index, desk.ledger.FindEntry(type, named.model.id, version.id));
   if (type == "translation") {

@@ -31,6 +31,7 @@ constexpr int64_t kEverySecondMs = 1'000;
 constexpr int64_t kTokenUsesMs = 10'000;
 constexpr int64_t kIdleUploadsMs = 1'000;
 constexpr std::ptrdiff_t kSweptAtOnce = 64;  // blobs that the catalog is asked about, without a pause
+constexpr int64_t kLostWorkerMs = 250;
 constexpr size_t kAnswerBytesMax = (size_t{1} << 20) - 1024;  // a frame of the edge
 
 bool IsEdge(process::ProcessKind kind) {
@@ -159,6 +160,7 @@ class Operations::Core {
   void OnFault(const LinkId& from, const rpc::ModelFault& fault);
   void OnLost(const LinkId& link);
   void EndOf(const LinkId& link);
+  void EndLostWorker(const LinkId& link);
 
   Reply ReplyTo(const std::shared_ptr<Act>& act);
   void Deliver(const std::shared_ptr<Act>& act, Outcome outcome);
@@ -189,6 +191,7 @@ class Operations::Core {
   std::map<PeerId, LinkId> current_;  // the last life of each peer
   std::vector<process::EventLoop::TimerId> timers_;
   bool audit_failing_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // timers that fire once look whether this is gone
 };
 
 // ---- links ----
@@ -230,6 +233,17 @@ void Operations::Core::PeerGone(const PeerId& peer) {
 void Operations::Core::OnLost(const LinkId& link) {
   EndOf(link);
   pusher_.Lost(link.peer);
+  if (link.peer.kind == process::ProcessKind::kWorker) EndLostWorker(link);
+}
+
+// Usually it is dead, and the supervisor is about to say so. One that was cut off for what it sent would wait
+// for a new link for ever.
+void Operations::Core::EndLostWorker(const LinkId& link) {
+  desk_.loop.After(kLostWorkerMs, [this, link, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    const auto found = current_.find(link.peer);
+    if (found != current_.end() && found->second == link) desk_.supervisor.Kill(link.peer);
+  });
 }
 
 void Operations::Core::EndOf(const LinkId& link) {

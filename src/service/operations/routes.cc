@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 45> kRoutes = {{
+constexpr std::array<Route, 46> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -51,6 +51,7 @@ constexpr std::array<Route, 45> kRoutes = {{
     {Request::kSignature, "signature", false, kAnybody, true, SignVersion},
     {Request::kStatement, "statement", true, kAnybody, true, StateVersion},
     {Request::kSubmitRun, "submit_run", false, kOwner, true, SubmitRun},
+    {Request::kSubmitRuns, "submit_runs", false, kOwner, true, SubmitRuns},
     {Request::kListRuns, "list_runs", false, kOwner, true, ListRuns},
     {Request::kShowRun, "show_run", false, kOwner, true, ShowRun},
     {Request::kCancelRun, "cancel_run", false, kOwner, true, CancelRun},

@@ -126,6 +126,7 @@ void Publish(Workplace& place, const std::shared_ptr<Act>& act, Reply reply);
 
 // runs.cc
 Result<Outcome> SubmitRun(Workplace& place, Act& act);
+Result<Outcome> SubmitRuns(Workplace& place, Act& act);
 Result<Outcome> ListRuns(Workplace& place, Act& act);
 Result<Outcome> ShowRun(Workplace& place, Act& act);
 Result<Outcome> CancelRun(Workplace& place, Act& act);

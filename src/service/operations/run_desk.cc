@@ -61,12 +61,9 @@ RunDesk::RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd f
       store_reads_(desk.loop, desk.blobs.MayWait()) {}
 
 Status RunDesk::TakeUp() {
-  std::vector<Run> left;
-  GC_TRY_VOID(desk_.catalog.EachRun([&](const Run& run) {
-    if (run.state != RunState::kQueued && !HasEnded(run.state)) left.push_back(run);
-    return Ok();
-  }));
-  for (Run& run : left) TryAgain(std::move(run), "the custodian was started again");
+  GC_TRY(std::vector<Run> open, desk_.catalog.ListRuns({.only_open = true, .limit = UINT32_MAX}));
+  for (Run& run : open)
+    if (run.state != RunState::kQueued) TryAgain(std::move(run), "the custodian was started again");
   return Ok();
 }
 

@@ -11,9 +11,9 @@
 #include <glasscase/training/recipe.h>
 
 #include "desk.h"
+#include "inspections.h"
 #include "resting.h"
 #include "run_inputs.h"
-#include "inspections.h"
 #include "run_result.h"
 #include "side_job.h"
 #include "store_work.h"

@@ -327,6 +327,20 @@ TEST_F(RunDeskTest, AWorkerSpeaksOfItsOwnRunsAlone) {
   operations->PeerGone(other);
 }
 
+TEST_F(RunDeskTest, AWorkerThatSendsWhatIsNoMessageIsReplaced) {
+  StartWorker();
+  const std::string run = Queue();
+  ASSERT_TRUE(Begins(run));
+  supervisor.kills.clear();
+  worker->SendRaw("no message");
+  ASSERT_TRUE(RunUntil([&] { return supervisor.kills == std::vector<PeerId>{kWorker}; }));
+  EXPECT_EQ(Find(run).state, RunState::kQueued);
+  StartWorker();
+  EXPECT_TRUE(Begins(run));
+  RunFor(400);
+  EXPECT_EQ(supervisor.kills.size(), 1u) << "the next one is not killed";
+}
+
 TEST_F(RunDeskTest, AbsurdNumbersAreNotPassedOn) {
   StartWorker();
   const std::string run = Queue();
@@ -447,6 +461,83 @@ TEST_F(RunDeskTest, AWorkerThatEndsWhileInputsAreFetchedLosesNoRun) {
   EXPECT_EQ(Find(run).state, RunState::kQueued);
   StartWorker();
   ASSERT_TRUE(Begins(run));
+}
+
+// ---- many at once ----
+
+class SweepTest : public RunDeskTest {
+ protected:
+  static rpc::RunSubmission Submission(const std::string& recipe, uint32_t seeds = 0,
+                                       const std::string& version = "") {
+    rpc::RunSubmission one;
+    one.set_model("model");
+    one.set_recipe(recipe);
+    one.set_version(version);
+    for (uint32_t seed = 1; seed <= seeds; ++seed) one.add_seeds(seed);
+    return one;
+  }
+  rpc::Response Submit(const std::vector<rpc::RunSubmission>& submissions) {
+    rpc::Request request;
+    for (const rpc::RunSubmission& one : submissions) *request.mutable_submit_runs()->add_runs() = one;
+    return Ask(root, request);
+  }
+  size_t Queued() { return catalog->ListRuns({.limit = 20'000}).value().size(); }
+};
+
+TEST_F(SweepTest, EachSeedIsARunAndAVersionOfItsLabel) {
+  StartWorker();
+  worker->succeeds_at_once = true;
+  const auto answer =
+      Submit({Submission(RecipeFor("code"), 3, "seed-{seed}"), Submission(RecipeFor("code"))});
+  ASSERT_EQ(answer.code(), 0u) << answer.message();
+  ASSERT_EQ(answer.submitted_runs().runs_size(), 4);
+  const rpc::QueuedRun& third = answer.submitted_runs().runs(2);
+  EXPECT_EQ(third.version(), "seed-3");
+  EXPECT_EQ(third.seed(), 3u);
+  EXPECT_EQ(third.model(), "teacher/model");
+  const QueuedRun run = catalog->FindRun(Uuid::Parse(third.id()).value()).value().value();
+  EXPECT_THAT(run.recipe, HasSubstr("\"seed\":3"));
+  EXPECT_EQ(ToHex(run.recipe_sha256), third.recipe_sha256());
+  const std::string last(Uuid::Parse(answer.submitted_runs().runs(3).id()).value().AsBytes());
+  ASSERT_TRUE(Becomes(last, RunState::kSucceeded));
+  std::vector<std::string> labels;
+  const auto shown = Do(root, ShowModel("model"));
+  for (const auto& version : shown.model().versions()) labels.push_back(version.label());
+  EXPECT_THAT(labels, ::testing::UnorderedElementsAre("seed-1", "seed-2", "seed-3", "1"));
+}
+
+TEST_F(SweepTest, AllAreQueuedOrNone) {
+  StartWorker(0);
+  const auto refused = [&](const std::vector<rpc::RunSubmission>& runs, const std::string& words) {
+    const auto answer = Submit(runs);
+    EXPECT_THAT(answer.message(), HasSubstr(words));
+    EXPECT_NE(answer.code(), 0u);
+    EXPECT_EQ(Queued(), 0u);
+    EXPECT_EQ(CodeOf(Ask(root, ShowModel("model"))), Code::kNotFound);
+  };
+  const std::string good = RecipeFor("code");
+  refused({}, "at least one");
+  refused({Submission(good, 5), Submission(RecipeFor("nowhere"))}, "runs[1]: recipe.code");
+  refused({Submission(good, 5, "best")}, "version best of model is taken");
+  refused({Submission(good, 0, "best"), Submission(good, 0, "best")}, "runs[1]: version best");
+  refused({Submission(good, 1'001)}, "at most 1000 runs");
+  refused({Submission(good, 999), Submission(good), Submission(good)}, "runs[2]: at most 1000 runs");
+  auto twice = Submission(good, 2);
+  twice.add_seeds(1);
+  refused({twice}, "seeds has 1 twice");
+  auto urgent = Submission(good);
+  urgent.set_priority(INT64_MIN);
+  refused({urgent}, "priority");
+}
+
+TEST_F(SweepTest, OneOwnersOpenRunsAreLimited) {
+  StartWorker(0);
+  for (uint32_t i = 0; i < RunDesk::kOpenRunsMax / 1'000; ++i)
+    ASSERT_EQ(Submit({Submission(RecipeFor("code"), i == 0 ? 999 : 1'000)}).code(), 0u);
+  EXPECT_EQ(CodeOf(Submit({Submission(RecipeFor("code"), 2)})), Code::kResourceExhausted);
+  EXPECT_EQ(Submit({Submission(RecipeFor("code"))}).code(), 0u);
+  EXPECT_EQ(CodeOf(Ask(root, SubmitRequest("model", RecipeFor("code")))), Code::kResourceExhausted);
+  EXPECT_EQ(Queued(), RunDesk::kOpenRunsMax);
 }
 
 }  // namespace

@@ -39,14 +39,14 @@ void RunDesk::Stage(const Run& run, const Files& files) {
 void RunDesk::Inspect(const Run& run, const Files& files) {
   auto job = InspectionOf(*files);
   if (!job) return Commit(run, files, std::nullopt);
-  inspections_.Begin(
-      {.job = *std::move(job),
-       .open = [files] { return OpenFiles(*files); },
-       .then =
-           [this, run, files](const Result<rpc::InspectReport>& report) {
-             if (!report) return Refuse(run, "its result cannot be hosted: " + report.error().message());
-             Commit(run, files, *report);
-           }});
+  inspections_.Begin({.job = *std::move(job),
+                      .open = [files] { return OpenFiles(*files); },
+                      .then =
+                          [this, run, files](const Result<rpc::InspectReport>& report) {
+                            if (!report)
+                              return Refuse(run, "its result cannot be hosted: " + report.error().message());
+                            Commit(run, files, *report);
+                          }});
 }
 
 void RunDesk::Commit(const Run& run, const Files& files, const Report& report) {
@@ -156,8 +156,7 @@ void RunDesk::RemoveLeftOver(const std::vector<RunFile>& files) {
   std::vector<Digest> blobs;
   for (const RunFile& file : files) blobs.push_back(file.sha256);
   RemoveUnusedBlobs(desk_, blobs, [](const Status& removed) {
-    if (!removed)
-      LogWarning("bytes of a failed run stay until the next start: " + removed.error().message());
+    if (!removed) LogWarning("bytes of a failed run stay until the next start: " + removed.error().message());
   });
 }
 

@@ -205,10 +205,8 @@ Result<catalog::Version> InsertResult(Desk& desk, catalog::Transaction& transact
   std::vector<catalog::VersionFile> rows;
   catalog::Version version{.id = Uuid::Random(), .model = run.asset};
   for (const RunFile& file : files) {
-    rows.push_back({.path = file.path,
-                    .bytes = file.bytes,
-                    .sha256 = file.sha256,
-                    .is_graph = report && IsGraph(file)});
+    rows.push_back(
+        {.path = file.path, .bytes = file.bytes, .sha256 = file.sha256, .is_graph = report && IsGraph(file)});
     version.bytes += file.bytes;
   }
   GC_TRY(version.label, LabelFor(desk, run));

@@ -1,4 +1,5 @@
 // Runs, as their owners see them.
+#include <algorithm>
 #include <charconv>
 
 #include <glasscase/training/recipe.h>
@@ -56,35 +57,6 @@ RunState StateNow(const Workplace& place, const Run& run) {
 
 std::string TextOrEmpty(const Uuid& id) { return id.IsNil() ? "" : id.ToString(); }
 
-// A version that the caller may take, as the recipe names it.
-Status Resolve(Desk& desk, Act& act, std::string_view member, training::Reference& reference) {
-  const std::string text = reference.is_resolved ? reference.version.ToString() : reference.name;
-  auto taken = FindTaken(desk, act, text);
-  if (!taken) return Fail(taken.error().WithContext("recipe." + std::string(member)));
-  if (reference.is_resolved && reference.sha256 != taken->version.sha256)
-    return Fail(Error::InvalidArgument("recipe." + std::string(member) +
-                                       ".sha256 is not that of the version " + text));
-  reference = {
-      .name = {}, .version = taken->version.id, .sha256 = taken->version.sha256, .is_resolved = true};
-  return Ok();
-}
-
-Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act) {
-  GC_TRY(auto recipe, training::Recipe::Parse(act.request.submit_run().recipe()));
-  if (!recipe.environment.image.empty())
-    return Fail(Error::FailedPrecondition("recipe.environment.image: no worker that is there runs images"));
-  GC_TRY(const Digest lock, place.runs.LockOf(recipe.environment.runner));
-  if (recipe.environment.lock.value_or(lock) != lock)
-    return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +
-                                          recipe.environment.runner + " here: " + ToHex(lock)));
-  recipe.environment.lock = lock;
-  GC_TRY_VOID(place.runs.CheckLimits(recipe.limits));
-  GC_TRY_VOID(Resolve(place.desk, act, "code", recipe.code));
-  for (auto& [name, dataset] : recipe.data)
-    GC_TRY_VOID(Resolve(place.desk, act, "data." + name, dataset.version));
-  return recipe;
-}
-
 Result<Run> FindOwnRun(Desk& desk, Act& act, const std::string& text) {
   const auto nowhere = [&] {
     return Error::NotFound("you have no run " + Printable(text) + "; see `glasscase runs list`");
@@ -97,19 +69,12 @@ Result<Run> FindOwnRun(Desk& desk, Act& act, const std::string& text) {
   return *std::move(run);
 }
 
-Status CheckOpenRuns(Desk& desk, const Uuid& owner) {
-  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(owner));
-  if (open < RunDesk::kOpenRunsMax) return Ok();
-  return Fail(Error::ResourceExhausted("you have " + std::to_string(open) +
-                                       " runs that have not ended; wait for some"));
-}
-
 // After the commit: begun where a worker is free.
 Result<Outcome> Queued(Workplace& place, const Run& run) {
   place.runs.Pump();
   GC_TRY(const auto now, place.desk.catalog.FindRun(run.id));
   Outcome outcome;
-  GC_TRY(*outcome.answer.mutable_run(), Describe(place, now.value_or(run), true));
+  GC_TRY(*outcome.answer.mutable_run(), DescribeRun(place, now.value_or(run), true));
   return outcome;
 }
 
@@ -200,30 +165,6 @@ Status InsertRun(catalog::Transaction& transaction, const Target& target, const 
     GC_TRY_VOID(RegisteredEntry(target.model, name, run.created_micros).Queue(transaction));
   }
   return transaction.InsertRun(run);
-}
-
-Result<Outcome> SubmitRun(Workplace& place, Act& act) {
-  Desk& desk = place.desk;
-  const rpc::SubmitRunRequest& request = act.request.submit_run();
-  act.object = request.model();
-  GC_TRY_VOID(CheckPriority(request.priority()));
-  GC_TRY(const Target target, FindTarget(desk, *act.caller, request.model(), request.version()));
-  GC_TRY(const training::Recipe recipe, ResolvedRecipe(place, act));
-  if (recipe.translates)
-    GC_TRY_VOID(FindTarget(desk, *act.caller, TranslatedName(target.model.name), "")
-                    .map_error([](const Error& error) { return error.WithContext("recipe.translate"); }));
-  GC_TRY_VOID(CheckOpenRuns(desk, act.caller->id));
-  Run run{
-      .id = Uuid::Random(), .owner = act.caller->id, .asset = target.model.id, .label = request.version()};
-  GC_TRY(run.recipe, recipe.Canonical());
-  GC_TRY(run.recipe_sha256, recipe.Identity());
-  run.priority = request.priority();
-  run.created_micros = desk.now();
-  GC_TRY_VOID(desk.Permit(act));
-  GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) {
-    return InsertRun(transaction, target, run, act.caller->name);
-  }));
-  return Queued(place, run);
 }
 
 Result<Outcome> ListRuns(Workplace& place, Act& act) {

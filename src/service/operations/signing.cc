@@ -116,8 +116,7 @@ Result<provenance::Execution> ExecutionOf(Desk& desk, const NamedModel& named,
   }
   const bool translates = !run.translates.IsNil();
   if (translates) execution.evidence = Sha256(AsBytes(run.evidence));
-  const auto index =
-      desk.ledger.FindEntry(translates ? "translation" : "run", named.model.id, version.id);
+  const auto index = desk.ledger.FindEntry(translates ? "translation" : "run", named.model.id, version.id);
   if (index)
     execution.ledger = provenance::LedgerPlace{.origin = desk.ledger.verifier().name(), .index = *index};
   return execution;
@@ -134,8 +133,8 @@ Result<Outcome> StateRun(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   desk.ledger.PublishNow();
   GC_TRY(const provenance::Execution execution, ExecutionOf(desk, named, version, runs[0]));
-  GC_TRY(std::string bundle, provenance::SignStatement(provenance::MakeExecutionStatement(execution),
-                                                       desk.signing_key));
+  GC_TRY(std::string bundle,
+         provenance::SignStatement(provenance::MakeExecutionStatement(execution), desk.signing_key));
   return Signed(desk, std::move(bundle), named, version);
 }
 

@@ -2,7 +2,19 @@
 
 #include <charconv>
 
+#include <glasscase/core/bytes.h>
+
 namespace glasscase::working {
+
+namespace {
+
+// Where the text can be cut, at most there, so that no character of UTF-8 is cut apart.
+size_t EndOfCharacter(std::string_view text, size_t at) {
+  while (at > 0 && (static_cast<uint8_t>(text[at]) & 0xC0) == 0x80) --at;
+  return at;
+}
+
+}  // namespace
 
 void ProgressReader::Take(std::string_view printed) {
   for (const char c : printed) {
@@ -13,6 +25,8 @@ void ProgressReader::Take(std::string_view printed) {
       line_ += c;
     }
   }
+  if (last_) tell_(last_->first, last_->second);
+  last_.reset();
 }
 
 void ProgressReader::TakeLine() {
@@ -25,7 +39,8 @@ void ProgressReader::TakeLine() {
   std::string_view text = rest.substr(static_cast<size_t>(end - rest.data()));
   if (!text.empty() && text[0] != ' ') return;
   if (!text.empty()) text.remove_prefix(1);
-  tell_(fraction, text.substr(0, kTextMax));
+  if (text.size() > kTextMax) text = text.substr(0, EndOfCharacter(text, kTextMax));
+  last_ = {fraction, IsUtf8(text) ? std::string(text) : Printable(text, kTextMax)};
 }
 
 }  // namespace glasscase::working

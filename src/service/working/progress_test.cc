@@ -27,5 +27,15 @@ TEST(ProgressReader, WhatIsNoProgressIsPassedOver) {
   EXPECT_EQ(Told({"progress 0.5 " + std::string(1'000, 'x') + "\nprogress 1 y\n"}), "100:y;");
 }
 
+TEST(ProgressReader, WhatIsToldIsText) {
+  EXPECT_EQ(Told({"progress 0.5 \xff\xfe\n"}), "50:\\xff\\xfe;");
+  const std::string umlauts = std::string(199, 'x') + "\xc3\xbc";  // the last is cut off whole
+  EXPECT_EQ(Told({"progress 0.5 " + umlauts + "\n"}), "50:" + std::string(199, 'x') + ";");
+}
+
+TEST(ProgressReader, OfSeveralAtOnceTheLastIsTold) {
+  EXPECT_EQ(Told({"progress 0.1 a\nprogress 0.5 b\nx\n", "progress 1 c\n"}), "50:b;100:c;");
+}
+
 }  // namespace
 }  // namespace glasscase::working

@@ -55,7 +55,8 @@ class TranslationJobTest : public ::testing::Test, public jobs::JobWatcher {
   jobs::JobEnd RunConverter(const std::string& script) {
     recipe_.translator = {.version = {}, .runner = "plain", .lock = Sha256(AsBytes("none\n"))};
     // The system's Python finds it in the working directory, /out.
-    Write("out/glasscase_convert.py", "import os, sys, time\nos.remove('/out/glasscase_convert.py')\n" + script);
+    Write("out/glasscase_convert.py",
+          "import os, sys, time\nos.remove('/out/glasscase_convert.py')\n" + script);
     return Run();
   }
   jobs::JobEnd Run() {
@@ -97,8 +98,9 @@ echo '{"result":{"opset":17}}'
 }
 
 TEST_F(TranslationJobTest, ARefusalKeepsItsEvidence) {
-  const jobs::JobEnd end = RunNative("printf '" + Evidence("onnx", "false") +
-                                     R"(' >&5; echo '{"error":{"code":"x","message":"it is refused: row 7"}}'; exit 1)");
+  const jobs::JobEnd end =
+      RunNative("printf '" + Evidence("onnx", "false") +
+                R"(' >&5; echo '{"error":{"code":"x","message":"it is refused: row 7"}}'; exit 1)");
   EXPECT_EQ(end.ending, jobs::Ending::kFailed);
   EXPECT_EQ(end.reason, "it is refused: row 7");
   EXPECT_EQ(evidence_, Evidence("onnx", "false") + "\n");
@@ -109,7 +111,8 @@ TEST_F(TranslationJobTest, WithoutEvidenceThatHoldsThereIsNoResult) {
   const auto leave = [&](const std::string& evidence) {
     fs::remove_all(folder_ / "out");
     fs::create_directories(folder_ / "out");
-    return RunNative("printf onnx >&4; printf '" + evidence + R"(' >&5; echo '{"result":{"opset":17}}')").reason;
+    return RunNative("printf onnx >&4; printf '" + evidence + R"(' >&5; echo '{"result":{"opset":17}}')")
+        .reason;
   };
   EXPECT_THAT(leave(""), HasSubstr("left no evidence"));
   EXPECT_THAT(leave(Evidence("other")), HasSubstr("about another file"));
@@ -151,7 +154,8 @@ print('progress 0.5', ' '.join(sys.argv[1:]), flush=True)
 assert open('/in/source/model.json').read() == 'the source\n'
 assert not os.path.exists('/etc/passwd')
 open('/out/model.onnx', 'w').write('onnx')
-open('/out/evidence.json', 'w').write(')" + Evidence("onnx") + R"('))");
+open('/out/evidence.json', 'w').write(')" +
+                                        Evidence("onnx") + R"('))");
   EXPECT_EQ(end.ending, jobs::Ending::kSucceeded) << end.reason << log_;
   EXPECT_EQ(log_,
             "progress 0.5 --source /in/source --output /out/model.onnx --evidence /out/evidence.json "
@@ -169,7 +173,8 @@ TEST_F(TranslationJobTest, AConvertersRefusalKeepsItsEvidenceAndALinkIsNone) {
 
   fs::remove_all(folder_ / "out");
   fs::create_directories(folder_ / "out");
-  end = RunConverter("open('/out/model.onnx', 'w').write('onnx'); os.symlink('/etc/hostname', '/out/evidence.json')");
+  end = RunConverter(
+      "open('/out/model.onnx', 'w').write('onnx'); os.symlink('/etc/hostname', '/out/evidence.json')");
   EXPECT_THAT(end.reason, HasSubstr("left no evidence"));
   EXPECT_EQ(evidence_, "");
 }

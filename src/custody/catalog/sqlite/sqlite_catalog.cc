@@ -1,5 +1,7 @@
 #include <glasscase/catalog_sqlite/sqlite_catalog.h>
 
+#include <utility>
+
 #include <glasscase/catalog/row_readers.h>
 
 #include "connection.h"
@@ -192,13 +194,17 @@ class SqliteCatalog final : public Catalog {
       if (!after) return Fail(NoSuchRun(*query.after));
     }
     // Only the conditions that there are: with "or NULL" beside each, none would find its index.
-    std::string text = RUN_ROW "WHERE ordinal > 0";
-    if (query.owner) text += " AND owner = ?";
-    if (query.asset) text += " AND asset = ?";
-    if (query.repeats) text += " AND repeats = ?";
-    if (query.result) text += " AND result = ?";
-    if (query.only_open) text += " AND state < 5";
-    if (query.after) text += " AND ordinal < (SELECT ordinal FROM runs WHERE id = ?)";
+    std::string text = RUN_ROW;
+    const char* word = "WHERE ";
+    const auto where = [&](bool is_asked, const char* condition) {
+      if (is_asked) text.append(std::exchange(word, " AND ")).append(condition);
+    };
+    where(query.owner.has_value(), "owner = ?");
+    where(query.asset.has_value(), "asset = ?");
+    where(query.repeats.has_value(), "repeats = ?");
+    where(query.result.has_value(), "result = ?");
+    where(query.after.has_value(), "ordinal < (SELECT ordinal FROM runs WHERE id = ?)");
+    where(query.only_open, "state < 5");
     GC_TRY(Statement list, Prepare(connection_.texts.Keep(text + " ORDER BY ordinal DESC LIMIT ?")));
     for (const auto& id : {query.owner, query.asset, query.repeats, query.result, query.after})
       if (id) list.Bind(*id);

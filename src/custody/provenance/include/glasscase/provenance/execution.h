@@ -1,4 +1,5 @@
-// Our own statement: this version was made by this run of ours, of these materials. api/formats/provenance.md.
+// Our own statement: this version was made by this run of ours, of these materials.
+// api/formats/provenance.md.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,8 @@ struct Execution {
   std::string worker;
   boost::json::object machine;  // as the worker described it
   std::string started_at, ended_at;
-  std::optional<Digest> evidence;      // of a translation: then the statement is one about that
-  std::optional<LedgerPlace> ledger;   // of the entry; left out while it is pending
+  std::optional<Digest> evidence;     // of a translation: then the statement is one about that
+  std::optional<LedgerPlace> ledger;  // of the entry; left out while it is pending
   bool operator==(const Execution&) const = default;
 };
 

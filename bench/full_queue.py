@@ -1,0 +1,126 @@
+"""Runs queued in batches over HTTP, and an installation whose queue is full while its worker is busy.
+
+    bench/full_queue.py [--bin build/release/bin] [--rounds 5] [--seconds 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from bench.measure import Load, interleave, median  # noqa: E402
+from system.installation import Installation, running, wait_until  # noqa: E402
+from system.runs import plain_recipe, plain_runners, show, submit  # noqa: E402
+
+OPEN_RUNS_MAX = 10_000
+BATCH = 1_000
+
+
+@dataclass
+class Submitted:
+    """Runs per second, durable when they were answered."""
+
+    by_seeds: float        # batches of 1,000 seeds of one recipe
+    by_hundreds: float     # batches of 100 seeds
+    by_recipes: float      # batches of 1,000 recipes, each another
+    longest_seconds: float  # of one request
+
+
+@contextmanager
+def with_worker(programs: Path, folder: Path) -> Iterator[Installation]:
+    """An installation with a worker that is busy: its job sleeps, and leaves the processors to others."""
+    with plain_runners() as runners, running(
+            programs, folder, serve_words=("--workers", "1", "--runners", str(runners))) as glasscase:
+        code = folder / "sleep.py"
+        code.write_text("import time\ntime.sleep(3_500)\n")
+        glasscase.cli("dataset", "add", str(code), "--name", "sleep")
+        busy = submit(glasscase, [{"model": "busy", "recipe": recipe(), "priority": 100}])[0]["id"]
+        wait_until("the worker is busy", lambda: show(glasscase, busy)["state"] == "running", 20)
+        yield glasscase
+
+
+def recipe(**more: object) -> str:
+    return plain_recipe("sleep", "sleep.py", limits={"wall_s": 3_600}, **more)
+
+
+def time_batches(glasscase: Installation, batches: list[list[dict[str, object]]], runs: int) -> tuple[float, float]:
+    """Runs per second, and how long the slowest batch took."""
+    times = []
+    for batch in batches:
+        begin = time.monotonic()
+        assert submit(glasscase, batch)
+        times.append(time.monotonic() - begin)
+    return runs / sum(times), max(times)
+
+
+def fill(glasscase: Installation) -> Submitted:
+    """Queues runs until there are as many as one owner may have; one is busy already."""
+    def seeds(first: int, count: int) -> list[dict[str, object]]:
+        return [{"model": "swept", "recipe": recipe(), "seeds": list(range(first, first + count))}]
+
+    by_hundreds, longest = time_batches(glasscase, [seeds(n * 100, 100) for n in range(10)], 1_000)
+    texts = [[{"model": f"model-{n % 10}", "recipe": recipe(seed=n, threads=n % 7 + 1)} for n in range(BATCH)] for _ in range(3)]
+    by_recipes, slowest = time_batches(glasscase, texts, 3 * BATCH)
+    longest = max(longest, slowest)
+    by_seeds, slowest = time_batches(glasscase, [seeds(n * BATCH, BATCH) for n in range(10, 15)], 5 * BATCH)
+    longest = max(longest, slowest)
+    submit(glasscase, seeds(100_000, OPEN_RUNS_MAX - 9 * BATCH - 1))
+    refused = glasscase.request("POST", "/glasscase/v1/runs/batch", control=True, json={"runs": seeds(1, 1)})
+    assert refused.status_code == 429, refused.text
+    return Submitted(by_seeds, by_hundreds, by_recipes, longest)
+
+
+@dataclass
+class Beside:
+    """Calls of an installation with a full queue, by those of one without; medians of interleaved runs."""
+
+    full_per_second: float
+    empty_per_second: float
+    full_cpu_us: float
+    empty_cpu_us: float
+
+    @property
+    def share(self) -> float:
+        return 100 * self.full_per_second / self.empty_per_second
+
+
+LoadFor = Callable[[str, Installation], Load]
+
+
+def measure(programs: Path, folder: Path, load_for: LoadFor, rounds: int, seconds: float) -> tuple[Submitted, Beside]:
+    """`load_for` publishes a model and gives the load of calls to it."""
+    (folder / "full").mkdir()
+    (folder / "empty").mkdir()
+    with with_worker(programs, folder / "full") as full, running(programs, folder / "empty") as empty:
+        submitted = fill(full)
+        loads = [load_for("calls beside 10,000 queued runs", full), load_for("calls without runs", empty)]
+        samples = interleave(loads, rounds, seconds)
+    with_runs, without = (samples[load.name] for load in loads)
+    return submitted, Beside(
+        median(s.per_second for s in with_runs), median(s.per_second for s in without),
+        median(s.cpu_us for s in with_runs), median(s.cpu_us for s in without))
+
+
+if __name__ == "__main__":
+    from bench import run as whole
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="glasscase-bench-") as name:
+        bench = whole.Bench(chosen.bin.resolve(), Path(name), whole.make_models(), chosen.rounds, chosen.seconds)
+        result = whole.measure_queue(bench)
+        whole.print_table(bench)
+        print(json.dumps(result))
