@@ -19,6 +19,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <glasscase/core/ids.h>
 #include <glasscase/jobs/executor.h>
@@ -31,6 +33,8 @@ namespace glasscase::jobs::testing {
 struct ExecutorCase {
   std::function<std::unique_ptr<Executor>()> make;
   std::optional<uid_t> user;  // to whom out/ of a job has to belong
+  // The environment, for those that take one; made when it is asked for.
+  std::function<std::string()> image = [] { return std::string(); };
 };
 
 class Recorder final : public JobWatcher {
@@ -63,10 +67,13 @@ class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
   }
 
   Job Shell(const std::string& script) {
-    return {.folder = folder_, .command = {"/bin/sh", "-c", script}, .limits = limits_};
+    return Command({"/bin/sh", "-c", script});
   }
   Job Python(const std::string& program) {
-    return {.folder = folder_, .command = {"/usr/bin/python3", "-c", program}, .limits = limits_};
+    return Command({"/usr/bin/python3", "-c", program});
+  }
+  Job Command(std::vector<std::string> words) {
+    return {.folder = folder_, .image = GetParam().image(), .command = std::move(words), .limits = limits_};
   }
   JobEnd Run(const Job& job) { return executor_->Run(job, recorder_); }
   std::string Result(const std::string& name) {
@@ -134,7 +141,7 @@ TEST_P(ExecutorContract, AFailureSaysHow) {
 }
 
 TEST_P(ExecutorContract, AProgramThatIsNotThereIsSaid) {
-  const JobEnd end = Run({.folder = folder_, .command = {"/usr/bin/no-such-trainer"}, .limits = limits_});
+  const JobEnd end = Run(Command({"/usr/bin/no-such-trainer"}));
   EXPECT_NE(end.ending, Ending::kSucceeded);
   EXPECT_THAT(end.reason, ::testing::HasSubstr("no-such-trainer"));
 }
