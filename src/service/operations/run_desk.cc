@@ -21,6 +21,14 @@ constexpr uint64_t kLogBytesMax = uint64_t{32} << 20;  // the worker bounds it f
 constexpr size_t kLogPieceMax = 256 * 1024;
 constexpr size_t kResultFilesMax = 128;
 
+constexpr uint32_t kLookAhead = 64;  // of the queue, for a run that a free worker takes
+
+std::string RegistryOf(const std::string& image) { return image.substr(0, image.find('/')); }
+
+bool TakesImage(const rpc::WorkerHello& worker, const std::string& image) {
+  return std::ranges::find(worker.registries(), RegistryOf(image)) != worker.registries().end();
+}
+
 std::string LogName(const Uuid& run) { return run.ToString() + ".log"; }
 
 // Words of a worker, which has read what strangers printed.
@@ -83,9 +91,44 @@ Status RunDesk::CheckLimits(const training::RunLimits& limits) const {
       Error::FailedPrecondition("no worker that is there gives as much as the recipe's limits ask for"));
 }
 
-std::optional<PeerId> RunDesk::FreeWorker() const {
-  for (const auto& [id, worker] : workers_)
-    if (worker.running < worker.hello.slots()) return id;
+Status RunDesk::CheckImage(const std::string& image) const {
+  std::string known;
+  for (const auto& [id, worker] : workers_) {
+    if (TakesImage(worker.hello, image)) return Ok();
+    for (const std::string& one : worker.hello.registries())
+      known += (known.empty() ? "" : ", ") + Printable(one, 64);
+  }
+  return Fail(Error::FailedPrecondition(
+      known.empty() ? "recipe.environment.image: no worker that is there runs images; serve with --registries"
+                    : "recipe.environment.image: no worker takes images from " + RegistryOf(image) +
+                          "; there are: " + known));
+}
+
+bool RunDesk::AnyIsFree() const {
+  return std::ranges::any_of(
+      workers_, [](const auto& one) { return one.second.running < one.second.hello.slots(); });
+}
+
+std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {
+  const auto recipe = training::Recipe::Parse(run.recipe);
+  for (const auto& [id, worker] : workers_) {
+    if (worker.running >= worker.hello.slots()) continue;
+    // One that cannot be read goes to anybody, who says so.
+    if (!recipe || recipe->environment.image.empty() || TakesImage(worker.hello, recipe->environment.image))
+      return id;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<RunDesk::Next>> RunDesk::FindNext() const {
+  if (!AnyIsFree()) return std::nullopt;
+  // Nearly always it is the first; others overtake it only where no free worker takes it.
+  for (const uint32_t count : {1U, kLookAhead}) {
+    GC_TRY(auto runs, desk_.catalog.QueuedRuns(count));
+    for (Run& run : runs)
+      if (const auto worker = FreeWorkerFor(run)) return Next{.run = std::move(run), .worker = *worker};
+    if (runs.size() < count) break;
+  }
   return std::nullopt;
 }
 
@@ -107,11 +150,10 @@ void RunDesk::OnWorkerGone(const PeerId& worker) {
 void RunDesk::Pump() {
   if (pumping_ || (desk_.holds_seat && !desk_.holds_seat())) return;
   pumping_ = true;
-  while (const auto worker = FreeWorker()) {
-    auto next = desk_.catalog.QueuedRuns(1);
-    if (!next || next->empty()) break;
-    Run run = std::move(next->front());
-    const Status begun = Begin(run, *worker);
+  while (auto next = FindNext()) {
+    if (!*next) break;
+    Run run = std::move((*next)->run);
+    const Status begun = Begin(run, (*next)->worker);
     if (begun) continue;
     Release(run.id);
     const Status ended = EndRun(std::move(run), RunState::kFailed, begun.error().message());

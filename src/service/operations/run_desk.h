@@ -45,6 +45,8 @@ class RunDesk {
   // The lock file of a runner, as a worker that is there has it. FailedPrecondition says which runners there
   // are.
   Result<Digest> LockOf(const std::string& runner) const;
+  // FailedPrecondition says which registries workers that are there take images from.
+  Status CheckImage(const std::string& image) const;
   // FailedPrecondition when no worker that is there gives so much.
   Status CheckLimits(const training::RunLimits& limits) const;
   std::optional<RunProgress> ProgressOf(const Uuid& run) const;
@@ -69,7 +71,14 @@ class RunDesk {
   };
   using ActiveRuns = std::map<Uuid, Active>;
 
-  std::optional<PeerId> FreeWorker() const;
+  bool AnyIsFree() const;
+  std::optional<PeerId> FreeWorkerFor(const catalog::Run& run) const;
+  // The first of those that wait which a free worker takes.
+  struct Next {
+    catalog::Run run;
+    PeerId worker;
+  };
+  Result<std::optional<Next>> FindNext() const;
   Status Begin(catalog::Run run, const PeerId& worker);
   Status SendInputs(const catalog::Run& run, const PeerId& worker);
   void OnEnded(const PeerId& worker, const rpc::JobEnded& end);

@@ -88,15 +88,19 @@ Status Resolve(Desk& desk, Act& act, std::string_view member, training::Referenc
   return Ok();
 }
 
+Status ResolveEnvironment(Workplace& place, training::Environment& environment) {
+  if (!environment.image.empty()) return place.runs.CheckImage(environment.image);
+  GC_TRY(const Digest lock, place.runs.LockOf(environment.runner));
+  if (environment.lock.value_or(lock) != lock)
+    return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +
+                                          environment.runner + " here: " + ToHex(lock)));
+  environment.lock = lock;
+  return Ok();
+}
+
 Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act) {
   GC_TRY(auto recipe, training::Recipe::Parse(act.request.submit_run().recipe()));
-  if (!recipe.environment.image.empty())
-    return Fail(Error::FailedPrecondition("recipe.environment.image: no worker that is there runs images"));
-  GC_TRY(const Digest lock, place.runs.LockOf(recipe.environment.runner));
-  if (recipe.environment.lock.value_or(lock) != lock)
-    return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +
-                                          recipe.environment.runner + " here: " + ToHex(lock)));
-  recipe.environment.lock = lock;
+  GC_TRY_VOID(ResolveEnvironment(place, recipe.environment));
   GC_TRY_VOID(place.runs.CheckLimits(recipe.limits));
   if (recipe.translates)
     return Fail(Error::Unimplemented(

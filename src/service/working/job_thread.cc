@@ -25,6 +25,11 @@ namespace bj = boost::json;
 using Ending = rpc::JobEnded;
 
 constexpr char kRunnerPlace[] = "/runner";
+#if defined(__aarch64__)
+constexpr char kPlatform[] = "linux/arm64";
+#else
+constexpr char kPlatform[] = "linux/amd64";
+#endif
 constexpr size_t kFilesPerFrame = process::kFdsMax;
 
 // A path that stays below where it is put.
@@ -151,7 +156,9 @@ JobThread::Ended JobThread::Do() {
   runs.mutable_job_runs()->set_run(run_);
   Tell(std::move(runs));
   Watcher watcher(*this);
-  const jobs::JobEnd end = place_.executor.Run(*job, watcher);
+  jobs::Executor& executor =
+      job->image.empty() ? place_.executors.of_runners : *place_.executors.of_images;
+  const jobs::JobEnd end = executor.Run(*job, watcher);
   Ended ended{.reason = end.reason};
   switch (end.ending) {
     case jobs::Ending::kSucceeded: ended.ending = Ending::SUCCEEDED; break;
@@ -160,7 +167,7 @@ JobThread::Ended JobThread::Do() {
     default: ended.ending = Ending::FAILED; break;
   }
   ended.record = {{"ending", jobs::EndingName(end.ending)},
-                  {"executor", place_.executor.name()},
+                  {"executor", executor.name()},
                   {"in_force", Texts(end.in_force)},
                   {"log_sha256", ToHex(watcher.LogDigest())},
                   {"machine", DescribeMachine()},
@@ -170,6 +177,7 @@ JobThread::Ended JobThread::Do() {
                                       {"log_bytes", end.usage.log_bytes},
                                       {"memory_peak_bytes", end.usage.memory_peak_bytes},
                                       {"wall_ms", end.usage.wall_ms}}}};
+  if (!end.image.empty()) ended.record["image"] = end.image;
   if (ended.ending == Ending::SUCCEEDED) Collect(ended);
   return ended;
 }
@@ -227,9 +235,20 @@ Status JobThread::PlaceInput(const JobInput& input) const {
 }
 
 Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
-  if (!recipe.environment.image.empty())
-    return Fail(
-        Error::FailedPrecondition("this worker runs no images, only runners: " + recipe.environment.image));
+  jobs::Job job{.folder = folder_,
+                .command = recipe.command,
+                .umask = recipe.umask,
+                .limits = place_.options.most};
+  GC_TRY_VOID(recipe.environment.image.empty() ? SetRunner(recipe, job) : SetImage(recipe, job));
+  job.limits.cpus = recipe.limits.cpus;
+  job.limits.memory_bytes = recipe.limits.memory_bytes;
+  job.limits.disk_bytes = recipe.limits.disk_bytes;
+  job.limits.processes = recipe.limits.processes;
+  job.limits.wall_ms = int64_t{recipe.limits.wall_s} * 1000;
+  return job;
+}
+
+Status JobThread::SetRunner(const training::Recipe& recipe, jobs::Job& job) const {
   const std::vector<InstalledRunner> runners = ListRunners(place_.options.runners);
   const auto runner = std::find_if(runners.begin(), runners.end(), [&](const InstalledRunner& one) {
     return one.name == recipe.environment.runner;
@@ -240,18 +259,23 @@ Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
     return Fail(Error::FailedPrecondition("the runner " + runner->name +
                                           " of this worker has the lock file " + ToHex(runner->lock) +
                                           ", the recipe names another"));
-  jobs::Job job{.folder = folder_,
-                .mounts = {{.from = place_.options.runners + "/" + runner->name, .to = kRunnerPlace}},
-                .command = recipe.command,
-                .environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin"),
-                .umask = recipe.umask,
-                .limits = place_.options.most};
-  job.limits.cpus = recipe.limits.cpus;
-  job.limits.memory_bytes = recipe.limits.memory_bytes;
-  job.limits.disk_bytes = recipe.limits.disk_bytes;
-  job.limits.processes = recipe.limits.processes;
-  job.limits.wall_ms = int64_t{recipe.limits.wall_s} * 1000;
-  return job;
+  job.mounts = {{.from = place_.options.runners + "/" + runner->name, .to = kRunnerPlace}};
+  job.environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");
+  return Ok();
+}
+
+// The image says itself where its programs are.
+Status JobThread::SetImage(const training::Recipe& recipe, jobs::Job& job) const {
+  if (place_.executors.of_images == nullptr)
+    return Fail(
+        Error::FailedPrecondition("this worker runs no images, only runners: " + recipe.environment.image));
+  if (recipe.environment.platform != kPlatform)
+    return Fail(Error::FailedPrecondition("this worker is " + std::string(kPlatform) +
+                                          ", the recipe's image is for " + recipe.environment.platform));
+  job.image = recipe.environment.image;
+  job.environment = recipe.Variables("");
+  job.environment.erase("PATH");
+  return Ok();
 }
 
 // ---- afterwards ----

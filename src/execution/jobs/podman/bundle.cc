@@ -30,6 +30,14 @@ bj::object Temporary(const std::string& to, uint64_t bytes) {
   return Mounted(to, "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(bytes)});
 }
 
+// A device, or a file or folder of its driver.
+bj::object PassedOn(const std::string& path) {
+  struct stat facts {};
+  const bool is_device = ::stat(path.c_str(), &facts) == 0 && (S_ISCHR(facts.st_mode) || S_ISBLK(facts.st_mode));
+  if (!is_device) return Bound(path, path, "ro");
+  return Mounted(path, "bind", path, {"bind", "rw", "nosuid", "noexec"});
+}
+
 bj::array MountsOf(const Job& job, const Bundle& bundle) {
   bj::array mounts = {
       Mounted("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
@@ -40,8 +48,7 @@ bj::array MountsOf(const Job& job, const Bundle& bundle) {
       Bound(bundle.enclose, kInit, "ro"),
       Bound(job.folder + "/in", "/in", "ro"),
       Bound(job.folder + "/out", "/out", "rw")};
-  for (const std::string& device : bundle.devices)
-    mounts.push_back(Mounted(device, "bind", device, {"bind", "rw", "nosuid", "noexec"}));
+  for (const std::string& device : bundle.devices) mounts.push_back(PassedOn(device));
   for (const Mount& mount : job.mounts) mounts.push_back(Bound(mount.from, mount.to, "ro"));
   return mounts;
 }

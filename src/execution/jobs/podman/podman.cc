@@ -265,6 +265,7 @@ class Podman final : public Executor {
       return NotStarted("cannot make a folder in " + job.folder);
     const std::string config = place + ".json";
     Bundle bundle{.enclose = options_.enclose, .devices = options_.devices, .environment = image.environment};
+    bundle.environment.try_emplace("PATH", kPath);
     for (const auto& [name, value] : job.environment) bundle.environment[name] = value;
     if (!(std::ofstream(config) << DescribeContainer(job, bundle)).flush())
       return NotStarted("cannot write " + config);

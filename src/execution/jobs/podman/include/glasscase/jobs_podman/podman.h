@@ -20,7 +20,8 @@ struct PodmanOptions {
   std::vector<std::string> registries{};
   // Names and passwords for them, as containers-auth.json(5) has them; empty: none. No job sees it.
   std::string credentials{};
-  std::vector<std::string> devices{};  // of this machine, that every job may use: "/dev/nvidia0"
+  // Of this machine, that every job may use: "/dev/nvidia0"; files of its driver, read-only.
+  std::vector<std::string> devices{};
   int64_t fetch_ms = 1'800'000;        // the most that fetching an image may take
   std::optional<uid_t> user{};         // as root: jobs run as this user, to whom their out/ belongs
   std::string podman = "/usr/bin/podman";
