@@ -38,6 +38,9 @@ JobEnd EndByState(std::string_view state, const std::string& id, bool was_cancel
     return end(Ending::kNotStarted, "its node was given to another job (" + job + ": PREEMPTED)");
   if (state == "CANCELLED" || state == "REVOKED")
     return end(Ending::kNotStarted, "somebody else ended it (" + job + ": " + std::string(state) + ")");
+  if (state == "COMPLETED")
+    return end(Ending::kNotStarted, "its node ended it and left no end, or had not heard of this worker for too "
+                                    "long (" + job + ": COMPLETED)");
   if (state.empty()) return end(Ending::kNotStarted, "Slurm does not know its job " + id + " any more");
   return end(Ending::kNotStarted,
              "it could not be run on its node (" + job + ": " + std::string(state) + ")");

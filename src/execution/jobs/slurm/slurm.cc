@@ -28,7 +28,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{50};           // for its log and its end, files on the shared system
 constexpr milliseconds kAskSlurm{2'000};    // how its job does
-constexpr milliseconds kShow{5'000};        // that we are alive
 constexpr milliseconds kAnswer{30'000};     // the most that one of Slurm's programs may take
 constexpr milliseconds kKillAfter{10'000};  // beyond the grace, for a job that does not end
 constexpr milliseconds kFinal{10'000};      // until a job that has ended has its last state
@@ -93,6 +92,8 @@ class BatchJob {
   }
 
  private:
+  // How often we are to be seen alive.
+  milliseconds Show() const { return milliseconds(options_.patience_ms / 10); }
   std::string PathOf(const char* name) const { return folder_ + "/" + name; }
 
   Status Submit() {
@@ -151,7 +152,7 @@ class BatchJob {
       const auto now = Clock::now();
       if (now >= show_at_) {
         ::utimensat(AT_FDCWD, PathOf(kAliveFile).c_str(), nullptr, 0);
-        show_at_ = now + kShow;
+        show_at_ = now + Show();
       }
       PassLogOn();
       if (auto end = EndThatWasWritten()) return *std::move(end);
@@ -249,7 +250,7 @@ class BatchJob {
   uint64_t logged_ = 0;
   bool is_cancelled_ = false;
   const Clock::time_point begun_ = Clock::now();
-  Clock::time_point show_at_ = begun_ + kShow, ask_at_ = begun_ + kAskSlurm;
+  Clock::time_point show_at_ = begun_, ask_at_ = begun_ + kAskSlurm;
   std::optional<Clock::time_point> kill_at_, gone_since_;
 };
 
