@@ -15,6 +15,7 @@
 
 #include <glasscase/core/log.h>
 #include <glasscase/jobs_bubblewrap/bubblewrap.h>
+#include <glasscase/jobs_podman/podman.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/lifeline.h>
@@ -22,6 +23,7 @@
 #include <glasscase/translating/program.h>
 #include <glasscase/working/worker.h>
 
+#include "images.h"
 #include "job_folder.h"
 
 namespace {
@@ -52,6 +54,7 @@ std::string ProgramCalled(const std::string& name) {
 struct Arguments {
   working::WorkerOptions options{.name = "local", .folder = {}, .runners = {}};
   std::string jobs = "/var/tmp";
+  glasscase::worker::ImageArguments images;
 };
 
 void Declare(CLI::App& app, Arguments& arguments) {
@@ -63,6 +66,13 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--name", arguments.options.name, "What runs say of who did them");
   app.add_option("--runners", arguments.options.runners, "Folder of the runners");
   app.add_option("--jobs", arguments.jobs, "Where the files of jobs lie while they run");
+  app.add_option("--registry", arguments.images.registries,
+                 "Run images from this registry, HOST or HOST:PORT (repeat)");
+  app.add_option("--registry-auth", arguments.images.credentials,
+                 "Names and passwords for registries: a file of `podman login --authfile`");
+  app.add_option("--images", arguments.images.folder, "Where images are kept");
+  app.add_option("--device", arguments.images.devices,
+                 "A device that jobs in images may use, or a file of its driver (repeat)");
   app.add_option("--slots", arguments.options.slots, "Jobs at once")->check(CLI::Range(1, 64));
   app.add_option("--memory", most.memory_bytes, "The most that a job may ask for")
       ->transform(CLI::AsSizeValue(false));
@@ -72,8 +82,8 @@ void Declare(CLI::App& app, Arguments& arguments) {
 // What the supervisor says; the link to the custodian makes a worker of this process.
 class Lifeline {
  public:
-  Lifeline(process::EventLoop& loop, glasscase::jobs::Executor& executor, working::WorkerOptions options)
-      : loop_(loop), executor_(executor), options_(std::move(options)) {}
+  Lifeline(process::EventLoop& loop, working::Executors executors, working::WorkerOptions options)
+      : loop_(loop), executors_(executors), options_(std::move(options)) {}
 
   void OnReady() {
     while (true) {
@@ -84,17 +94,24 @@ class Lifeline {
       if (message.type == Type::kShutDown) return loop_.Stop();
       if (message.type != Type::kRpcLink || (*received)->fds.size() != 1) continue;
       worker_.reset();  // its custodian is gone
-      worker_ = std::make_unique<working::Worker>(loop_, std::move((*received)->fds[0]), executor_, options_,
+      worker_ = std::make_unique<working::Worker>(loop_, std::move((*received)->fds[0]), executors_, options_,
                                                   [] {});
     }
   }
 
  private:
   process::EventLoop& loop_;
-  glasscase::jobs::Executor& executor_;
+  working::Executors executors_;
   working::WorkerOptions options_;
   std::unique_ptr<working::Worker> worker_;
 };
+
+// A worker that cannot do the one or the other says so and does what it can.
+bool IsThere(const glasscase::jobs::Executor& executor, const std::string& what) {
+  const Status there = executor.Check();
+  if (!there) LogWarning(what + " cannot be run on this machine: " + there.error().message());
+  return there.has_value();
+}
 
 }  // namespace
 
@@ -106,7 +123,11 @@ int main(int argc, char** argv) {
   InitLog("glasscase-worker");
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
-  const auto confinement = process::Confine({.makes_sandboxes = true, .user_offset = kWorkerUser});
+  const bool runs_images = !arguments.images.registries.empty();
+  auto images = glasscase::worker::Images::Read(arguments.images);
+  if (!images) Die("no images", images.error());
+  const auto confinement =
+      process::Confine({.network = runs_images, .makes_sandboxes = true, .user_offset = kWorkerUser});
   if (!confinement) Die("cannot give up rights", confinement.error());
   auto folder = glasscase::worker::MakeJobFolder(arguments.jobs);
   if (!folder) Die("no place for jobs", folder.error());
@@ -118,18 +139,26 @@ int main(int argc, char** argv) {
     LogWarning("nothing can be translated: this worker cannot start " + arguments.options.translator);
   arguments.options.comparer = ProgramCalled("glasscase-comparer");
   const auto executor = glasscase::jobs::MakeBubblewrap({});
-  if (const Status there = executor->Check(); !there)
-    LogWarning("jobs cannot be run on this machine: " + there.error().message());
+  IsThere(*executor, "jobs");
+  std::unique_ptr<glasscase::jobs::Executor> of_images;
+  if (runs_images) {
+    auto podman = std::move(*images).Settle(folder->path);
+    if (!podman) Die("no images", podman.error());
+    of_images = glasscase::jobs::MakePodman(*podman);
+    if (IsThere(*of_images, "images")) arguments.options.registries = arguments.images.registries;
+  }
 
   const int flags = ::fcntl(process::kLifelineFd, F_GETFL);
   if (flags < 0 || ::fcntl(process::kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
     Die("cannot set up the lifeline", Error::FromErrno(errno, "fcntl"));
   process::EventLoop loop;
-  Lifeline lifeline(loop, *executor, std::move(arguments.options));
+  Lifeline lifeline(loop, {.of_runners = *executor, .of_images = of_images.get()},
+                    std::move(arguments.options));
   loop.Add(process::kLifelineFd, EPOLLIN, [&](uint32_t) { lifeline.OnReady(); });
   if (const Status ready = process::SendLifeline(process::kLifelineFd, {.type = Type::kReady}); !ready)
     Die("the supervisor is gone", ready.error());
   loop.Run();
-  ::rmdir(folder->path.c_str());
+  std::error_code ignored;
+  std::filesystem::remove_all(folder->path, ignored);
   ::_exit(0);
 }

@@ -30,7 +30,10 @@ std::string HintFor(const CLI::App& command, const std::string& key) {
   return nearest ? "; did you mean " + *nearest + "?" : "; glasscase serve --help lists them";
 }
 
-bool IsPath(const std::string& key) { return key == "data" || key == "runners" || key.starts_with("tls-"); }
+bool IsPath(const std::string& key) {
+  return key == "data" || key == "runners" || key == "images" || key == "registry-auth" ||
+         key.starts_with("tls-");
+}
 
 Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& item) {
   CLI::Option* option =
@@ -100,6 +103,24 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       .add_option("--runners", settings.runners,
                   "Folder of the runners, each a locked environment (default: none)")
       ->type_name("DIR");
+  command
+      .add_option("--registries", settings.registries,
+                  "Run images from these registries, with commas between (default: none)")
+      ->delimiter(',')
+      ->type_name("HOST[:PORT],...");
+  command
+      .add_option("--registry-auth", settings.registry_auth,
+                  "Names and passwords for them, a file of `podman login --authfile`; only workers read it")
+      ->type_name("FILE");
+  command
+      .add_option("--images", settings.images,
+                  "Where workers keep images (default: /var/tmp/glasscase-images-USER)")
+      ->type_name("DIR");
+  command
+      .add_option("--devices", settings.devices,
+                  "Devices that runs in images may use, and files of their drivers, with commas between")
+      ->delimiter(',')
+      ->type_name("PATH,...");
   command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
@@ -266,6 +287,13 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.insert(arguments.end(), {"--workers", std::to_string(settings.workers)});
   if (!settings.runners.empty())
     arguments.push_back("--worker-arg=--runners=" + std::filesystem::absolute(settings.runners).string());
+  for (const std::string& one : settings.registries) arguments.push_back("--worker-arg=--registry=" + one);
+  for (const std::string& one : settings.devices) arguments.push_back("--worker-arg=--device=" + one);
+  if (!settings.registry_auth.empty())
+    arguments.push_back("--worker-arg=--registry-auth=" +
+                        std::filesystem::absolute(settings.registry_auth).string());
+  if (!settings.images.empty())
+    arguments.push_back("--worker-arg=--images=" + std::filesystem::absolute(settings.images).string());
   return arguments;
 }
 

@@ -74,57 +74,13 @@ bool RunDesk::IsOfTheRun(const Error& error) {
 
 // ---- workers ----
 
-Result<Digest> RunDesk::LockOf(const std::string& runner) const {
-  std::string known;
-  for (const auto& [id, worker] : workers_) {
-    for (const rpc::Runner& one : worker.hello.runners()) {
-      Digest lock{};
-      if (one.name() == runner && one.lock().size() == lock.size()) {
-        std::copy(one.lock().begin(), one.lock().end(), lock.begin());
-        return lock;
-      }
-      known += (known.empty() ? "" : ", ") + Printable(one.name(), 64);
-    }
-  }
-  GC_TRY_VOID(CheckWorkers());
-  return Fail(Error::FailedPrecondition("no worker has the runner " + Printable(runner) +
-                                        "; there are: " + (known.empty() ? "none" : known)));
-}
-
-Status RunDesk::CheckWorkers() const {
-  if (!workers_.empty()) return Ok();
-  return Fail(Error::FailedPrecondition("no worker is there: serve with --workers 1 or more"));
-}
-
-Status RunDesk::CheckLimits(const training::RunLimits& limits) const {
-  for (const auto& [id, worker] : workers_) {
-    const rpc::WorkerHello& most = worker.hello;
-    if (limits.cpus <= most.cpus() && limits.memory_bytes <= most.memory_bytes() &&
-        limits.disk_bytes <= most.disk_bytes() && limits.wall_s <= most.wall_s())
-      return Ok();
-  }
-  return Fail(
-      Error::FailedPrecondition("no worker that is there gives as much as the recipe's limits ask for"));
-}
-
-Status RunDesk::CheckWorker(const std::string& name) const {
-  std::string known;
-  for (const auto& [id, worker] : workers_) {
-    if (worker.hello.name() == name) return Ok();
-    known += (known.empty() ? "" : ", ") + Printable(worker.hello.name(), 64);
-  }
-  return Fail(Error::FailedPrecondition("there is no worker " + Printable(name) +
-                                        "; there are: " + (known.empty() ? "none" : known)));
-}
-
-bool RunDesk::IsFree(const PeerId& id, const Worker& worker) const {
+bool RunDesk::IsFree(const PeerId& id, const RunWorker& worker) const {
   return worker.running < std::min(worker.hello.slots(), kSlotsMax) && !resting_.Rests(id, now_ms());
 }
 
 std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {
   for (const auto& [id, worker] : workers_)
-    if (IsFree(id, worker) && (run.wanted_worker.empty() || run.wanted_worker == worker.hello.name()))
-      return id;
+    if (IsFree(id, worker) && MayDo(worker, run)) return id;
   return std::nullopt;
 }
 

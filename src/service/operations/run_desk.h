@@ -15,6 +15,7 @@
 #include "resting.h"
 #include "run_inputs.h"
 #include "run_result.h"
+#include "run_workers.h"
 #include "side_job.h"
 #include "store_work.h"
 
@@ -57,13 +58,8 @@ class RunDesk {
   bool IsActive(const Uuid& run) const { return active_.contains(run); }
   // FailedPrecondition when there is none.
   Status CheckWorkers() const;
-  // The lock file of a runner, as a worker that is there has it. FailedPrecondition says which runners there
-  // are.
-  Result<Digest> LockOf(const std::string& runner) const;
-  // FailedPrecondition says which workers there are, where none has that name.
-  Status CheckWorker(const std::string& name) const;
-  // FailedPrecondition when no worker that is there gives so much.
-  Status CheckLimits(const training::RunLimits& limits) const;
+  // Those that are there.
+  const RunWorkers& workers() const { return workers_; }
   std::optional<RunProgress> ProgressOf(const Uuid& run) const;
   // What is wrong with a worker, or with us; empty when nothing is.
   std::string TroubleOf(const PeerId& who) const;
@@ -74,10 +70,6 @@ class RunDesk {
   Result<Printed> ReadLog(const Uuid& run, uint64_t from) const;
 
  private:
-  struct Worker {
-    rpc::WorkerHello hello;
-    size_t running = 0;
-  };
   struct Active {
     PeerId worker;  // until it is done with it
     RunProgress progress;
@@ -97,7 +89,7 @@ class RunDesk {
     catalog::Run run;
     PeerId worker;
   };
-  bool IsFree(const PeerId& id, const Worker& worker) const;
+  bool IsFree(const PeerId& id, const RunWorker& worker) const;
   std::optional<PeerId> FreeWorkerFor(const catalog::Run& run) const;
   // Nearly always the one whose turn it is; others overtake it only where no free worker may do it.
   Result<std::optional<Next>> FindNext() const;
@@ -151,7 +143,7 @@ class RunDesk {
   Inspections& inspections_;
   const std::string version_;
   Fd folder_;
-  std::map<PeerId, Worker> workers_;
+  RunWorkers workers_;
   ActiveRuns active_;
   bool pumping_ = false;
   Uuid last_owner_{};  // whose run began last: the next owner's turn is now

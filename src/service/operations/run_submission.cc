@@ -51,9 +51,8 @@ Status Resolve(Desk& desk, Act& act, std::string_view member, Batch& batch, trai
 }
 
 Status ResolveEnvironment(const Workplace& place, training::Environment& environment) {
-  if (!environment.image.empty())
-    return Fail(Error::FailedPrecondition("recipe.environment.image: no worker that is there runs images"));
-  GC_TRY(const Digest lock, place.runs.LockOf(environment.runner));
+  if (!environment.image.empty()) return CheckImage(place.runs.workers(), environment.image);
+  GC_TRY(const Digest lock, LockOf(place.runs.workers(), environment.runner));
   if (environment.lock.value_or(lock) != lock)
     return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +
                                           environment.runner + " here: " + ToHex(lock)));
@@ -65,7 +64,7 @@ Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act, Batch& batch
   if (const auto known = batch.recipes.find(text); known != batch.recipes.end()) return known->second;
   GC_TRY(auto recipe, training::Recipe::Parse(text));
   GC_TRY_VOID(ResolveEnvironment(place, recipe.environment));
-  GC_TRY_VOID(place.runs.CheckLimits(recipe.limits));
+  GC_TRY_VOID(CheckLimits(place.runs.workers(), recipe.limits));
   GC_TRY_VOID(Resolve(place.desk, act, "code", batch, recipe.code));
   for (auto& [name, dataset] : recipe.data)
     GC_TRY_VOID(Resolve(place.desk, act, "data." + name, batch, dataset.version));

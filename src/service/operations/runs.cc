@@ -8,7 +8,6 @@
 #include "names.h"
 #include "run_desk.h"
 #include "runs.h"
-#include "translation_runs.h"
 
 namespace glasscase::operations {
 namespace {
@@ -229,7 +228,7 @@ Result<Outcome> VerifyRun(Workplace& place, Act& act) {
   if (files.empty())
     return Fail(
         Error::FailedPrecondition("the result of the run is not there any more: nothing to compare with"));
-  if (!request.worker().empty()) GC_TRY_VOID(place.runs.CheckWorker(request.worker()));
+  if (!request.worker().empty()) GC_TRY_VOID(CheckWorker(place.runs.workers(), request.worker()));
   GC_TRY_VOID(CheckOpenRuns(desk, original.owner));
   Run run{.id = Uuid::Random(), .owner = original.owner, .asset = original.asset};
   run.recipe = original.recipe;

@@ -48,10 +48,10 @@ Result<TranslationRecipe> RecipeOf(Workplace& place, Act& act, const Taken& sour
   GC_TRY(recipe.opset, OpsetFrom(request));
   GC_TRY_VOID(CheckNative(request));
   if (request.runner().empty()) {
-    GC_TRY_VOID(place.runs.CheckWorkers());
+    GC_TRY_VOID(CheckWorkers(place.runs.workers()));
     return recipe;
   }
-  GC_TRY(const Digest lock, place.runs.LockOf(request.runner()));
+  GC_TRY(const Digest lock, LockOf(place.runs.workers(), request.runner()));
   recipe.translator = {.version = {}, .runner = request.runner(), .lock = lock};
   if (request.code().empty()) return recipe;
   GC_TRY(const Taken code, FindTaken(place.desk, act, request.code()));

@@ -30,6 +30,11 @@ using Ending = rpc::JobEnded;
 constexpr char kRunnerPlace[] = "/runner";
 constexpr std::string_view kOriginal = "original/";
 constexpr uint64_t kPredictionsMax = 2'048;  // in the record
+#if defined(__aarch64__)
+constexpr char kPlatform[] = "linux/arm64";
+#else
+constexpr char kPlatform[] = "linux/amd64";
+#endif
 constexpr size_t kFilesPerFrame = process::kFdsMax;
 
 // A path that stays below where it is put.
@@ -154,8 +159,9 @@ Ended JobThread::Execute(const training::Recipe& recipe, Watcher& watcher) {
   fs::create_directories(folder_ + "/out", code);
   if (code) return NotRun(Error::FromErrno(code.value(), "cannot make the folder of a job"));
   TellRuns();
-  const jobs::JobEnd end = place_.executor.Run(*job, watcher);
-  Ended ended = EndOf(end, place_.executor.name(), watcher.LogDigest());
+  jobs::Executor& executor = job->image.empty() ? place_.executors.of_runners : *place_.executors.of_images;
+  const jobs::JobEnd end = executor.Run(*job, watcher);
+  Ended ended = EndOf(end, executor.name(), watcher.LogDigest());
   if (ended.ending == Ending::SUCCEEDED) Collect(ended);
   return ended;
 }
@@ -189,7 +195,7 @@ Ended JobThread::Translate() {
   if (!recipe) return NotRun(recipe.error());
   const Status prepared = PlaceFiles();
   if (!prepared) return NotRun(prepared.error());
-  TranslationJob job(*recipe, folder_, place_.options, place_.executor);
+  TranslationJob job(*recipe, folder_, place_.options, place_.executors.of_runners);
   const Status possible = job.Check();
   if (!possible) return NotRun(possible.error());
 
@@ -235,6 +241,7 @@ Ended JobThread::EndOf(const jobs::JobEnd& end, std::string_view executor, const
                                       {"log_bytes", end.usage.log_bytes},
                                       {"memory_peak_bytes", end.usage.memory_peak_bytes},
                                       {"wall_ms", end.usage.wall_ms}}}};
+  if (!end.image.empty()) ended.record["image"] = end.image;
   return ended;
 }
 
@@ -301,23 +308,37 @@ Status JobThread::PlaceInput(const JobInput& input) const {
 }
 
 Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
-  if (!recipe.environment.image.empty())
-    return Fail(
-        Error::FailedPrecondition("this worker runs no images, only runners: " + recipe.environment.image));
-  GC_TRY(const InstalledRunner runner, FindRunner(place_.options.runners, recipe.environment.runner,
-                                                  recipe.environment.lock.value_or(Digest{})));
-  jobs::Job job{.folder = folder_,
-                .mounts = {{.from = place_.options.runners + "/" + runner.name, .to = kRunnerPlace}},
-                .command = recipe.command,
-                .environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin"),
-                .umask = recipe.umask,
-                .limits = place_.options.most};
+  jobs::Job job{
+      .folder = folder_, .command = recipe.command, .umask = recipe.umask, .limits = place_.options.most};
+  GC_TRY_VOID(recipe.environment.image.empty() ? SetRunner(recipe, job) : SetImage(recipe, job));
   job.limits.cpus = recipe.limits.cpus;
   job.limits.memory_bytes = recipe.limits.memory_bytes;
   job.limits.disk_bytes = recipe.limits.disk_bytes;
   job.limits.processes = recipe.limits.processes;
   job.limits.wall_ms = int64_t{recipe.limits.wall_s} * 1000;
   return job;
+}
+
+Status JobThread::SetRunner(const training::Recipe& recipe, jobs::Job& job) const {
+  GC_TRY(const InstalledRunner runner, FindRunner(place_.options.runners, recipe.environment.runner,
+                                                  recipe.environment.lock.value_or(Digest{})));
+  job.mounts = {{.from = place_.options.runners + "/" + runner.name, .to = kRunnerPlace}};
+  job.environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");
+  return Ok();
+}
+
+// The image says itself where its programs are.
+Status JobThread::SetImage(const training::Recipe& recipe, jobs::Job& job) const {
+  if (place_.executors.of_images == nullptr)
+    return Fail(
+        Error::FailedPrecondition("this worker runs no images, only runners: " + recipe.environment.image));
+  if (recipe.environment.platform != kPlatform)
+    return Fail(Error::FailedPrecondition("this worker is " + std::string(kPlatform) +
+                                          ", the recipe's image is for " + recipe.environment.platform));
+  job.image = recipe.environment.image;
+  job.environment = recipe.Variables("");
+  job.environment.erase("PATH");
+  return Ok();
 }
 
 // ---- afterwards ----

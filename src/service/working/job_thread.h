@@ -33,7 +33,7 @@ class JobThread {
  public:
   struct Place {
     process::EventLoop& loop;
-    jobs::Executor& executor;
+    Executors executors;
     const WorkerOptions& options;
     std::function<void(rpc::ToCustodian, std::vector<Fd>)> say;  // called on the loop's thread
     std::function<void()> ended;                                 // likewise, last
@@ -63,6 +63,8 @@ class JobThread {
   Status CheckLimits(const training::Recipe& recipe) const;
   Status PlaceInput(const JobInput& input) const;
   Result<jobs::Job> JobOf(const training::Recipe& recipe) const;
+  Status SetRunner(const training::Recipe& recipe, jobs::Job& job) const;
+  Status SetImage(const training::Recipe& recipe, jobs::Job& job) const;
   void Collect(Ended& ended) const;
   void SamplePredictions(const training::ResultFile& file, Ended& ended) const;
   void TellRuns();

@@ -12,11 +12,11 @@
 
 namespace glasscase::working {
 
-Worker::Worker(process::EventLoop& loop, Fd link, jobs::Executor& executor, WorkerOptions options,
+Worker::Worker(process::EventLoop& loop, Fd link, Executors executors, WorkerOptions options,
                std::function<void()> on_lost)
     : loop_(loop),
       link_(std::move(link), {}),
-      executor_(executor),
+      executors_(executors),
       options_(std::move(options)),
       on_lost_(std::move(on_lost)) {
   loop_.Add(link_.fd(), EPOLLIN, [this](uint32_t events) { OnReady(events); });
@@ -37,7 +37,8 @@ void Worker::SayHello() {
   rpc::WorkerHello& hello = *message.mutable_worker_hello();
   hello.set_name(options_.name);
   hello.set_slots(options_.slots);
-  hello.set_executor(std::string(executor_.name()));
+  hello.set_executor(std::string(executors_.of_runners.name()));
+  for (const std::string& one : options_.registries) hello.add_registries(one);
   for (const InstalledRunner& runner : ListRunners(options_.runners)) {
     rpc::Runner& row = *hello.add_runners();
     row.set_name(runner.name);
@@ -105,7 +106,7 @@ void Worker::TakeInputs(const rpc::JobInputs& inputs, std::vector<Fd> fds) {
   if (!job) {
     job = std::make_unique<JobThread>(
         JobThread::Place{.loop = loop_,
-                         .executor = executor_,
+                         .executors = executors_,
                          .options = options_,
                          .say = [this](const rpc::ToCustodian& message,
                                        std::vector<Fd> files) { Say(message, std::move(files)); },

@@ -61,7 +61,7 @@ class WorkerTest : public ::testing::Test {
     thread_ = std::thread([this, socket = std::make_shared<Fd>(std::move(ends.second))] {
       // Jobs are the test's own user: as root the kernel counts no processes, which is of no concern here.
       const auto executor = jobs::MakeBubblewrap({});
-      Worker worker(loop_, std::move(*socket), *executor,
+      Worker worker(loop_, std::move(*socket), {.of_runners = *executor},
                     {.name = "one",
                      .folder = folder_ / "jobs",
                      .runners = folder_ / "runners",

@@ -12,9 +12,9 @@
 #include <csignal>
 #include <cstdint>
 
+#include <glasscase/jobs/last_words.h>
 #include <glasscase/jobs/supervise.h>
-
-#include "syscall_filter.h"
+#include <glasscase/jobs/syscall_filter.h>
 
 namespace glasscase::jobs {
 namespace {
@@ -75,30 +75,6 @@ class StatusPipe {
   std::string text_;
 };
 
-// The end of what it printed, for a sandbox that could not be made.
-class LastWords final : public JobWatcher {
- public:
-  explicit LastWords(JobWatcher& next) : next_(next) {}
-  void OnLog(std::string_view bytes) override {
-    text_.append(bytes);
-    if (text_.size() > kKept) text_.erase(0, text_.size() - kKept);
-    next_.OnLog(bytes);
-  }
-  int cancel_fd() const override { return next_.cancel_fd(); }
-  std::string Line() const {
-    const size_t end = text_.find_last_not_of('\n');
-    if (end == std::string::npos) return "";
-    const size_t begin = text_.rfind('\n', end);
-    return text_.substr(begin == std::string::npos ? 0 : begin + 1,
-                        end - (begin == std::string::npos ? 0 : begin + 1) + 1);
-  }
-
- private:
-  static constexpr size_t kKept = 1'000;
-  JobWatcher& next_;
-  std::string text_;
-};
-
 void Kill(const Fd& handle) { ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0); }
 
 bool HasEnded(const Fd& handle) {
@@ -135,6 +111,7 @@ class Bubblewrap final : public Executor {
 
  private:
   JobEnd RunIn(const Job& job, JobWatcher& watcher) const {
+    if (!job.image.empty()) return NotStarted("bubblewrap runs no images: " + job.image);
     auto filter = MakeSyscallFilter();
     if (!filter) return NotStarted(filter.error().message());
     auto status = StatusPipe::Make();

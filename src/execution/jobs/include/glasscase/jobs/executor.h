@@ -33,7 +33,8 @@ struct Mount {
 
 struct Job {
   std::string folder;           // holds in/ and out/, which the job sees as /in (read-only) and /out
-  std::vector<Mount> mounts{};  // its environment
+  std::string image{};          // its environment: NAME@sha256:…; or, where this is empty,
+  std::vector<Mount> mounts{};  // this machine's programs, and these
   std::vector<std::string> command;
   std::map<std::string, std::string> environment{};  // all of it
   mode_t umask = 022;
@@ -65,6 +66,7 @@ struct JobEnd {
   int signal = 0;
   std::string reason;  // a sentence, for its owner; empty when it succeeded
   Usage usage{};
+  std::string image{};                  // the image that ran, by its own digest: "sha256:…"
   std::vector<std::string> in_force{};  // "network: none (namespace)"
   std::vector<std::string> missing{};   // "memory of the whole tree: no cgroup was delegated; ..."
 };

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <glasscase/jobs/executor.h>
 #include <glasscase/process/confine.h>
@@ -17,22 +18,29 @@ namespace glasscase::working {
 
 struct WorkerOptions {
   std::string name;
-  std::string folder;                  // for the jobs' files; nobody else writes there
-  std::string runners;                 // a folder for each, with its lock file requirements.txt
-  std::string translator{};            // the program that translates natively
-  std::string comparer{};              // the program that looks into results
-  uint32_t slots = 1;                  // jobs at once
-  jobs::Limits most{};                 // that a job may ask for
-  process::Confinement confinement{};  // of this process, for `glasscase status`
+  std::string folder;                     // for the jobs' files; nobody else writes there
+  std::string runners;                    // a folder for each, with its lock file requirements.txt
+  std::string translator{};               // the program that translates natively
+  std::string comparer{};                 // the program that looks into results
+  std::vector<std::string> registries{};  // "host:port" that images come from; empty: it runs none
+  uint32_t slots = 1;                     // jobs at once
+  jobs::Limits most{};                    // that a job may ask for
+  process::Confinement confinement{};     // of this process, for `glasscase status`
+};
+
+// What runs the jobs of this worker.
+struct Executors {
+  jobs::Executor& of_runners;
+  jobs::Executor* of_images = nullptr;  // where there are registries
 };
 
 class JobThread;
 
-// One thread: the loop's. `executor` outlives it.
+// One thread: the loop's. The executors outlive it.
 class Worker {
  public:
   // Says hello. `on_lost` is called when the custodian is gone: every job is cancelled then.
-  Worker(process::EventLoop& loop, Fd link, jobs::Executor& executor, WorkerOptions options,
+  Worker(process::EventLoop& loop, Fd link, Executors executors, WorkerOptions options,
          std::function<void()> on_lost);
   // Cancels what runs and waits for it.
   ~Worker();
@@ -49,7 +57,7 @@ class Worker {
 
   process::EventLoop& loop_;
   process::FrameSocket link_;
-  jobs::Executor& executor_;
+  const Executors executors_;
   const WorkerOptions options_;
   std::function<void()> on_lost_;
   bool lost_ = false;

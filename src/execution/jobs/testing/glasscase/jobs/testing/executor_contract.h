@@ -19,6 +19,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <glasscase/core/ids.h>
 #include <glasscase/jobs/executor.h>
@@ -31,6 +33,9 @@ namespace glasscase::jobs::testing {
 struct ExecutorCase {
   std::function<std::unique_ptr<Executor>()> make;
   std::optional<uid_t> user;  // to whom out/ of a job has to belong
+  // The environment, for those that take one; made when it is asked for.
+  std::function<std::string()> image = [] { return std::string(); };
+  int start_ms = 0;  // that it may take until a job begins, where somebody else decides
 };
 
 class Recorder final : public JobWatcher {
@@ -62,11 +67,10 @@ class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
     std::filesystem::remove_all(folder_, ignored);
   }
 
-  Job Shell(const std::string& script) {
-    return {.folder = folder_, .command = {"/bin/sh", "-c", script}, .limits = limits_};
-  }
-  Job Python(const std::string& program) {
-    return {.folder = folder_, .command = {"/usr/bin/python3", "-c", program}, .limits = limits_};
+  Job Shell(const std::string& script) { return Command({"/bin/sh", "-c", script}); }
+  Job Python(const std::string& program) { return Command({"/usr/bin/python3", "-c", program}); }
+  Job Command(std::vector<std::string> words) {
+    return {.folder = folder_, .image = GetParam().image(), .command = std::move(words), .limits = limits_};
   }
   JobEnd Run(const Job& job) { return executor_->Run(job, recorder_); }
   std::string Result(const std::string& name) {
@@ -134,7 +138,7 @@ TEST_P(ExecutorContract, AFailureSaysHow) {
 }
 
 TEST_P(ExecutorContract, AProgramThatIsNotThereIsSaid) {
-  const JobEnd end = Run({.folder = folder_, .command = {"/usr/bin/no-such-trainer"}, .limits = limits_});
+  const JobEnd end = Run(Command({"/usr/bin/no-such-trainer"}));
   EXPECT_NE(end.ending, Ending::kSucceeded);
   EXPECT_THAT(end.reason, ::testing::HasSubstr("no-such-trainer"));
 }
@@ -350,7 +354,7 @@ TEST_P(ExecutorContract, JobsRunBesideEachOther) {
     threads.emplace_back([&] { executor_->Run(Shell("sleep 1; echo ended"), other); });
   for (std::thread& thread : threads) thread.join();
   for (const Recorder& other : others) EXPECT_EQ(other.log, "ended\n");
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(2'800));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(2'800 + GetParam().start_ms));
 }
 
 TEST_P(ExecutorContract, ProcessorsAreCounted) { EXPECT_EQ(Says(Shell("nproc")), "1\n"); }

@@ -1,0 +1,78 @@
+#include "run_workers.h"
+
+#include <algorithm>
+
+namespace glasscase::operations {
+namespace {
+
+std::string RegistryOf(const std::string& image) { return image.substr(0, image.find('/')); }
+
+bool TakesImage(const rpc::WorkerHello& worker, const std::string& image) {
+  return std::ranges::find(worker.registries(), RegistryOf(image)) != worker.registries().end();
+}
+
+}  // namespace
+
+bool MayDo(const RunWorker& worker, const catalog::Run& run) {
+  if (!run.wanted_worker.empty() && run.wanted_worker != worker.hello.name()) return false;
+  const auto recipe = training::Recipe::Parse(run.recipe);
+  return !recipe || recipe->environment.image.empty() || TakesImage(worker.hello, recipe->environment.image);
+}
+
+Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner) {
+  std::string known;
+  for (const auto& [id, worker] : workers) {
+    for (const rpc::Runner& one : worker.hello.runners()) {
+      Digest lock{};
+      if (one.name() == runner && one.lock().size() == lock.size()) {
+        std::copy(one.lock().begin(), one.lock().end(), lock.begin());
+        return lock;
+      }
+      known += (known.empty() ? "" : ", ") + Printable(one.name(), 64);
+    }
+  }
+  GC_TRY_VOID(CheckWorkers(workers));
+  return Fail(Error::FailedPrecondition("no worker has the runner " + Printable(runner) +
+                                        "; there are: " + (known.empty() ? "none" : known)));
+}
+
+Status CheckWorkers(const RunWorkers& workers) {
+  if (!workers.empty()) return Ok();
+  return Fail(Error::FailedPrecondition("no worker is there: serve with --workers 1 or more"));
+}
+
+Status CheckLimits(const RunWorkers& workers, const training::RunLimits& limits) {
+  for (const auto& [id, worker] : workers) {
+    const rpc::WorkerHello& most = worker.hello;
+    if (limits.cpus <= most.cpus() && limits.memory_bytes <= most.memory_bytes() &&
+        limits.disk_bytes <= most.disk_bytes() && limits.wall_s <= most.wall_s())
+      return Ok();
+  }
+  return Fail(
+      Error::FailedPrecondition("no worker that is there gives as much as the recipe's limits ask for"));
+}
+
+Status CheckWorker(const RunWorkers& workers, const std::string& name) {
+  std::string known;
+  for (const auto& [id, worker] : workers) {
+    if (worker.hello.name() == name) return Ok();
+    known += (known.empty() ? "" : ", ") + Printable(worker.hello.name(), 64);
+  }
+  return Fail(Error::FailedPrecondition("there is no worker " + Printable(name) +
+                                        "; there are: " + (known.empty() ? "none" : known)));
+}
+
+Status CheckImage(const RunWorkers& workers, const std::string& image) {
+  std::string known;
+  for (const auto& [id, worker] : workers) {
+    if (TakesImage(worker.hello, image)) return Ok();
+    for (const std::string& one : worker.hello.registries())
+      known += (known.empty() ? "" : ", ") + Printable(one, 64);
+  }
+  return Fail(Error::FailedPrecondition(
+      known.empty() ? "recipe.environment.image: no worker that is there runs images; serve with --registries"
+                    : "recipe.environment.image: no worker takes images from " + RegistryOf(image) +
+                          "; there are: " + known));
+}
+
+}  // namespace glasscase::operations
