@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import onnx
 
-from .refusal import Refusal
-
 
 def rename(model: onnx.ModelProto, names: dict[str, str]) -> None:
-    """Gives inputs and outputs of the graph other names."""
-    taken = {name for node in model.graph.node for name in (*node.input, *node.output)} - set(names)
+    """Gives inputs and outputs of the graph other names; a tensor inside that has one of them makes way."""
     names = {old: new for old, new in names.items() if old != new}
-    for new in names.values():
-        if new in taken:
-            raise Refusal(f"the graph uses the name {new} for something else")
+    inner = {name for node in model.graph.node for name in (*node.input, *node.output)} | {one.name for one in model.graph.initializer}
+    for new in set(names.values()) & (inner - set(names)):
+        names[new] = next(other for other in (f"{new}_{n}" for n in range(len(inner) + 1)) if other not in inner)
     for value in (*model.graph.input, *model.graph.output):
         value.name = names.get(value.name, value.name)
     for node in model.graph.node:
         for list_ in (node.input, node.output):
             for place, name in enumerate(list_):
                 list_[place] = names.get(name, name)
+    for tensor in model.graph.initializer:
+        tensor.name = names.get(tensor.name, tensor.name)
+    del model.graph.value_info[:]  # derived, and by name
 
 
 def keep_outputs(model: onnx.ModelProto, count: int) -> None:

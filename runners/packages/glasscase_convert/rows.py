@@ -54,7 +54,7 @@ class Input:
 class Drawer:
     """Draws the rows of all kinds, in batches."""
 
-    def __init__(self, inputs: list[Input], seed: int, *, branches: bool) -> None:
+    def __init__(self, inputs: list[Input], seed: int, *, branches: bool, missing: bool = True) -> None:
         self.inputs = inputs
         self.seed = seed
         self.large = _LARGE if branches else _LARGE_CONTINUOUS
@@ -68,7 +68,7 @@ class Drawer:
         self.kinds: dict[str, int] = {"thresholds": self.threshold_rows, "random": min(RANDOM_ROWS, fit)}
         for kind in ("zeros", "denormals", "large"):
             self.kinds[kind] = min(SPECIAL_ROWS, fit) if has_float else 0
-        self.kinds["missing"] = min(MISSING_ROWS, fit) if has_float else 0
+        self.kinds["missing"] = min(MISSING_ROWS, fit) if has_float and missing else 0
 
     @property
     def rows(self) -> int:
@@ -89,6 +89,16 @@ class Drawer:
             for first in range(0, rows, size):
                 count = min(size, rows - first)
                 yield kind, {one.name: self._draw(kind, one, first, count) for one in self.inputs}
+
+    def moved(self, rows: Rows) -> list[Rows]:
+        """The rows with every number a unit in its last place further up or down, twice."""
+        return [{name: self._moved(array) for name, array in rows.items()} for _ in range(2)]
+
+    def _moved(self, array: Array) -> Array:
+        if array.dtype.kind != "f":
+            return array
+        towards = self.random.choice(numpy.array([-numpy.inf, numpy.inf], dtype=array.dtype), array.shape)
+        return numpy.where(numpy.isfinite(array), numpy.nextafter(array, towards), array)
 
     def _draw(self, kind: str, one: Input, first: int, count: int) -> Array:
         if not one.is_float:
