@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include <glasscase/pickle/names.h>
+
 namespace glasscase::translation {
 namespace {
 
@@ -26,6 +28,15 @@ auto Unreadable(std::string_view what) {
       "scikit-learn model that glasscase_dump writes"));
 }
 
+// A pickle by itself or in an archive: what opening it would do, for whoever decides.
+auto IsPickled(ByteSpan file) {
+  const pickle::Names found = pickle::ReadNames(file);
+  std::string what = "this is a pickle, which runs code when it is opened";
+  if (!found.names.empty()) what += "; it would import " + found.Text();
+  for (const std::string& problem : found.problems) what += "; beyond that it cannot be followed: " + problem;
+  return Unreadable(what);
+}
+
 }  // namespace
 
 Result<Model> Read(ByteSpan file) {
@@ -37,7 +48,7 @@ Result<Model> Read(ByteSpan file) {
   if (text.starts_with("tree\n") || text.starts_with("tree\r\n")) return ReadLightgbm(file);
   if (IsJson(text)) return IsDump(text) ? ReadSklearnDump(file) : ReadXgboostJson(file);
   if (text.starts_with('{')) return ReadXgboostUbj(file);
-  if (text.starts_with("\x80")) return Unreadable("this is a pickle, which runs code when it is opened");
+  if (pickle::IsPickle(file)) return IsPickled(file);
   if (text.starts_with("PK\x03\x04"))
     return Unreadable("this is an archive (zip), as PyTorch and Keras write");
   if (text.starts_with("binf")) return Unreadable("this is XGBoost's old binary format: save it as .json");
