@@ -80,7 +80,7 @@ TEST(PickleNames, SeveralPicklesInOneFileAreAllRead) {
 }
 
 TEST(PickleNames, OtherFilesHoldNone) {
-  for (const std::string text : {""s, "tree\nversion=v4\n"s, "{\"learner\":{}}"s, "\x08\x09"s, "hello"s}) {
+  for (const std::string& text : {""s, "tree\nversion=v4\n"s, "{\"learner\":{}}"s, "\x08\x09"s, "hello"s}) {
     EXPECT_FALSE(IsPickle(AsBytes(text))) << text;
     EXPECT_THAT(Found(text), IsEmpty());
   }
