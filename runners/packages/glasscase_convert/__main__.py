@@ -93,7 +93,7 @@ def _convert(arguments: argparse.Namespace) -> None:
     if not agrees:
         raise Refusal(f"two evaluators do not agree on the result: {second['rows_beyond']} of {second['rows']} inputs differ beyond the bound")
     _replace(arguments.output, file)
-    _say(1.0, f"the same within the bound on {comparison.rows} inputs; largest difference {comparison.absolute_max:.3g}")
+    _say(1.0, f"the same within the bound on {comparison.rows} inputs; largest difference {comparison.ordinary_max:.3g}")
 
 
 def _library_of(source: Source) -> Any:

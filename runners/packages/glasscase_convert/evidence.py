@@ -63,6 +63,7 @@ class Comparison:
     beyond_kinds: dict[str, int] = field(default_factory=dict)
     worst: dict[str, Any] | None = None
     _differences: list[Array] = field(default_factory=list)
+    _ordinary: list[Array] = field(default_factory=list)  # of all rows but the large ones
     _worst_share: float = -1.0
 
     def add(self, kind: str, rows: Rows, wanted: list[Array], got: list[Array]) -> None:
@@ -87,6 +88,8 @@ class Comparison:
             self._add_top_class(numbers)
         self._allow_what_cancels(rows, wanted, got, share)
         self._differences.append(largest)
+        if kind != "large":
+            self._ordinary.append(largest)
         self.absolute_max = max(self.absolute_max, float(largest.max(initial=0)))
         beyond = int((share > 1).sum())
         if beyond:
@@ -179,8 +182,15 @@ class Comparison:
 
     @property
     def p999(self) -> float:
-        all_ = numpy.concatenate(self._differences) if self._differences else numpy.zeros(1)
-        return float(numpy.partition(all_, int(0.999 * (len(all_) - 1)))[int(0.999 * (len(all_) - 1))])
+        return _p999(self._differences)
+
+    @property
+    def ordinary_max(self) -> float:
+        return max((float(part.max(initial=0)) for part in self._ordinary), default=0.0)
+
+    @property
+    def ordinary_p999(self) -> float:
+        return _p999(self._ordinary)
 
     def why_not(self) -> str:
         if self.rows == 0:
@@ -193,6 +203,12 @@ class Comparison:
         return "some inputs give another label without being near a tie"
 
 
+def _p999(parts: list[Array]) -> float:
+    numbers = numpy.concatenate(parts) if parts else numpy.zeros(1)
+    place = int(0.999 * (len(numbers) - 1))
+    return float(numpy.partition(numbers, place)[place])
+
+
 def describe(comparison: Comparison, drawer: Drawer) -> dict[str, Any]:
     """The members that are about the inputs and the differences."""
     object_: dict[str, Any] = {
@@ -201,7 +217,8 @@ def describe(comparison: Comparison, drawer: Drawer) -> dict[str, Any]:
             "thresholds": drawer.thresholds, "thresholds_tried": drawer.thresholds_tried,
         },
         "difference": {
-            "absolute_max": comparison.absolute_max, "absolute_p999": comparison.p999, "relative_max": comparison.relative_max,
+            "absolute_max": comparison.absolute_max, "absolute_p999": comparison.p999, "ordinary_max": comparison.ordinary_max,
+            "ordinary_p999": comparison.ordinary_p999, "relative_max": comparison.relative_max,
         },
         "bound": {"class": comparison.bound.kind, "absolute": comparison.bound.absolute, "ulps": comparison.bound.ulps},
         "source_not_finite": {"rows": comparison.not_finite, "same": comparison.not_finite_same},
