@@ -69,6 +69,7 @@ def _parse() -> argparse.Namespace:
 
 def _convert(arguments: argparse.Namespace) -> None:
     source = sources.find(arguments.source, arguments.code, arguments.inputs, allow_pickle=arguments.allow_pickle)
+    source.check()
     loaded = _library_of(source).load(source)
     _say(0.1, f"read {loaded.described}")
     model, file = _written(loaded, _opset(source, loaded, arguments.opset))

@@ -56,12 +56,21 @@ class Source:
     def sha256(self) -> str:
         return hashlib.sha256(self.file.read_bytes()).hexdigest()
 
-    def need_pickle(self, what: str) -> None:
-        if not self.allow_pickle:
+    def check(self) -> None:
+        """Refuses what no library needs to be asked about."""
+        if self.is_pickle and not self.allow_pickle:
             raise Refusal(
-                f"{self.file.name} is {what}, a pickle, which runs code when it is opened. Save it without ({_ADVICE}), or allow pickles "
+                f"{self.file.name} is a pickle, which runs code when it is opened. Save it without ({_ADVICE}), or allow pickles "
                 "for this asset"
             )
+        if self.kind in ("torch", "tensors"):
+            self.need_inputs()
+        if self.kind == "tensors" and self.code is None:
+            raise Refusal(f"{self.file.name} holds tensors only: give the code that uses them (--code), with a function build_model")
+
+    @property
+    def is_pickle(self) -> bool:
+        return self.kind == "pickle" or (self.kind == "torch" and not is_torchscript(self.file))
 
     def need_inputs(self) -> list[Input]:
         if not self.declared:
@@ -74,7 +83,7 @@ class Source:
     def load_code(self, function: str) -> ModuleType:
         """The module of the code that has this function: model.py, or the only one that there is."""
         if self.code is None:
-            raise Refusal(f"{self.file.name} holds tensors only: give the code that uses them (--code), with a function {function}")
+            raise Refusal(f"{self.file.name} holds a state dict: give the code that builds its model (--code), with a function {function}")
         files = [self.code] if self.code.is_file() else sorted(self.code.glob("*.py"))
         chosen = [file for file in files if file.name == "model.py"] or files
         if len(chosen) != 1:
@@ -101,8 +110,6 @@ def find(source: Path, code: Path | None, inputs: Path | None, *, allow_pickle: 
         names = ", ".join(path.name for path in (models or files)[:5]) or "nothing"
         raise Refusal(f"one model is needed, with a name that ends in {', '.join(SUFFIXES)}; there is {names}")
     kind = SUFFIXES[models[0].suffix]
-    if models[0].suffix == ".npz" and code is None:
-        raise Refusal(f"{models[0].name} holds tensors only: give the code that uses them (--code)")
     folders = [folder for folder in (source, code) if folder is not None]
     folders = [folder if folder.is_dir() else folder.parent for folder in folders]
     found = [inputs] if inputs else [folder / "inputs.json" for folder in folders if (folder / "inputs.json").is_file()]

@@ -53,7 +53,6 @@ def _open(source: Source) -> Any:
         return _built(source, {name: torch.from_numpy(array) for name, array in read.items()})
     if is_torchscript(source.file):
         return torch.jit.load(str(source.file), map_location="cpu")
-    source.need_pickle("what torch.save writes")
     opened = torch.load(str(source.file), map_location="cpu", **({"weights_only": False} if _is_current() else {}))
     if isinstance(opened, dict):
         state = opened.get("state_dict", opened)

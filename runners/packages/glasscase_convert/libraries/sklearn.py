@@ -28,7 +28,6 @@ def load(source: Source) -> Loaded:
     import skl2onnx
     import sklearn
 
-    source.need_pickle("how scikit-learn's models are kept")
     model = joblib.load(source.file)
     name = _name(model)
     if not hasattr(model, "predict") or not hasattr(model, "n_features_in_"):
