@@ -1,13 +1,15 @@
 """Train a small network on the digits with Keras on TensorFlow, as a recorded run does it.
 
 Reads /in/data/digits/digits.npz (X: float32 [n, 64], y: int64 [n]), writes /out/model.keras and /out/metrics.json. A .keras file is
-a zip: it and its metadata hold the time, so it is written again with fixed ones.
+a zip: it and its metadata hold the time, and its settings hold addresses in memory as numbers of objects. So it is written again with
+a fixed time, and with these numbers counted from 1.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -26,6 +28,9 @@ def save_without_times(model: keras.Model, path: Path) -> None:
     with zipfile.ZipFile(scratch) as source, zipfile.ZipFile(path, "w") as target:
         for name in sorted(source.namelist()):
             data = source.read(name)
+            if name == "config.json":
+                seen: dict[bytes, int] = {}
+                data = re.sub(rb'(?<="shared_object_id": )\d+', lambda found: b"%d" % seen.setdefault(found[0], len(seen) + 1), data)
             if name == "metadata.json":
                 data = json.dumps({key: value for key, value in json.loads(data).items() if key != "date_saved"}, sort_keys=True).encode()
             target.writestr(zipfile.ZipInfo(name, EARLIEST), data)

@@ -38,12 +38,14 @@ def load(source: Source) -> Loaded:
         classes = numpy.asarray(model.predict(pool, prediction_type="Class")).reshape(-1)
         return [classes.astype(numpy.int64) if isinstance(labels[0], int) else classes, probabilities]
 
-    def convert(_opset: int) -> onnx.ModelProto:
+    def convert(opset: int) -> onnx.ModelProto:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             model.save_model(str(path), format="onnx", export_parameters={"onnx_domain": "glasscase", "onnx_graph_name": "model"})
             result = onnx.load(str(path))
         graphs.without_zipmap(result)
+        if "ai.onnx" not in graphs.opsets(result):
+            result.opset_import.append(onnx.helper.make_opsetid("", opset))
         names = ("label", "probabilities") if labels else ("value",)
         graphs.rename(result, {result.graph.input[0].name: "x"} | {
             output.name: new for output, new in zip(result.graph.output, names, strict=True)})

@@ -32,6 +32,7 @@ def load(source: Source) -> Loaded:
         return [numpy.asarray(part) for part in (answer if isinstance(answer, (list, tuple)) else (answer,))]
 
     def convert(opset: int) -> onnx.ModelProto:
+        run({one.name: numpy.zeros((1, *one.shape), one.datatype) for one in inputs})  # Keras exports what was called once
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             model.export(path, format="onnx", verbose=False, opset_version=opset)
