@@ -117,6 +117,7 @@ def torch_models(out: Path) -> None:
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     runner, target = sys.argv[1], Path(sys.argv[2])
+    target.mkdir(exist_ok=True)
     if runner == "scikit-learn":
         sklearn_models(target)
     elif runner == "pytorch":

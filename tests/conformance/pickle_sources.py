@@ -19,6 +19,7 @@ import types
 import uuid
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,17 @@ def asked_for(load: Callable[[Any], Any]) -> list[str]:
     """What `load` imports: it is given an unpickler's class to use."""
     names: set[str] = set()
 
-    class Recording(pickle._Unpickler):  # type: ignore[name-defined, misc]
+    class Recording(pickle._Unpickler):
         def find_class(self, module: str, name: str) -> Any:
             names.add(f"{module}.{name}")
             return super().find_class(module, name)
 
     load(Recording)
     return sorted(names)
+
+
+def opened(data: bytes, unpickler: Any) -> Any:
+    return unpickler(io.BytesIO(data)).load()
 
 
 def keep(out: Path, name: str, data: bytes, expected: list[str]) -> None:
@@ -94,14 +99,14 @@ def plain(out: Path) -> None:
             if name == "functions" and protocol < 4:
                 value = value[:3]  # methods by their dotted names came with protocol 4
             data = pickle.dumps(value, protocol)
-            keep(out, f"{name}.{protocol}.pkl", data, asked_for(lambda unpickler, data=data: unpickler(io.BytesIO(data)).load()))
+            keep(out, f"{name}.{protocol}.pkl", data, asked_for(partial(opened, data)))
     data = pickle.dumps([Nested.Inner(), Nested.Inner], 4)
-    keep(out, "dots.4.pkl", data, asked_for(lambda unpickler: unpickler(io.BytesIO(data)).load()))
+    keep(out, "dots.4.pkl", data, asked_for(partial(opened, data)))
 
 
 def archives(out: Path) -> None:
     objects = numpy.array([Point(1), decimal.Decimal(2)], dtype=object)
-    expected = asked_for(lambda unpickler: unpickler(io.BytesIO(pickle.dumps(objects, 4))).load())
+    expected = asked_for(partial(opened, pickle.dumps(objects, 4)))
     for name, save in (("stored", numpy.savez), ("deflated", numpy.savez_compressed)):
         file = io.BytesIO()
         save(file, numbers=numpy.arange(9), objects=objects)
@@ -136,7 +141,7 @@ def joblib_files(out: Path) -> None:
                 return original(self, module, attribute)
 
             def load(file: Any, names_: set[str] = names_) -> Any:  # arrays of objects are pickles inside of the pickle
-                class Recording(pickle._Unpickler):  # type: ignore[name-defined, misc]
+                class Recording(pickle._Unpickler):
                     def find_class(self, module: str, attribute: str) -> Any:
                         names_.add(f"{module}.{attribute}")
                         return super().find_class(module, attribute)

@@ -3,84 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import tempfile
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from system.installation import Installation, running, wait_until
+from system.installation import Installation
+from system.training_examples import in_runner, train, train_twice, training
 
-ROOT = Path(__file__).resolve().parents[2]
-RUNNERS = ROOT / ".deps" / "runners"
-EXAMPLES = ROOT / "examples" / "training"
-NAMES = ["xgboost", "lightgbm", "pytorch-mlp", "pytorch-cnn"]  # scikit-learn's is in test_runs.py
+NAMES = ["xgboost", "lightgbm", "pytorch_mlp", "pytorch_cnn"]  # scikit-learn's is in test_runs.py
 
 
 @pytest.fixture(scope="module")
-def runners() -> Iterator[Path]:
-    """The runners, where the worker's user may read them: a clone may lie in a folder of root's alone."""
-    for name in ("scikit-learn", "xgboost", "lightgbm", "pytorch"):
-        assert (RUNNERS / name / "bin" / "python").exists(), f"there is no runner {name}: run tools/runners"
-    if all(parent.stat().st_mode & 0o001 for parent in (RUNNERS.resolve(), *RUNNERS.resolve().parents)):
-        yield RUNNERS
-        return
-
-    def link(source: str, target: str) -> None:
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copy2(source, target)
-
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as folder:
-        Path(folder).chmod(0o755)
-        for name in ("xgboost", "lightgbm", "pytorch"):
-            shutil.copytree(RUNNERS / name, Path(folder) / name, symlinks=True, copy_function=link)
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module")
-def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("examples")
-    with running(programs, folder, serve_words=("--workers", "1", "--runners", str(runners))) as installation:
-        wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
-        write_digits(folder / "digits.npz")
-        installation.cli("dataset", "add", str(folder / "digits.npz"), "--name", "digits-data")
+def glasscase(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with training(programs, tmp_path_factory.mktemp("examples"), "scikit-learn", "xgboost", "lightgbm", "pytorch") as installation:
         yield installation
-
-
-def write_digits(path: Path) -> None:
-    in_runner("scikit-learn", f"""
-        import numpy
-        from sklearn.datasets import load_digits
-        x, y = load_digits(return_X_y=True)
-        numpy.savez({str(path)!r}, X=x.astype("float32"), y=y)
-    """)
-
-
-def in_runner(name: str, program: str) -> None:
-    subprocess.run([RUNNERS / name / "bin" / "python", "-c", textwrap.dedent(program)], check=True)
-
-
-def train(glasscase: Installation, recipe: Path, name: str) -> dict[str, Any]:
-    answer = glasscase.cli("train", str(recipe), "--name", name, "--json", check=False)
-    assert answer.stdout, answer.stderr
-    return dict(json.loads(answer.stdout))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_trains_twice_to_the_same_bytes(glasscase: Installation, name: str) -> None:
-    glasscase.cli("dataset", "add", str(EXAMPLES / name / "train.py"), "--name", f"{name}-code")
-    runs = [train(glasscase, EXAMPLES / name / "recipe.json", name) for _ in range(2)]
-    assert [run["state"] for run in runs] == ["succeeded", "succeeded"], runs
-    assert json.loads(runs[0]["record"])["metrics"]["accuracy"] > 0.9
-    versions = glasscase.cli("show", name, json=True)["versions"]
-    assert len(versions) == 2 and len({version["sha256"] for version in versions}) == 1
+    train_twice(glasscase, name)
 
 
 def test_a_conversion_that_hangs_is_ended_by_the_limit_of_its_run(glasscase: Installation, tmp_path: Path) -> None:

@@ -39,13 +39,13 @@ def loss(weights: Weights, x: Any, y: Any) -> Any:
     return -jax.nn.log_softmax(answer(weights, x))[jnp.arange(len(y)), y].mean()
 
 
-@jax.jit
 def step(weights: Weights, x: Any, y: Any) -> Weights:
     slopes = jax.grad(loss)(weights, x, y)
     return {name: array - RATE * slopes[name] for name, array in weights.items()}
 
 
 def main() -> None:
+    compiled = jax.jit(step)
     random = np.random.default_rng(int(os.environ["TRAIN_SEED"]))
     rows = np.load("/in/data/digits/digits.npz")
     order = random.permutation(len(rows["y"]))
@@ -56,7 +56,7 @@ def main() -> None:
     print("progress 0.1 read", len(order), "rows", flush=True)
     for _ in range(STEPS):
         chosen = random.choice(train, BATCH, replace=False)
-        weights = step(weights, rows["X"][chosen], rows["y"][chosen])
+        weights = compiled(weights, rows["X"][chosen], rows["y"][chosen])
     print("progress 0.9 trained", flush=True)
     accuracy = float((np.asarray(build_model(weights)(rows["X"][test])).argmax(1) == rows["y"][test]).mean())
     out = Path("/out/model")
