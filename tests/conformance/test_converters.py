@@ -67,7 +67,9 @@ def test_xgboost_itself_gives_the_same_at_every_threshold(models: Path, tmp_path
     assert inputs["thresholds"] == inputs["thresholds_tried"] > 100
 
 
-def test_what_skl2onnx_gets_wrong_is_refused_and_said(models: Path, tmp_path: Path) -> None:
+def test_what_converters_get_wrong_is_refused_and_said(models: Path, tmp_path: Path) -> None:
+    rounded = convert("lightgbm", models / "lightgbm-plain.pkl", tmp_path / "rounded", "--allow-pickle")
+    assert rounded.code == 1 and "beyond the bound" in rounded.last, "its thresholds are doubles; glasscase translate has them right"
     missing = convert("scikit-learn", models / "forest.joblib", tmp_path / "forest", "--allow-pickle")
     assert missing.code == 1 and "--no-missing" in missing.last and missing.evidence["worst"]["kind"] == "missing"
     histogram = convert("scikit-learn", models / "histogram.joblib", tmp_path / "histogram", "--allow-pickle")
