@@ -5,6 +5,7 @@
 #   make serve          run a server here; its data is in $(DATA)
 #   make test           everything: unit, system, conformance, attacks, faults, fuzz
 #   make test-thread    unit tests under the thread sanitizer
+#   make test-frameworks  examples and conversions of Keras, JAX, CatBoost and the current PyTorch (10 GB, made once)
 #   make check          format, clang-tidy, architecture, shellcheck, mypy (BASE=main: changed files only)
 #   make format         rewrite the sources as the formatter wants them
 #   make bench          measurements against a peer
@@ -23,7 +24,7 @@ BOOTSTRAP_FLAGS ?=
 PYTHON := .deps/venv/bin/python
 BIN    := build/release/bin
 
-.PHONY: all bootstrap build demo serve test test-thread check format bench fuzz runners install clean
+.PHONY: all bootstrap build demo serve test test-thread test-frameworks check format bench fuzz runners install clean
 .DEFAULT_GOAL := build
 
 bootstrap:
@@ -45,6 +46,11 @@ test: bootstrap
 
 test-thread: bootstrap
 	@$(PYTHON) tools/test thread
+
+test-frameworks: build
+	@tools/runners
+	@tools/runners catboost jax keras pytorch-current
+	@$(PYTHON) -m pytest -q -rP tests/frameworks
 
 check: bootstrap
 	@$(PYTHON) tools/check $(if $(BASE),--base $(BASE))

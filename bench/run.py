@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import full_queue, translation, upload, where  # noqa: E402
+from bench import full_queue, reexecution, translation, upload, where  # noqa: E402
 from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes, wrk_words  # noqa: E402
 from system.installation import Installation, free_ports, running  # noqa: E402
 from system.models import Models, make_models  # noqa: E402
@@ -400,6 +400,18 @@ def measure_translation(bench: Bench) -> Any:
     return result
 
 
+def measure_reexecution(bench: Bench) -> Any:
+    """Each training example with pins on, off, and on two threads."""
+    if not reexecution.is_ready():
+        bench.add("re-execution: examples of class B with pins", None, "", 5, at_least=True, note="run tools/runners")
+        return {}
+    say("\nre-execution class")
+    table = reexecution.measure(bench.programs)
+    say(reexecution.text(table))
+    bench.add("re-execution: examples of class B with pins", sum(map(reexecution.repeats, table.values())), "", len(table), at_least=True)
+    return table
+
+
 # ---- the table ----
 
 
@@ -460,8 +472,10 @@ def main() -> int:
     queue = measure_queue(bench)
     uploaded = measure_upload(bench)
     translated = measure_translation(bench)
+    reexecuted = measure_reexecution(bench)
     print_table(bench)
-    more = {"decision": decision, "ledger": ledger, "search": search, "queue": queue, "upload": uploaded, "translation": translated}
+    more = {"decision": decision, "ledger": ledger, "search": search, "queue": queue, "upload": uploaded, "translation": translated,
+            "reexecution": reexecuted}
     write_results(bench, samples, more)
     return 0
 

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include <glasscase/pickle/names.h>
+
 namespace glasscase::translation {
 namespace {
 
@@ -26,6 +28,14 @@ auto Unreadable(std::string_view what) {
       "scikit-learn model that glasscase_dump writes"));
 }
 
+// A pickle by itself or in an archive: what opening it would do, for whoever decides.
+auto Pickled(const pickle::Names& found) {
+  std::string what = "this is a pickle, which runs code when it is opened";
+  if (!found.names.empty()) what += "; it would import " + found.Text();
+  for (const std::string& problem : found.problems) what += "; beyond that it cannot be followed: " + problem;
+  return Unreadable(what);
+}
+
 }  // namespace
 
 Result<Model> Read(ByteSpan file) {
@@ -37,11 +47,14 @@ Result<Model> Read(ByteSpan file) {
   if (text.starts_with("tree\n") || text.starts_with("tree\r\n")) return ReadLightgbm(file);
   if (IsJson(text)) return IsDump(text) ? ReadSklearnDump(file) : ReadXgboostJson(file);
   if (text.starts_with('{')) return ReadXgboostUbj(file);
-  if (text.starts_with("\x80")) return Unreadable("this is a pickle, which runs code when it is opened");
+  const pickle::Names found = pickle::ReadNames(file);
+  if (found.pickles > 0) return Pickled(found);
   if (text.starts_with("PK\x03\x04"))
     return Unreadable("this is an archive (zip), as PyTorch and Keras write");
   if (text.starts_with("binf")) return Unreadable("this is XGBoost's old binary format: save it as .json");
   if (text.starts_with('\x08')) return Unreadable("this looks like ONNX already: publish it as it is");
+  if (!found.problems.empty())
+    return Unreadable("this may be a pickle of joblib's: " + found.problems.front());
   return Unreadable("the file is none of the known kinds of models");
 }
 

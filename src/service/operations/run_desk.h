@@ -57,7 +57,6 @@ class RunDesk {
   // Whether a process still works at it, or has not heard of its result yet.
   bool IsActive(const Uuid& run) const { return active_.contains(run); }
   // FailedPrecondition when there is none.
-  Status CheckWorkers() const;
   // Those that are there.
   const RunWorkers& workers() const { return workers_; }
   std::optional<RunProgress> ProgressOf(const Uuid& run) const;

@@ -1,0 +1,78 @@
+"""Whether training again gives the same bytes: each example with its pins, without them, and on two threads.
+
+    bench/reexecution.py [--bin build/release/bin]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tests")]
+
+from system.installation import Installation  # noqa: E402
+from system.training_examples import EXAMPLES, RUNNERS, train, training  # noqa: E402
+
+# example: its runner
+NAMES = {"digits": "scikit-learn", "xgboost": "xgboost", "lightgbm": "lightgbm", "pytorch_mlp": "pytorch", "pytorch_cnn": "pytorch"}
+OFF = {"pins": {"blas": "off", "numpy": "off", "onednn": "off", "torch": "off"}}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "pins on": {}, "pins on, again": {}, "pins off": OFF, "pins off, again": OFF,
+    "two threads": {"threads": 2, "limits": {"cpus": 2, "memory_bytes": 2 << 30, "wall_s": 300}},
+}
+Table = dict[str, dict[str, str]]  # example -> variant -> digest of what it left
+
+
+def is_ready() -> bool:
+    return all((RUNNERS / runner / "bin" / "python").exists() for runner in NAMES.values())
+
+
+def measure(programs: Path) -> Table:
+    """Trains each example in each variant, in recorded runs."""
+    with tempfile.TemporaryDirectory(prefix="glasscase-reexecution-") as name, training(programs, Path(name), *set(NAMES.values())) as glasscase:
+        return {example: _digests(glasscase, Path(name), example) for example in NAMES}
+
+
+def _digests(glasscase: Installation, folder: Path, example: str) -> dict[str, str]:
+    glasscase.cli("dataset", "add", str(EXAMPLES / example / "train.py"), "--name", f"{example}-code")
+    recipe = json.loads((EXAMPLES / example / "recipe.json").read_text())
+    digests = {}
+    for variant, change in VARIANTS.items():
+        (folder / "recipe.json").write_text(json.dumps(recipe | change))
+        run = train(glasscase, folder / "recipe.json", example)
+        if run["state"] != "succeeded":
+            raise RuntimeError(f"{example}, {variant}: {run['reason']}")
+        digests[variant] = max(glasscase.cli("show", example, json=True)["versions"], key=lambda version: int(version["version"]))["sha256"]
+    return digests
+
+
+def repeats(digests: dict[str, str]) -> bool:
+    """Class B with pins."""
+    return digests["pins on"] == digests["pins on, again"]
+
+
+def text(table: Table) -> str:
+    """For people: what is the same as what."""
+    lines = [f"{'example':14}{'pins on, twice':>18}{'pins off, twice':>18}{'off like on':>14}{'two threads like one':>24}"]
+    for example, digests in table.items():
+        pairs = [("pins on", "pins on, again"), ("pins off", "pins off, again"), ("pins on", "pins off"), ("pins on", "two threads")]
+        words = ["same bits" if digests[a] == digests[b] else "DIFFERS" for a, b in pairs]
+        lines.append(f"{example:14}{words[0]:>18}{words[1]:>18}{words[2]:>14}{words[3]:>24}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin", help="where the programs lie")
+    table = measure(parser.parse_args().bin.resolve())
+    print(text(table))
+    return 0 if all(repeats(digests) for digests in table.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""The inputs that source and result are both run on.
+
+Kinds, as in api/formats/translation-evidence.md: thresholds (where the source shows where it branches), random, zeros, denormals,
+large, missing. The same seed, source and version of this module draw the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+
+Array = Any
+Rows = dict[str, Array]
+
+RANDOM_ROWS = 4_000
+SPECIAL_ROWS = 64
+MISSING_ROWS = 500
+THRESHOLD_ROWS_MAX = 50_000
+NUMBERS_MAX = 1 << 24  # of all random rows; large inputs get fewer
+ROWS_MIN = 16
+BATCH_NUMBERS = 1 << 20
+GUESSED = (-10.0, 10.0)  # where nobody says what a model takes
+
+_ZEROS = (0.0, -0.0)
+_DENORMALS = (1.4e-45, -1.4e-45, 1e-40, -1e-40, 1.17549421e-38, -1.17549421e-38)
+_LARGE = (1e6, -1e6, 1e30, -1e30, 3.4028234663852886e38, -3.4028234663852886e38)
+# What is added up in float32 ends at 3.4e38; beyond is no statement about the translation.
+_LARGE_CONTINUOUS = (1e6, -1e6, 1e12, -1e12, 1e20, -1e20)
+
+
+@dataclass
+class Input:
+    """One input of a model. `shape` is without the rows."""
+
+    name: str
+    shape: tuple[int, ...]
+    datatype: str = "float32"
+    range: tuple[float, float] | None = None
+    # For each number of a row: where the source branches, as float32, in order.
+    thresholds: list[Array] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> int:
+        return int(numpy.prod(self.shape)) if self.shape else 1
+
+    @property
+    def is_float(self) -> bool:
+        return self.datatype.startswith("float")
+
+
+class Drawer:
+    """Draws the rows of all kinds, in batches."""
+
+    def __init__(self, inputs: list[Input], seed: int, *, branches: bool, missing: bool = True) -> None:
+        self.inputs = inputs
+        self.seed = seed
+        self.large = _LARGE if branches else _LARGE_CONTINUOUS
+        self.random = numpy.random.default_rng(seed)
+        self.numbers = sum(one.numbers for one in inputs)
+        self.beside = {one.name: [_sides(list_) for list_ in one.thresholds] for one in inputs}
+        self.longest = max((len(list_) for lists in self.beside.values() for list_ in lists), default=0)
+        self.threshold_rows = min(self.longest, THRESHOLD_ROWS_MAX)
+        fit = max(ROWS_MIN, NUMBERS_MAX // max(self.numbers, 1))
+        has_float = any(one.is_float for one in inputs)
+        self.kinds: dict[str, int] = {"thresholds": self.threshold_rows, "random": min(RANDOM_ROWS, fit)}
+        for kind in ("zeros", "denormals", "large"):
+            self.kinds[kind] = min(SPECIAL_ROWS, fit) if has_float else 0
+        self.kinds["missing"] = min(MISSING_ROWS, fit) if has_float and missing else 0
+
+    @property
+    def rows(self) -> int:
+        return sum(self.kinds.values())
+
+    @property
+    def thresholds(self) -> int:
+        return sum(len(list_) for one in self.inputs for list_ in one.thresholds)
+
+    @property
+    def thresholds_tried(self) -> int:
+        return sum(min(len(list_), self.threshold_rows) // 3 for lists in self.beside.values() for list_ in lists)
+
+    def batches(self) -> Iterator[tuple[str, Rows]]:
+        """Gives (kind, rows by input name)."""
+        size = max(1, min(1_024, BATCH_NUMBERS // max(self.numbers, 1)))
+        for kind, rows in self.kinds.items():
+            for first in range(0, rows, size):
+                count = min(size, rows - first)
+                yield kind, {one.name: self._draw(kind, one, first, count) for one in self.inputs}
+
+    def moved(self, rows: Rows) -> list[Rows]:
+        """The rows with every number a unit in its last place further up or down, twice."""
+        return [{name: self._moved(array) for name, array in rows.items()} for _ in range(2)]
+
+    def _moved(self, array: Array) -> Array:
+        if array.dtype.kind != "f":
+            return array
+        towards = self.random.choice(numpy.array([-numpy.inf, numpy.inf], dtype=array.dtype), array.shape)
+        return numpy.where(numpy.isfinite(array), numpy.nextafter(array, towards), array)
+
+    def _draw(self, kind: str, one: Input, first: int, count: int) -> Array:
+        if not one.is_float:
+            low, high = one.range or (0, 1)
+            return self.random.integers(int(low), int(high), (count, *one.shape), endpoint=True).astype(one.datatype)
+        if kind == "thresholds":
+            flat = self._thresholds(one, first, count)
+        else:
+            flat = self._random(one, count)
+            if kind != "random":
+                self._mix(flat, first, numpy.array(self._values(kind)))
+        return flat.astype(one.datatype).reshape((count, *one.shape))
+
+    def _values(self, kind: str) -> tuple[float, ...]:
+        return {"zeros": _ZEROS, "denormals": _DENORMALS, "large": self.large, "missing": (float("nan"),)}[kind]
+
+    def _mix(self, flat: Array, first: int, values: Array) -> None:
+        """A row of nothing else for each value, then rows that mix them with random ones."""
+        for row in range(len(flat)):
+            if first + row < len(values):
+                flat[row] = values[first + row]
+            else:
+                chosen = self.random.random(flat.shape[1]) < 0.5
+                flat[row, chosen] = self.random.choice(values, int(chosen.sum()))
+
+    def _thresholds(self, one: Input, first: int, count: int) -> Array:
+        lists = self.beside[one.name]
+        if not lists:
+            return self._random(one, count)
+        flat = numpy.zeros((count, one.numbers))
+        places = numpy.arange(first, first + count)
+        for number, sides in enumerate(lists):
+            if len(sides):
+                flat[:, number] = sides[places % len(sides)]
+        return flat
+
+    def _random(self, one: Input, count: int) -> Array:
+        """Half beside a threshold, half in and around their range; without thresholds from the range that was given."""
+        low, high = one.range or GUESSED
+        flat = self.random.uniform(low, high, (count, one.numbers))
+        for number, sides in enumerate(self.beside[one.name]):
+            if not len(sides):
+                continue
+            if one.range is None:
+                bottom, top = max(float(sides[0]), -1e30), min(float(sides[-1]), 1e30)
+                margin = 0.1 * (top - bottom) + 1e-3
+                flat[:, number] = self.random.uniform(bottom - margin, top + margin, count)
+            chosen = self.random.random(count) < 0.5
+            flat[chosen, number] = self.random.choice(sides, int(chosen.sum()))
+        return flat
+
+
+def _sides(thresholds: Array) -> Array:
+    """Each threshold, the float32 below it and the one above."""
+    middle = numpy.asarray(thresholds, dtype=numpy.float32)
+    infinity = numpy.float32(numpy.inf)
+    with numpy.errstate(over="ignore"):
+        sides = numpy.stack([numpy.nextafter(middle, -infinity), middle, numpy.nextafter(middle, infinity)], axis=1).ravel()
+    return sides[numpy.isfinite(sides)] if len(sides) else sides

@@ -1,0 +1,140 @@
+"""glasscase_convert, in the sandbox and in each runner: what it converts gives the same, and what does not is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import numpy
+import onnx
+import onnxruntime
+import pytest
+
+from conformance.converting import RUNNERS, Outcome, convert
+
+SOURCES = Path(__file__).with_name("converter_sources.py")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    for runner in ("scikit-learn", "xgboost", "lightgbm", "pytorch"):
+        assert (RUNNERS / runner / "bin" / "python").exists(), f"there is no runner {runner}: run tools/runners"
+        subprocess.run([RUNNERS / runner / "bin" / "python", SOURCES, runner, folder], check=True)
+    return folder
+
+
+@pytest.mark.parametrize(("name", "words", "output"), [
+    ("logistic", (), "probabilities"), ("network", (), "probabilities"), ("ridge", (), "value"), ("vectors", (), "probabilities"),
+    ("forest", ("--no-missing",), "probabilities"),
+])
+def test_models_of_scikit_learn_give_the_same(models: Path, tmp_path: Path, name: str, words: tuple[str, ...], output: str) -> None:
+    made = convert("scikit-learn", models / f"{name}.joblib", tmp_path / "out", "--allow-pickle", *words)
+    assert made.code == 0, made.last
+    assert made.said.splitlines()[-1].startswith("progress 1.00 the same within the bound")
+    evidence = made.evidence
+    assert evidence["holds"] is True and evidence["evaluated_in"] == "sandbox" and evidence["rows_beyond"] == 0
+    assert evidence["result"]["sha256"] == hashlib.sha256(made.onnx.read_bytes()).hexdigest()
+    assert 0 < evidence["result"]["opset"] <= 17, "skl2onnx takes the oldest that will do"
+    assert evidence["source"]["sha256"] == hashlib.sha256((models / f"{name}.joblib").read_bytes()).hexdigest()
+    assert evidence["second"]["rows"] > 0 and evidence["evaluators"]["second"].startswith("ONNX reference evaluator")
+    kinds = evidence["inputs"]["kinds"]
+    assert kinds["missing"] + evidence["source_refused"] >= (0 if name == "forest" else 100), "most libraries refuse missing values"
+    graph = onnx.load(made.onnx).graph
+    assert [value.name for value in graph.input] == ["x"]
+    assert [value.name for value in graph.output] == (["value"] if output == "value" else ["label", "probabilities"])
+
+
+@pytest.mark.parametrize(("runner", "file"), [("scikit-learn", "trap.joblib"), ("xgboost", "xgboost-trap.pkl"), ("lightgbm", "lightgbm-trap.pkl")])
+def test_a_scaler_before_trees_is_caught(models: Path, tmp_path: Path, runner: str, file: str) -> None:
+    """Scaled in float32, inputs beside a threshold take the other branch."""
+    refused = convert(runner, models / file, tmp_path / "out", "--allow-pickle")
+    assert refused.code == 1 and "beyond the bound" in refused.last, refused.last
+    assert not refused.onnx.exists()
+    evidence = refused.evidence
+    assert evidence["holds"] is False and evidence["rows_beyond"] > 100
+    assert evidence["difference"]["absolute_max"] > 0.2
+    assert evidence["top_class"]["same"] + evidence["top_class"]["ties"] < evidence["inputs"]["rows"], "labels flip"
+    worst = evidence["worst"]
+    assert len(worst["input"]) == 30 and worst["source"] != worst["result"]
+
+
+def test_xgboost_itself_gives_the_same_at_every_threshold(models: Path, tmp_path: Path) -> None:
+    made = convert("xgboost", models / "xgboost-plain.pkl", tmp_path / "out", "--allow-pickle")
+    assert made.code == 0, made.last
+    inputs = made.evidence["inputs"]
+    assert inputs["thresholds"] == inputs["thresholds_tried"] > 100
+
+
+def test_what_converters_get_wrong_is_refused_and_said(models: Path, tmp_path: Path) -> None:
+    rounded = convert("lightgbm", models / "lightgbm-plain.pkl", tmp_path / "rounded", "--allow-pickle")
+    assert rounded.code == 1 and "beyond the bound" in rounded.last, "its thresholds are doubles; glasscase translate has them right"
+    missing = convert("scikit-learn", models / "forest.joblib", tmp_path / "forest", "--allow-pickle")
+    assert missing.code == 1 and "--no-missing" in missing.last and missing.evidence["worst"]["kind"] == "missing"
+    histogram = convert("scikit-learn", models / "histogram.joblib", tmp_path / "histogram", "--allow-pickle")
+    assert histogram.code == 1 and "cannot convert" in histogram.last and "HistGradientBoosting" in histogram.last
+
+
+def test_pickles_are_not_opened_unless_allowed(models: Path, tmp_path: Path) -> None:
+    refused = convert("scikit-learn", models / "harmful.joblib", tmp_path / "out")
+    assert refused.code == 1 and "a pickle, which runs code" in refused.last
+    assert not (refused.out / "opened").exists()
+    allowed = convert("scikit-learn", models / "harmful.joblib", tmp_path / "out", "--allow-pickle")
+    assert allowed.code == 1 and (allowed.out / "opened").exists(), "this is what the permission means"
+    for name in ("state", "module"):
+        refused = convert("pytorch", models / name / "source", tmp_path / "out", code=models / name / "code")
+        assert refused.code == 1 and "a pickle, which runs code" in refused.last
+
+
+@pytest.fixture(scope="module")
+def converted(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """Of each way to keep a model of PyTorch, what became of it."""
+    return {
+        name: convert("pytorch", models / name / "source", tmp_path_factory.mktemp(name), *words, code=models / name / "code")
+        for name, words in {"tensors": (), "module": ("--allow-pickle",), "script": ()}.items()}
+
+
+@pytest.mark.parametrize("name", ["tensors", "module", "script"])
+def test_models_of_pytorch_give_the_same(converted: dict[str, Outcome], name: str) -> None:
+    made = converted[name]
+    assert made.code == 0, made.last
+    evidence = made.evidence
+    assert evidence["difference"]["ordinary_max"] < 1e-4 and evidence["source"]["model"].startswith("PyTorch 1.13.1, ")
+    assert evidence["source_not_finite"]["rows"] == evidence["inputs"]["kinds"]["missing"], "a network has no answer to what is missing"
+    session = onnxruntime.InferenceSession(made.onnx, providers=["CPUExecutionProvider"])
+    for rows in (1, 5):
+        (answer,) = session.run(None, {"x": numpy.zeros((rows, 1, 8, 8), dtype=numpy.float32)})
+        assert answer.shape == (rows, 10)
+
+
+def test_the_same_conversion_gives_the_same_bytes_and_evidence(models: Path, converted: dict[str, Outcome], tmp_path: Path) -> None:
+    made = [converted["tensors"], convert("pytorch", models / "tensors" / "source", tmp_path / "out", code=models / "tensors" / "code")]
+    assert made[0].onnx.read_bytes() == made[1].onnx.read_bytes()
+    assert (made[0].out / "evidence.json").read_bytes() == (made[1].out / "evidence.json").read_bytes()
+
+
+def test_onnx_is_brought_to_another_opset_and_gives_the_same(converted: dict[str, Outcome], tmp_path: Path) -> None:
+    made = converted["script"]
+    newer = convert("pytorch", made.onnx, tmp_path / "second", "--opset", "21")
+    assert newer.code == 0, newer.last
+    assert newer.evidence["result"]["opset"] == 21 and newer.evidence["difference"]["absolute_max"] == 0
+    assert newer.evidence["source"]["model"] == "ONNX, opset 17"
+    (tmp_path / "cut.onnx").write_bytes(made.onnx.read_bytes()[:-100])
+    refused = convert("pytorch", tmp_path / "cut.onnx", tmp_path / "third")
+    assert refused.code == 1 and not refused.onnx.exists()
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("other-code", "does not fit the model that the code builds"), ("no-inputs", "put a file inputs.json"), ("no-function", "no function build_model"),
+    ("unusual", "cannot convert"), ("cut", "lies outside of the file"),
+])
+def test_what_cannot_be_converted_is_refused_with_the_reason(models: Path, tmp_path: Path, name: str, words: str) -> None:
+    refused = convert("pytorch", models / name / "source", tmp_path / "out", code=models / name / "code")
+    assert (refused.code, words in refused.last) == (1, True), refused.last
+    assert not refused.onnx.exists()
+
+
+def test_a_runner_without_the_library_says_so(models: Path, tmp_path: Path) -> None:
+    refused = convert("pytorch", models / "logistic.joblib", tmp_path / "out", "--allow-pickle")
+    assert refused.code == 1 and "this runner has no library" in refused.last

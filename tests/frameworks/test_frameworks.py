@@ -1,0 +1,76 @@
+"""Examples and conversions of the frameworks whose runners are made only for this: `make test-frameworks`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.converting import RUNNERS, convert
+from system.installation import Installation
+from system.training_examples import EXAMPLES, train_twice, training
+
+SOURCES = Path(__file__).parents[1] / "conformance" / "converter_sources.py"
+# (runner, example)
+TRAINED = [("catboost", "catboost"), ("keras", "keras"), ("jax", "jax"), ("pytorch-current", "pytorch_mlp"), ("pytorch-current", "pytorch_cnn")]
+pytestmark = pytest.mark.timeout(600)
+
+
+def name_of(runner: str, example: str) -> str:
+    return example if runner == example else f"{example}-on-{runner}"
+
+
+@pytest.fixture(scope="module")
+def glasscase(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    runners = dict.fromkeys(runner for runner, _ in TRAINED)
+    with training(programs, tmp_path_factory.mktemp("frameworks"), "scikit-learn", *runners) as installation:
+        yield installation
+
+
+@pytest.mark.parametrize(("runner", "example"), TRAINED)
+def test_an_example_trains_twice_to_the_same_bytes_and_converts(
+        glasscase: Installation, tmp_path: Path, runner: str, example: str) -> None:
+    recipe = json.loads((EXAMPLES / example / "recipe.json").read_text()) | {"environment": {"runner": runner}}
+    recipe["limits"]["memory_bytes"] = 4 << 30
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    model = name_of(runner, example)
+    train_twice(glasscase, example, tmp_path / "recipe.json", model)
+    glasscase.cli("take", model, "--output", str(tmp_path / "taken"))
+    taken = tmp_path / "taken"
+    source = tmp_path / "source"
+    source.mkdir()
+    for path in [taken] if taken.is_file() else [path for path in taken.rglob("*") if path.is_file()]:
+        name = path.name if path.suffix else f"model.{'cbm' if example == 'catboost' else 'keras'}"
+        path.rename(source / name)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text((EXAMPLES / example / "train.py").read_text())
+    code = tmp_path / "code" if example in ("jax", "pytorch_mlp", "pytorch_cnn") else None
+    made = convert(runner, source, tmp_path / "out", code=code)
+    assert made.code == 0, made.last
+    evidence = made.evidence
+    assert evidence["holds"] is True and evidence["second"].get("rows", 0) > 0
+    print(f"{model:32} {evidence['source']['model']:48} opset {evidence['result']['opset']:2}  {evidence['inputs']['rows']} inputs, "
+          f"largest difference {evidence['difference']['ordinary_max']:.2g}")
+
+
+def test_a_file_of_keras_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    subprocess.run([RUNNERS / "keras" / "bin" / "python", "-c", f"""
+import keras
+model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2)])
+model.save({str(tmp_path / "model.keras")!r})
+"""], check=True, capture_output=True)
+    refused = convert("keras", tmp_path / "model.keras", tmp_path / "out")
+    assert refused.code == 1 and "lambda" in refused.last.lower(), refused.last
+    assert not refused.onnx.exists()
+
+
+@pytest.mark.parametrize("name", ["tensors", "module", "script"])
+def test_both_ages_of_pytorch_convert_the_same_model(tmp_path: Path, name: str) -> None:
+    for runner in ("pytorch", "pytorch-current"):
+        subprocess.run([RUNNERS / runner / "bin" / "python", SOURCES, "pytorch", tmp_path / runner], check=True, capture_output=True)
+        models = tmp_path / runner / name
+        made = convert(runner, models / "source", tmp_path / f"out-{runner}", "--allow-pickle", code=models / "code")
+        assert made.code == 0, made.last
