@@ -54,7 +54,7 @@ Cost Measure(const Work& work) {
           CpuMs() - cpu};
 }
 
-double Median(const std::vector<Cost>& costs, double Cost::* member) {
+double Median(const std::vector<Cost>& costs, double Cost::*member) {
   std::vector<double> values;
   for (const Cost& cost : costs) values.push_back(cost.*member);
   std::sort(values.begin(), values.end());

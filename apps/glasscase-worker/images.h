@@ -21,8 +21,8 @@ struct ImageArguments {
 class Images {
  public:
   static Result<Images> Read(ImageArguments arguments);
-  // Makes the folder. PermissionDenied when it is somebody else's, or open to others. `jobs` is the folder for
-  // the files of jobs.
+  // Makes the folder. PermissionDenied when it is somebody else's, or open to others. `jobs` is the folder
+  // for the files of jobs.
   Result<jobs::PodmanOptions> Settle(const std::string& jobs) &&;
 
  private:

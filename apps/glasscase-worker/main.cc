@@ -97,8 +97,8 @@ class Lifeline {
       if (message.type == Type::kShutDown) return loop_.Stop();
       if (message.type != Type::kRpcLink || (*received)->fds.size() != 1) continue;
       worker_.reset();  // its custodian is gone
-      worker_ = std::make_unique<working::Worker>(loop_, std::move((*received)->fds[0]), executors_,
-                                                  options_, [] {});
+      worker_ = std::make_unique<working::Worker>(loop_, std::move((*received)->fds[0]), executors_, options_,
+                                                  [] {});
     }
   }
 
@@ -149,9 +149,10 @@ int main(int argc, char** argv) {
   if (!arguments.one_job.empty()) return BeOnNode(arguments.one_job);
   const bool by_slurm = arguments.executor == "slurm";
   if (by_slurm && ::geteuid() == 0)
-    Die("no jobs by Slurm", Error::FailedPrecondition(
-                                "it would not know the user that workers of root run as: run glasscase serve as "
-                                "an ordinary user that the cluster knows"));
+    Die("no jobs by Slurm",
+        Error::FailedPrecondition(
+            "it would not know the user that workers of root run as: run glasscase serve as "
+            "an ordinary user that the cluster knows"));
   const bool runs_images = !arguments.images.registries.empty();
   auto images = glasscase::worker::Images::Read(arguments.images);
   if (!images) Die("no images", images.error());

@@ -52,11 +52,10 @@ struct Refusal {
 std::vector<Refusal> Refusals() {
   std::vector<Refusal> refusals;
   for (const int call : kRefused) refusals.push_back({.call = call});
-  // A new namespace by clone: one flag is enough to be refused. clone3 hides its flags behind a pointer, so it
-  // is as on a kernel that does not have it: the C library takes the older call.
+  // A new namespace by clone: one flag is enough to be refused. clone3 hides its flags behind a pointer, so
+  // it is as on a kernel that does not have it: the C library takes the older call.
   for (const unsigned long flag : kNamespaces)
-    refusals.push_back(
-        {.call = SCMP_SYS(clone), .when = scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, flag, flag}});
+    refusals.push_back({.call = SCMP_SYS(clone), .when = scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, flag, flag}});
   refusals.push_back({.call = SCMP_SYS(clone3), .error = ENOSYS});
   // What is pushed into a terminal is read by whoever has it afterwards.
   refusals.push_back(
@@ -83,13 +82,13 @@ boost::json::object AsRule(const Refusal& refusal) {
                               {"action", "SCMP_ACT_ERRNO"},
                               {"errnoRet", refusal.error}};
   if (refusal.when)
-    rule["args"] = boost::json::array{boost::json::object{
-        {"index", refusal.when->arg},
-        {"value", refusal.when->datum_a},
-        {"valueTwo", refusal.when->datum_b},
-        {"op", refusal.when->op == SCMP_CMP_EQ   ? "SCMP_CMP_EQ"
-               : refusal.when->op == SCMP_CMP_NE ? "SCMP_CMP_NE"
-                                                 : "SCMP_CMP_MASKED_EQ"}}};
+    rule["args"] = boost::json::array{
+        boost::json::object{{"index", refusal.when->arg},
+                            {"value", refusal.when->datum_a},
+                            {"valueTwo", refusal.when->datum_b},
+                            {"op", refusal.when->op == SCMP_CMP_EQ   ? "SCMP_CMP_EQ"
+                                   : refusal.when->op == SCMP_CMP_NE ? "SCMP_CMP_NE"
+                                                                     : "SCMP_CMP_MASKED_EQ"}}};
   return rule;
 }
 
@@ -104,8 +103,7 @@ Result<Fd> MakeSyscallFilter() {
   };
   for (const Refusal& refusal : Refusals())
     note(seccomp_rule_add_array(filter.get(), SCMP_ACT_ERRNO(static_cast<uint32_t>(refusal.error)),
-                                refusal.call, refusal.when ? 1 : 0,
-                                refusal.when ? &*refusal.when : nullptr));
+                                refusal.call, refusal.when ? 1 : 0, refusal.when ? &*refusal.when : nullptr));
   Fd file(::memfd_create("syscalls", MFD_CLOEXEC));
   if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make a file in memory"));
   note(seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));

@@ -30,8 +30,10 @@ std::string HintFor(const CLI::App& command, const std::string& key) {
   return nearest ? "; did you mean " + *nearest + "?" : "; glasscase serve --help lists them";
 }
 
-bool IsPath(const std::string& key) { return key == "data" || key == "runners" || key == "images" || key == "jobs" || key == "slurm-conf" || key == "registry-auth" ||
-         key.starts_with("tls-"); }
+bool IsPath(const std::string& key) {
+  return key == "data" || key == "runners" || key == "images" || key == "jobs" || key == "slurm-conf" ||
+         key == "registry-auth" || key.starts_with("tls-");
+}
 
 Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& item) {
   CLI::Option* option =

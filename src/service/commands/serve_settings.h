@@ -20,11 +20,11 @@ struct ServeSettings {
   std::string tls_key;
   bool behind_proxy = false;
   bool closed_log = false;
-  std::string catalog;            // postgresql://…; empty: in the data directory
-  std::string blobs;              // s3://…; empty: in the data directory
-  std::string blob_cache;         // bytes, with an ending as in 16G
-  uint32_t workers = 0;           // that run jobs
-  std::string runners;            // folder
+  std::string catalog;                    // postgresql://…; empty: in the data directory
+  std::string blobs;                      // s3://…; empty: in the data directory
+  std::string blob_cache;                 // bytes, with an ending as in 16G
+  uint32_t workers = 0;                   // that run jobs
+  std::string runners;                    // folder
   std::vector<std::string> registries{};  // "host:port" that images of runs come from
   std::string registry_auth{};            // file
   std::string executor{};                 // of runners: "bubblewrap", "slurm"
@@ -33,7 +33,7 @@ struct ServeSettings {
   std::string jobs{};                     // folder
   std::string images{};                   // folder
   std::vector<std::string> devices{};     // for runs in images
-  uint64_t uploads_expire_s = 0;  // 0: as the custodian has it
+  uint64_t uploads_expire_s = 0;          // 0: as the custodian has it
   std::string config;
 
   bool HasTls() const { return !tls_cert.empty(); }

@@ -105,8 +105,8 @@ Status RunDesk::CheckImage(const std::string& image) const {
 }
 
 bool RunDesk::AnyIsFree() const {
-  return std::ranges::any_of(
-      workers_, [](const auto& one) { return one.second.running < one.second.hello.slots(); });
+  return std::ranges::any_of(workers_,
+                             [](const auto& one) { return one.second.running < one.second.hello.slots(); });
 }
 
 std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {

@@ -156,8 +156,7 @@ JobThread::Ended JobThread::Do() {
   runs.mutable_job_runs()->set_run(run_);
   Tell(std::move(runs));
   Watcher watcher(*this);
-  jobs::Executor& executor =
-      job->image.empty() ? place_.executors.of_runners : *place_.executors.of_images;
+  jobs::Executor& executor = job->image.empty() ? place_.executors.of_runners : *place_.executors.of_images;
   const jobs::JobEnd end = executor.Run(*job, watcher);
   Ended ended{.reason = end.reason};
   switch (end.ending) {
@@ -235,10 +234,8 @@ Status JobThread::PlaceInput(const JobInput& input) const {
 }
 
 Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
-  jobs::Job job{.folder = folder_,
-                .command = recipe.command,
-                .umask = recipe.umask,
-                .limits = place_.options.most};
+  jobs::Job job{
+      .folder = folder_, .command = recipe.command, .umask = recipe.umask, .limits = place_.options.most};
   GC_TRY_VOID(recipe.environment.image.empty() ? SetRunner(recipe, job) : SetImage(recipe, job));
   job.limits.cpus = recipe.limits.cpus;
   job.limits.memory_bytes = recipe.limits.memory_bytes;

@@ -33,7 +33,8 @@ bj::object Temporary(const std::string& to, uint64_t bytes) {
 // A device, or a file or folder of its driver.
 bj::object PassedOn(const std::string& path) {
   struct stat facts {};
-  const bool is_device = ::stat(path.c_str(), &facts) == 0 && (S_ISCHR(facts.st_mode) || S_ISBLK(facts.st_mode));
+  const bool is_device =
+      ::stat(path.c_str(), &facts) == 0 && (S_ISCHR(facts.st_mode) || S_ISBLK(facts.st_mode));
   if (!is_device) return Bound(path, path, "ro");
   return Mounted(path, "bind", path, {"bind", "rw", "nosuid", "noexec"});
 }
@@ -91,7 +92,8 @@ bj::object ProcessOf(const Job& job, const Bundle& bundle) {
 
 std::string DescribeContainer(const Job& job, const Bundle& bundle) {
   bj::array namespaces;
-  for (const char* one : {"pid", "mount", "ipc", "uts", "network"}) namespaces.emplace_back(bj::object{{"type", one}});
+  for (const char* one : {"pid", "mount", "ipc", "uts", "network"})
+    namespaces.emplace_back(bj::object{{"type", one}});
   return bj::serialize(bj::object{
       {"ociVersion", "1.0.2"},
       {"hostname", "job"},
@@ -101,8 +103,9 @@ std::string DescribeContainer(const Job& job, const Bundle& bundle) {
       {"linux",
        {{"namespaces", std::move(namespaces)},
         {"seccomp", bj::parse(SyscallFilterForRuntime())},
-        {"maskedPaths", {"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-                         "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi"}},
+        {"maskedPaths",
+         {"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+          "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi"}},
         {"readonlyPaths", {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}}}}});
 }
 

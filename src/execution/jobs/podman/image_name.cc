@@ -30,7 +30,8 @@ Result<ImageName> ImageName::Parse(std::string_view text) {
   // As every client of registries tells a host from the first part of a name.
   const bool is_host = registry == "localhost" || registry.find_first_of(".:") != std::string_view::npos;
   if (slash >= at || !is_host || text.front() == '-' || !IsPlain(text))
-    return wrong("names no registry: REGISTRY/NAME@sha256:… is needed, as in registry.example/trainer@sha256:…");
+    return wrong(
+        "names no registry: REGISTRY/NAME@sha256:… is needed, as in registry.example/trainer@sha256:…");
   return ImageName{.text = std::string(text), .registry = std::string(registry)};
 }
 

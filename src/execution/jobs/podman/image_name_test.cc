@@ -11,9 +11,9 @@ using ::testing::HasSubstr;
 const std::string kDigest = "@sha256:" + std::string(64, 'a');
 
 TEST(ImageName, TheRegistryIsTheFirstPart) {
-  for (const auto& [text, registry] : {std::pair("registry.example/a/b", "registry.example"),
-                                       std::pair("127.0.0.1:5000/a", "127.0.0.1:5000"),
-                                       std::pair("localhost/a", "localhost")}) {
+  for (const auto& [text, registry] :
+       {std::pair("registry.example/a/b", "registry.example"),
+        std::pair("127.0.0.1:5000/a", "127.0.0.1:5000"), std::pair("localhost/a", "localhost")}) {
     const auto name = ImageName::Parse(text + kDigest);
     ASSERT_TRUE(name) << name.error().message();
     EXPECT_EQ(name->registry, registry);

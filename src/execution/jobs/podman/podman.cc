@@ -34,7 +34,7 @@ constexpr int kCredentialsFd = 4;
 // glasscase-enclose outside, the same as first process of its namespace, the same inside; then the job.
 constexpr unsigned kOwnDepth = 3;
 constexpr int kAppearMs = 5'000;
-constexpr int64_t kLookMs = 60'000;  // the most that a look at the images may take
+constexpr int64_t kLookMs = 60'000;      // the most that a look at the images may take
 constexpr char kRunning[] = "/dev/shm";  // of the job's own namespace: what Podman notes of a running system
 constexpr char kPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -164,8 +164,8 @@ class Podman final : public Executor {
                                      options_.images));
     GC_TRY(const Outcome seen, Podman_({"info", "--format", "{{.Store.GraphDriverName}}"}, kLookMs, nullptr));
     if (seen.Succeeded() && seen.last == "overlay") return Ok();
-    return Fail(Error::Unavailable("images cannot be run: " +
-                                   (seen.last.empty() ? seen.end.reason : seen.last)));
+    return Fail(
+        Error::Unavailable("images cannot be run: " + (seen.last.empty() ? seen.end.reason : seen.last)));
   }
 
   JobEnd Run(const Job& job, JobWatcher& watcher) override {
@@ -226,24 +226,12 @@ class Podman final : public Executor {
   }
 
   std::vector<std::string> PodmanWords() const {
-    return {options_.podman,
-            "--root",
-            options_.images + "/store",
-            "--runroot",
-            kRunning + std::string("/run"),
-            "--tmpdir",
-            kRunning + std::string("/tmp"),
-            "--storage-driver",
+    return {options_.podman, "--root", options_.images + "/store", "--runroot",
+            kRunning + std::string("/run"), "--tmpdir", kRunning + std::string("/tmp"), "--storage-driver",
             "overlay",
             // Every file of an image belongs to the one user that there is.
-            "--storage-opt",
-            "overlay.ignore_chown_errors=true",
-            "--cgroup-manager",
-            "cgroupfs",
-            "--events-backend",
-            "none",
-            "--log-level",
-            "error"};
+            "--storage-opt", "overlay.ignore_chown_errors=true", "--cgroup-manager", "cgroupfs",
+            "--events-backend", "none", "--log-level", "error"};
   }
 
   Result<Outcome> Podman_(const std::vector<std::string>& words, int64_t most_ms,
@@ -269,8 +257,8 @@ class Podman final : public Executor {
     for (const auto& [name, value] : job.environment) bundle.environment[name] = value;
     if (!(std::ofstream(config) << DescribeContainer(job, bundle)).flush())
       return NotStarted("cannot write " + config);
-    std::vector<std::string> command = {"/bin/sh",        "-c",    kStart, "start", place, config,
-                                        options_.runtime, image.id};
+    std::vector<std::string> command = {"/bin/sh", "-c",   kStart,           "start",
+                                        place,     config, options_.runtime, image.id};
     for (const std::string& word : PodmanWords()) command.push_back(word);
     auto outcome = Enclose(command, place + "/pid", job, watcher);
     ::rmdir(place.c_str());
@@ -319,8 +307,8 @@ class Podman final : public Executor {
   // ---- both ----
 
   // Runs a command in namespaces of its own, and what it leaves in `pid_file`.
-  Result<Outcome> Enclose(const std::vector<std::string>& command, const std::string& pid_file, const Job& job,
-                          JobWatcher& watcher) const {
+  Result<Outcome> Enclose(const std::vector<std::string>& command, const std::string& pid_file,
+                          const Job& job, JobWatcher& watcher) const {
     GC_TRY(StatusPipe status, StatusPipe::Make());
     GC_TRY(const Fd credentials, Credentials());
     GC_TRY(Child child, StartChild(LaunchOf(command, pid_file, job, status.write_end(), credentials.get())));
@@ -348,8 +336,7 @@ class Podman final : public Executor {
   Result<Fd> Credentials() const {
     Fd file(::memfd_create("credentials", MFD_CLOEXEC));
     const std::string& text = options_.credentials.empty() ? std::string("{}") : options_.credentials;
-    if (!file.valid() ||
-        ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    if (!file.valid() || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
       return Fail(Error::FromErrno(errno, "cannot make a file in memory"));
     if (options_.user && ::fchown(file.get(), *options_.user, *options_.user) != 0)
       return Fail(Error::FromErrno(errno, "cannot give a file in memory away"));

@@ -38,7 +38,8 @@ class Images {
   Images() {
     fs::create_directories(folder_ / "kept");
     fs::permissions(folder_, fs::perms(0755));
-    if (User() && ::chown((folder_ / "kept").c_str(), *User(), *User()) != 0) ADD_FAILURE() << "cannot give it away";
+    if (User() && ::chown((folder_ / "kept").c_str(), *User(), *User()) != 0)
+      ADD_FAILURE() << "cannot give it away";
     // The clone may lie where that user does not get to.
     fs::copy_file(ENCLOSE, Enclose());
     EXPECT_EQ(std::system((std::string(MAKE_IMAGE) + " " + (folder_ / "root.tar").string()).c_str()), 0);
@@ -47,8 +48,10 @@ class Images {
                                      "$podman image inspect --format '{{.Digest}}' localhost/test:1");
     fs::remove(folder_ / "root.tar");
     const size_t digest = said.rfind("sha256:");
-    if (digest == std::string::npos) ADD_FAILURE() << "no image: " << said;
-    else image_ = "localhost/test@" + said.substr(digest, 71);
+    if (digest == std::string::npos)
+      ADD_FAILURE() << "no image: " << said;
+    else
+      image_ = "localhost/test@" + said.substr(digest, 71);
   }
   ~Images() {
     std::error_code ignored;
@@ -61,7 +64,8 @@ class Images {
   // What a script says that uses $podman on this store.
   std::string InStore(const std::string& script) const {
     const std::string kept = folder_ / "kept";
-    const std::string podman = "podman --root " + kept + "/store --runroot /dev/shm/run --tmpdir /dev/shm/tmp --storage-driver overlay "
+    const std::string podman = "podman --root " + kept +
+                               "/store --runroot /dev/shm/run --tmpdir /dev/shm/tmp --storage-driver overlay "
                                "--storage-opt overlay.ignore_chown_errors=true --cgroup-manager cgroupfs "
                                "--events-backend none";
     const Fd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));

@@ -59,7 +59,8 @@ std::string WriteJob(const JobFile& file) {
   bj::array mounts;
   EachLimit(job.limits, [&](const char* name, auto value) { limits[name] = value; });
   for (const auto& [name, value] : job.environment) environment[name] = value;
-  for (const Mount& mount : job.mounts) mounts.emplace_back(bj::object{{"from", mount.from}, {"to", mount.to}});
+  for (const Mount& mount : job.mounts)
+    mounts.emplace_back(bj::object{{"from", mount.from}, {"to", mount.to}});
   return bj::serialize(bj::object{{"command", AsArray(job.command)},
                                   {"environment", std::move(environment)},
                                   {"folder", job.folder},
@@ -72,12 +73,12 @@ std::string WriteJob(const JobFile& file) {
 Result<JobFile> ReadJob(const std::string& text) {
   return ReadOwn<JobFile>(text, "the job", [](const bj::value& value) {
     const bj::object& from = value.as_object();
-    JobFile file{.job = {.folder = bj::value_to<std::string>(from.at("folder")),
-                         .command = bj::value_to<std::vector<std::string>>(from.at("command")),
-                         .environment =
-                             bj::value_to<std::map<std::string, std::string>>(from.at("environment")),
-                         .umask = from.at("umask").to_number<mode_t>()},
-                 .patience_ms = from.at("patience_ms").to_number<int64_t>()};
+    JobFile file{
+        .job = {.folder = bj::value_to<std::string>(from.at("folder")),
+                .command = bj::value_to<std::vector<std::string>>(from.at("command")),
+                .environment = bj::value_to<std::map<std::string, std::string>>(from.at("environment")),
+                .umask = from.at("umask").to_number<mode_t>()},
+        .patience_ms = from.at("patience_ms").to_number<int64_t>()};
     for (const bj::value& mount : from.at("mounts").as_array())
       file.job.mounts.push_back({.from = bj::value_to<std::string>(mount.as_object().at("from")),
                                  .to = bj::value_to<std::string>(mount.as_object().at("to"))});

@@ -9,10 +9,10 @@
 
 namespace glasscase::jobs {
 
-inline constexpr char kJobFile[] = "job.json";    // ours, before it is submitted
-inline constexpr char kAliveFile[] = "alive";     // ours: its time changes while somebody waits for the job
-inline constexpr char kLogFile[] = "log";         // the node's: what the job prints
-inline constexpr char kEndFile[] = "end.json";    // the node's, renamed into place: the job has ended
+inline constexpr char kJobFile[] = "job.json";     // ours, before it is submitted
+inline constexpr char kAliveFile[] = "alive";      // ours: its time changes while somebody waits for the job
+inline constexpr char kLogFile[] = "log";          // the node's: what the job prints
+inline constexpr char kEndFile[] = "end.json";     // the node's, renamed into place: the job has ended
 inline constexpr char kSlurmFile[] = "slurm.out";  // what Slurm, or a program that could not start, says
 
 struct JobFile {

@@ -32,13 +32,14 @@ TEST(JobFile, AJobComesThroughWhole) {
 }
 
 TEST(JobFile, AnEndComesThroughWhole) {
-  const JobEnd end{.ending = Ending::kOverDisk,
-                   .exit_code = 3,
-                   .signal = 9,
-                   .reason = "it wrote \"too\" much",
-                   .usage = {.wall_ms = 1, .cpu_ms = 2, .memory_peak_bytes = 3, .disk_bytes = 4, .log_bytes = 5},
-                   .in_force = {"a", "b"},
-                   .missing = {"c"}};
+  const JobEnd end{
+      .ending = Ending::kOverDisk,
+      .exit_code = 3,
+      .signal = 9,
+      .reason = "it wrote \"too\" much",
+      .usage = {.wall_ms = 1, .cpu_ms = 2, .memory_peak_bytes = 3, .disk_bytes = 4, .log_bytes = 5},
+      .in_force = {"a", "b"},
+      .missing = {"c"}};
   const auto read = ReadEnd(WriteEnd(end));
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(WriteEnd(*read), WriteEnd(end));

@@ -16,8 +16,8 @@ std::string FieldOf(std::string_view line, std::string_view field) {
 }
 
 bool IsUnderWay(std::string_view state) {
-  constexpr std::array kUnderWay{"PENDING",  "CONFIGURING", "RUNNING",  "COMPLETING",   "SUSPENDED",
-                                 "REQUEUED", "RESIZING",    "SIGNALING", "REQUEUE_HOLD", "REQUEUE_FED",
+  constexpr std::array kUnderWay{"PENDING",   "CONFIGURING", "RUNNING",     "COMPLETING",   "SUSPENDED",
+                                 "REQUEUED",  "RESIZING",    "SIGNALING",   "REQUEUE_HOLD", "REQUEUE_FED",
                                  "STAGE_OUT", "STOPPED",     "SPECIAL_EXIT"};
   return std::ranges::find(kUnderWay, state) != kUnderWay.end();
 }
@@ -29,7 +29,8 @@ JobEnd EndByState(std::string_view state, const std::string& id, bool was_cancel
   };
   if (was_cancelled) return end(Ending::kCancelled, "it was cancelled");
   if (state == "TIMEOUT" || state == "DEADLINE")
-    return end(Ending::kTimedOut, "it took longer than Slurm gave it (" + job + ": " + std::string(state) + ")");
+    return end(Ending::kTimedOut,
+               "it took longer than Slurm gave it (" + job + ": " + std::string(state) + ")");
   if (state == "OUT_OF_MEMORY")
     return end(Ending::kOverMemory, "it used more memory than Slurm gave it (" + job + ": OUT_OF_MEMORY)");
   if (state == "NODE_FAIL" || state == "BOOT_FAIL")
@@ -39,8 +40,10 @@ JobEnd EndByState(std::string_view state, const std::string& id, bool was_cancel
   if (state == "CANCELLED" || state == "REVOKED")
     return end(Ending::kNotStarted, "somebody else ended it (" + job + ": " + std::string(state) + ")");
   if (state == "COMPLETED")
-    return end(Ending::kNotStarted, "its node ended it and left no end, or had not heard of this worker for too "
-                                    "long (" + job + ": COMPLETED)");
+    return end(Ending::kNotStarted,
+               "its node ended it and left no end, or had not heard of this worker for too "
+               "long (" +
+                   job + ": COMPLETED)");
   if (state.empty()) return end(Ending::kNotStarted, "Slurm does not know its job " + id + " any more");
   return end(Ending::kNotStarted,
              "it could not be run on its node (" + job + ": " + std::string(state) + ")");

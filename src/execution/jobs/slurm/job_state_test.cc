@@ -18,14 +18,11 @@ TEST(JobState, AFieldIsFoundByItsWholeName) {
 }
 
 TEST(JobState, WhatTheJobTookIsItsOwnFaultAndWhatWasTakenFromItIsOurs) {
-  for (const auto& [state, ending] : {std::pair("TIMEOUT", Ending::kTimedOut),
-                                      std::pair("OUT_OF_MEMORY", Ending::kOverMemory),
-                                      std::pair("NODE_FAIL", Ending::kNotStarted),
-                                      std::pair("BOOT_FAIL", Ending::kNotStarted),
-                                      std::pair("PREEMPTED", Ending::kNotStarted),
-                                      std::pair("CANCELLED", Ending::kNotStarted),
-                                      std::pair("FAILED", Ending::kNotStarted),
-                                      std::pair("COMPLETED", Ending::kNotStarted)}) {
+  for (const auto& [state, ending] :
+       {std::pair("TIMEOUT", Ending::kTimedOut), std::pair("OUT_OF_MEMORY", Ending::kOverMemory),
+        std::pair("NODE_FAIL", Ending::kNotStarted), std::pair("BOOT_FAIL", Ending::kNotStarted),
+        std::pair("PREEMPTED", Ending::kNotStarted), std::pair("CANCELLED", Ending::kNotStarted),
+        std::pair("FAILED", Ending::kNotStarted), std::pair("COMPLETED", Ending::kNotStarted)}) {
     const JobEnd end = EndByState(state, "17", false);
     EXPECT_EQ(end.ending, ending) << state;
     EXPECT_THAT(end.reason, HasSubstr("17"));

@@ -212,7 +212,8 @@ class BatchJob {
       return std::nullopt;
     }
     if (!gone_since_) gone_since_ = Clock::now();
-    if (Clock::now() - *gone_since_ < milliseconds(options_.delay_ms) && !is_cancelled_ && *state != "NODE_FAIL")
+    if (Clock::now() - *gone_since_ < milliseconds(options_.delay_ms) && !is_cancelled_ &&
+        *state != "NODE_FAIL")
       return std::nullopt;
     JobEnd end = EndByState(*state, id_, is_cancelled_);
     const std::string said = LastLine(ReadText(PathOf(kSlurmFile)).value_or(""));

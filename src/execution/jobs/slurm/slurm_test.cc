@@ -75,7 +75,8 @@ class SlurmTest : public ExecutorContract {
 TEST_P(SlurmTest, ACrashOfTheDaemonsLosesNoJob) {
   const Cluster& cluster = Cluster::Get();
   const JobEnd end = RunAndMeanwhile(Shell("echo begun; sleep 9; echo ended; echo kept > model"), [&] {
-    std::this_thread::sleep_for(std::chrono::seconds(6));  // until slurmctld has written down what it was given
+    std::this_thread::sleep_for(
+        std::chrono::seconds(6));  // until slurmctld has written down what it was given
     cluster.Kill("slurmctld");
     cluster.Kill("slurmd");
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -89,9 +90,9 @@ TEST_P(SlurmTest, ACrashOfTheDaemonsLosesNoJob) {
 
 TEST_P(SlurmTest, AJobThatSomebodyElseEndsIsNotItsOwnFault) {
   const JobEnd end = RunAndMeanwhile(Shell("echo begun; sleep 54321.5"), [] {
-    (void)!std::system(("SLURM_CONF=" + Cluster::Get().Options().environment.at("SLURM_CONF") +
-                        " scancel --name=glasscase")
-                           .c_str());
+    (void)!std::system(
+        ("SLURM_CONF=" + Cluster::Get().Options().environment.at("SLURM_CONF") + " scancel --name=glasscase")
+            .c_str());
   });
   EXPECT_EQ(end.ending, Ending::kNotStarted);
   EXPECT_THAT(end.reason, HasSubstr("CANCELLED"));

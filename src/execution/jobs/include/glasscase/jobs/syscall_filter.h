@@ -13,8 +13,8 @@ namespace glasscase::jobs {
 // The filter as bubblewrap takes it, in a file without a name, at its beginning.
 Result<Fd> MakeSyscallFilter();
 
-// The same as a runtime of the Open Container Initiative takes it (config.json, linux.seccomp), but that a new
-// user namespace may be made: the first program inside makes one, and refuses others.
+// The same as a runtime of the Open Container Initiative takes it (config.json, linux.seccomp), but that a
+// new user namespace may be made: the first program inside makes one, and refuses others.
 std::string SyscallFilterForRuntime();
 
 }  // namespace glasscase::jobs

@@ -18,12 +18,12 @@ namespace glasscase::working {
 
 struct WorkerOptions {
   std::string name;
-  std::string folder;                  // for the jobs' files; nobody else writes there
-  std::string runners;                 // a folder for each, with its lock file requirements.txt
+  std::string folder;                     // for the jobs' files; nobody else writes there
+  std::string runners;                    // a folder for each, with its lock file requirements.txt
   std::vector<std::string> registries{};  // "host:port" that images come from; empty: it runs none
   uint32_t slots = 1;                     // jobs at once
-  jobs::Limits most{};                 // that a job may ask for
-  process::Confinement confinement{};  // of this process, for `glasscase status`
+  jobs::Limits most{};                    // that a job may ask for
+  process::Confinement confinement{};     // of this process, for `glasscase status`
 };
 
 // What runs the jobs of this worker.

@@ -1,5 +1,6 @@
 // Runs jobs in images: Podman fetches and keeps them, runc makes the container. Without rights of root: each
-// job has a user namespace in which the caller's user is the only one, and inside it another, where the job is.
+// job has a user namespace in which the caller's user is the only one, and inside it another, where the job
+// is.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ struct PodmanOptions {
   std::string credentials{};
   // Of this machine, that every job may use: "/dev/nvidia0"; files of its driver, read-only.
   std::vector<std::string> devices{};
-  int64_t fetch_ms = 1'800'000;        // the most that fetching an image may take
-  std::optional<uid_t> user{};         // as root: jobs run as this user, to whom their out/ belongs
+  int64_t fetch_ms = 1'800'000;  // the most that fetching an image may take
+  std::optional<uid_t> user{};   // as root: jobs run as this user, to whom their out/ belongs
   std::string podman = "/usr/bin/podman";
   std::string runtime = "/usr/sbin/runc";
 };

@@ -67,12 +67,8 @@ class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
     std::filesystem::remove_all(folder_, ignored);
   }
 
-  Job Shell(const std::string& script) {
-    return Command({"/bin/sh", "-c", script});
-  }
-  Job Python(const std::string& program) {
-    return Command({"/usr/bin/python3", "-c", program});
-  }
+  Job Shell(const std::string& script) { return Command({"/bin/sh", "-c", script}); }
+  Job Python(const std::string& program) { return Command({"/usr/bin/python3", "-c", program}); }
   Job Command(std::vector<std::string> words) {
     return {.folder = folder_, .image = GetParam().image(), .command = std::move(words), .limits = limits_};
   }
@@ -358,8 +354,7 @@ TEST_P(ExecutorContract, JobsRunBesideEachOther) {
     threads.emplace_back([&] { executor_->Run(Shell("sleep 1; echo ended"), other); });
   for (std::thread& thread : threads) thread.join();
   for (const Recorder& other : others) EXPECT_EQ(other.log, "ended\n");
-  EXPECT_LT(std::chrono::steady_clock::now() - begun,
-            std::chrono::milliseconds(2'800 + GetParam().start_ms));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(2'800 + GetParam().start_ms));
 }
 
 TEST_P(ExecutorContract, ProcessorsAreCounted) { EXPECT_EQ(Says(Shell("nproc")), "1\n"); }
