@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import full_queue, reexecution, translation, upload, where  # noqa: E402
+from bench import executors, full_queue, reexecution, translation, upload, where  # noqa: E402
 from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes, wrk_words  # noqa: E402
 from system.installation import Installation, free_ports, running  # noqa: E402
 from system.models import Models, make_models  # noqa: E402
@@ -412,6 +412,21 @@ def measure_reexecution(bench: Bench) -> Any:
     return table
 
 
+def measure_executors(bench: Bench) -> Any:
+    """What it costs to begin and end a job, beyond what the program takes."""
+    say("\nexecutors of jobs")
+    result = executors.measure(bench.programs)
+    for name, goal in (("bubblewrap", 60), ("podman", 1_500), ("slurm", None)):
+        cost = result[name]
+        if cost is None:
+            bench.add(f"a job beyond its program: {name}", None, "ms", goal, note="not installed")
+            continue
+        bench.add(f"a job beyond its program: {name}", cost["wall_ms"] - cost["bare_wall_ms"], "ms", goal)
+        if name != "slurm":  # its CPU is the cluster's
+            bench.add(f"its CPU: {name}", cost["cpu_ms"] - cost["bare_cpu_ms"], "ms")
+    return result
+
+
 # ---- the table ----
 
 
@@ -473,9 +488,10 @@ def main() -> int:
     uploaded = measure_upload(bench)
     translated = measure_translation(bench)
     reexecuted = measure_reexecution(bench)
+    executed = measure_executors(bench)
     print_table(bench)
     more = {"decision": decision, "ledger": ledger, "search": search, "queue": queue, "upload": uploaded, "translation": translated,
-            "reexecution": reexecuted}
+            "reexecution": reexecuted, "executors": executed}
     write_results(bench, samples, more)
     return 0
 

@@ -16,6 +16,8 @@
 #include <glasscase/core/log.h>
 #include <glasscase/jobs_bubblewrap/bubblewrap.h>
 #include <glasscase/jobs_podman/podman.h>
+#include <glasscase/jobs_slurm/one_job.h>
+#include <glasscase/jobs_slurm/slurm.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/lifeline.h>
@@ -55,6 +57,10 @@ struct Arguments {
   working::WorkerOptions options{.name = "local", .folder = {}, .runners = {}};
   std::string jobs = "/var/tmp";
   glasscase::worker::ImageArguments images;
+  std::string executor = "bubblewrap";  // of runners
+  std::string partition;
+  std::string slurm_conf;
+  std::string one_job;  // a file: be the program on a node of Slurm, for one job
 };
 
 void Declare(CLI::App& app, Arguments& arguments) {
@@ -66,6 +72,11 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--name", arguments.options.name, "What runs say of who did them");
   app.add_option("--runners", arguments.options.runners, "Folder of the runners");
   app.add_option("--jobs", arguments.jobs, "Where the files of jobs lie while they run");
+  app.add_option("--executor", arguments.executor, "Where jobs of runners run: on this machine, or by Slurm")
+      ->check(CLI::IsMember({"bubblewrap", "slurm"}));
+  app.add_option("--partition", arguments.partition, "Of Slurm (default: the cluster's)");
+  app.add_option("--slurm-conf", arguments.slurm_conf, "Slurm's settings (default: where Slurm looks)");
+  app.add_option("--one-job", arguments.one_job, "Used on Slurm's nodes");
   app.add_option("--registry", arguments.images.registries,
                  "Run images from this registry, HOST or HOST:PORT (repeat)");
   app.add_option("--registry-auth", arguments.images.credentials,
@@ -113,6 +124,26 @@ bool IsThere(const glasscase::jobs::Executor& executor, const std::string& what)
   return there.has_value();
 }
 
+// On a node of Slurm: the job, and no more.
+int BeOnNode(const std::string& file) {
+  // Root's rights are not given up: who else there is on the node is not known. Workers are not root.
+  if (::geteuid() != 0) {
+    const auto confined = process::Confine({.makes_sandboxes = true});
+    if (!confined) Die("cannot give up rights", confined.error());
+  }
+  return glasscase::jobs::RunOneJob(file, *glasscase::jobs::MakeBubblewrap({}));
+}
+
+std::unique_ptr<glasscase::jobs::Executor> MakeExecutor(const Arguments& arguments) {
+  if (arguments.executor != "slurm") return glasscase::jobs::MakeBubblewrap({});
+  std::error_code code;
+  glasscase::jobs::SlurmOptions options{
+      .on_node = {std::filesystem::read_symlink("/proc/self/exe", code).string(), "--one-job"},
+      .partition = arguments.partition};
+  if (!arguments.slurm_conf.empty()) options.environment["SLURM_CONF"] = arguments.slurm_conf;
+  return glasscase::jobs::MakeSlurm(std::move(options));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -123,11 +154,18 @@ int main(int argc, char** argv) {
   InitLog("glasscase-worker");
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
+  if (!arguments.one_job.empty()) return BeOnNode(arguments.one_job);
+  const bool by_slurm = arguments.executor == "slurm";
+  if (by_slurm && ::geteuid() == 0)
+    Die("no jobs by Slurm",
+        Error::FailedPrecondition(
+            "it would not know the user that workers of root run as: run glasscase serve as "
+            "an ordinary user that the cluster knows"));
   const bool runs_images = !arguments.images.registries.empty();
   auto images = glasscase::worker::Images::Read(arguments.images);
   if (!images) Die("no images", images.error());
-  const auto confinement =
-      process::Confine({.network = runs_images, .makes_sandboxes = true, .user_offset = kWorkerUser});
+  const auto confinement = process::Confine(
+      {.network = runs_images || by_slurm, .makes_sandboxes = true, .user_offset = kWorkerUser});
   if (!confinement) Die("cannot give up rights", confinement.error());
   auto folder = glasscase::worker::MakeJobFolder(arguments.jobs);
   if (!folder) Die("no place for jobs", folder.error());
@@ -138,7 +176,7 @@ int main(int argc, char** argv) {
   if (::access(arguments.options.translator.c_str(), X_OK) != 0)
     LogWarning("nothing can be translated: this worker cannot start " + arguments.options.translator);
   arguments.options.comparer = ProgramCalled("glasscase-comparer");
-  const auto executor = glasscase::jobs::MakeBubblewrap({});
+  const auto executor = MakeExecutor(arguments);
   IsThere(*executor, "jobs");
   std::unique_ptr<glasscase::jobs::Executor> of_images;
   if (runs_images) {

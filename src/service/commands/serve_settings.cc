@@ -31,8 +31,8 @@ std::string HintFor(const CLI::App& command, const std::string& key) {
 }
 
 bool IsPath(const std::string& key) {
-  return key == "data" || key == "runners" || key == "images" || key == "registry-auth" ||
-         key.starts_with("tls-");
+  return key == "data" || key == "runners" || key == "images" || key == "jobs" || key == "slurm-conf" ||
+         key == "registry-auth" || key.starts_with("tls-");
 }
 
 Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& item) {
@@ -102,6 +102,20 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
   command
       .add_option("--runners", settings.runners,
                   "Folder of the runners, each a locked environment (default: none)")
+      ->type_name("DIR");
+  command
+      .add_option("--executor", settings.executor,
+                  "Where runs of runners are: on this machine, or on a cluster (default: bubblewrap)")
+      ->check(CLI::IsMember({"bubblewrap", "slurm"}))
+      ->type_name("NAME");
+  command.add_option("--partition", settings.partition, "Partition of Slurm (default: the cluster's)")
+      ->type_name("NAME");
+  command.add_option("--slurm-conf", settings.slurm_conf, "Slurm's settings (default: where Slurm looks)")
+      ->type_name("FILE");
+  command
+      .add_option("--jobs", settings.jobs,
+                  "Where the files of runs lie while they run; for Slurm, shared with the nodes (default: "
+                  "/var/tmp)")
       ->type_name("DIR");
   command
       .add_option("--registries", settings.registries,
@@ -289,6 +303,14 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.push_back("--worker-arg=--runners=" + std::filesystem::absolute(settings.runners).string());
   for (const std::string& one : settings.registries) arguments.push_back("--worker-arg=--registry=" + one);
   for (const std::string& one : settings.devices) arguments.push_back("--worker-arg=--device=" + one);
+  for (const auto& [option, value] :
+       {std::pair("--executor=", settings.executor), std::pair("--partition=", settings.partition)})
+    if (!value.empty()) arguments.push_back(std::string("--worker-arg=") + option + value);
+  if (!settings.slurm_conf.empty())
+    arguments.push_back("--worker-arg=--slurm-conf=" +
+                        std::filesystem::absolute(settings.slurm_conf).string());
+  if (!settings.jobs.empty())
+    arguments.push_back("--worker-arg=--jobs=" + std::filesystem::absolute(settings.jobs).string());
   if (!settings.registry_auth.empty())
     arguments.push_back("--worker-arg=--registry-auth=" +
                         std::filesystem::absolute(settings.registry_auth).string());

@@ -27,6 +27,10 @@ struct ServeSettings {
   std::string runners;                    // folder
   std::vector<std::string> registries{};  // "host:port" that images of runs come from
   std::string registry_auth{};            // file
+  std::string executor{};                 // of runners: "bubblewrap", "slurm"
+  std::string partition{};                // of Slurm
+  std::string slurm_conf{};               // file
+  std::string jobs{};                     // folder
   std::string images{};                   // folder
   std::vector<std::string> devices{};     // for runs in images
   uint64_t uploads_expire_s = 0;          // 0: as the custodian has it
