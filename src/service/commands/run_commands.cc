@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "command.h"
 #include "json_members.h"
