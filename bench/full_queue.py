@@ -76,7 +76,7 @@ def fill(glasscase: Installation) -> Submitted:
     longest = max(longest, slowest)
     submit(glasscase, seeds(100_000, OPEN_RUNS_MAX - 9 * BATCH - 1))
     refused = glasscase.request("POST", "/glasscase/v1/runs/batch", control=True, json={"runs": seeds(1, 1)})
-    assert refused.status_code == 429, refused.text
+    assert refused.status_code == 507, refused.text
     return Submitted(by_seeds, by_hundreds, by_recipes, longest)
 
 

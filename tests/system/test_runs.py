@@ -139,7 +139,7 @@ def test_a_sweep_is_queued_at_once_and_becomes_versions(glasscase: Installation,
     assert [(run["version"], run["state"]) for run in runs] == [("seed-1", "succeeded"), ("seed-2", "succeeded"), ("seed-7", "succeeded")]
     assert len({run["recipe_sha256"] for run in runs}) == 3
     versions = glasscase.cli("show", "swept", json=True)["versions"]
-    assert {version["label"] for version in versions} == {"seed-1", "seed-2", "seed-7"}
+    assert {version["version"] for version in versions} == {"seed-1", "seed-2", "seed-7"}
     again = glasscase.cli("train", recipe(tmp_path, code), *words, check=False)
     assert again.returncode == 1
     assert "version seed-1 of swept is taken" in again.stderr

@@ -11,6 +11,7 @@
 
 #include <boost/json.hpp>
 
+#include <glasscase/core/log.h>
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
 #include <glasscase/json/strict.h>
@@ -18,6 +19,7 @@
 
 #include "machine.h"
 #include "progress.h"
+#include "remove_folder.h"
 #include "translation_job.h"
 
 namespace glasscase::working {
@@ -117,8 +119,8 @@ void JobThread::Start(const rpc::RunJob& job) {
   original_record_ = job.original_record();
   thread_ = std::thread([this] {
     TellEnd(Do());
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
+    const Status removed = RemoveFolder(folder_);
+    if (!removed) LogWarning("something of a job is left: " + removed.error().message());
     place_.loop.Post([alive = is_alive_, ended = place_.ended] {
       if (!alive.expired()) ended();
     });
@@ -155,7 +157,7 @@ Ended JobThread::Execute(const training::Recipe& recipe, Watcher& watcher) {
   const auto job = JobOf(recipe);
   if (!job) return NotRun(job.error());
   std::error_code code;
-  fs::remove_all(folder_ + "/out", code);
+  if (const Status removed = RemoveFolder(folder_ + "/out"); !removed) return NotRun(removed.error());
   fs::create_directories(folder_ + "/out", code);
   if (code) return NotRun(Error::FromErrno(code.value(), "cannot make the folder of a job"));
   TellRuns();
@@ -254,7 +256,7 @@ Status JobThread::Prepare(const training::Recipe& recipe) {
 
 Status JobThread::PlaceFiles() {
   std::error_code code;
-  fs::remove_all(folder_, code);
+  GC_TRY_VOID(RemoveFolder(folder_));
   fs::create_directories(folder_ + "/in/data", code);
   fs::create_directories(folder_ + "/out", code);
   if (code) return Fail(Error::FromErrno(code.value(), "cannot make the folder of a job"));
