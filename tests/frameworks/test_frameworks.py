@@ -48,7 +48,7 @@ def test_an_example_trains_twice_to_the_same_bytes_and_converts(
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text((EXAMPLES / example / "train.py").read_text())
     code = tmp_path / "code" if example in ("jax", "pytorch_mlp", "pytorch_cnn") else None
-    made = convert(runner, source, tmp_path / "out", code=code)
+    made = convert(runner, source, tmp_path / "out", code=code, timeout_s=400)
     assert made.code == 0, made.last
     evidence = made.evidence
     assert evidence["holds"] is True and evidence["second"].get("rows", 0) > 0
@@ -72,5 +72,5 @@ def test_both_ages_of_pytorch_convert_the_same_model(tmp_path: Path, name: str) 
     for runner in ("pytorch", "pytorch-current"):
         subprocess.run([RUNNERS / runner / "bin" / "python", SOURCES, "pytorch", tmp_path / runner], check=True, capture_output=True)
         models = tmp_path / runner / name
-        made = convert(runner, models / "source", tmp_path / f"out-{runner}", "--allow-pickle", code=models / "code")
+        made = convert(runner, models / "source", tmp_path / f"out-{runner}", "--allow-pickle", code=models / "code", timeout_s=250)
         assert made.code == 0, made.last
