@@ -6,8 +6,10 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 
 from system.installation import Installation, running, wait_until
 from system.models import Models
-from system.runners import ROOT, readable_programs, readable_runners
+from system.readable import ROOT, readable_programs
 
 SAMPLES = ROOT / "fuzz" / "corpus"
 TREES = 12_000
@@ -46,12 +48,12 @@ exec(open(asked.source + "/convert.py").read())
 
 
 @pytest.fixture(scope="module")
-def runners() -> Iterator[Path]:
+def fake_runners(runners: Path) -> Iterator[Path]:
     """scikit-learn's, and one whose converter does what the source says."""
-    with readable_runners("scikit-learn") as real:
-        folder = Path(subprocess.run(["mktemp", "-d", "/var/tmp/glasscase-runners-XXXXXX"], capture_output=True, text=True, check=True).stdout.strip())
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as name:
+        folder = Path(name)
         folder.chmod(0o755)
-        subprocess.run(["cp", "-a", real / "scikit-learn", folder], check=True)
+        shutil.copytree(runners / "scikit-learn", folder / "scikit-learn", symlinks=True)
         packages = folder / "fake" / "lib" / "python3.11" / "site-packages"
         packages.mkdir(parents=True)
         (folder / "fake" / "bin").mkdir()
@@ -60,14 +62,13 @@ def runners() -> Iterator[Path]:
         (folder / "fake" / "requirements.txt").write_text("none\n")
         (packages / "glasscase_convert.py").write_text(CONVERTER)
         yield folder
-        subprocess.run(["rm", "-rf", folder], check=True)
 
 
 @pytest.fixture(scope="module")
-def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def glasscase(programs: Path, fake_runners: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with (
         readable_programs(programs) as folder,
-        running(folder, tmp_path_factory.mktemp("translating"), serve_words=("--workers", "1", "--runners", str(runners))) as installation,
+        running(folder, tmp_path_factory.mktemp("translating"), serve_words=("--workers", "1", "--runners", str(fake_runners))) as installation,
     ):
         wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
         yield installation
