@@ -19,7 +19,7 @@ import pytest
 
 from system.installation import Installation, running, wait_until
 from system.models import Models
-from system.readable import ROOT, readable_programs
+from system.runners import ROOT, readable_programs
 
 SAMPLES = ROOT / "fuzz" / "corpus"
 TREES = 12_000
