@@ -18,7 +18,8 @@ FORMAT = "glasscase translation evidence"
 VERSION = 1
 ULP = 2.0**-23
 SMALLEST_SOURCE = 1e-30  # below it a relative difference says nothing
-WORST_NUMBERS_MAX = 100_000
+# Of the worst row: evidence of a large input stays below what a record may have.
+WORST_NUMBERS_MAX = 5_000
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,8 @@ class Comparison:
         self._worst_share = float(share[place])
         flat = numpy.concatenate([array[place].reshape(-1) for array in rows.values()])
         sides = [[value for array in side for value in array.reshape(len(array), -1)[place].tolist()] for side in (wanted, got)]
-        self.worst = {"kind": kind, "input": _listed(flat[:WORST_NUMBERS_MAX].tolist()), "source": _listed(sides[0]), "result": _listed(sides[1])}
+        kept = {"input": flat.tolist(), "source": sides[0], "result": sides[1]}
+        self.worst = {"kind": kind} | {what: _listed(numbers[:WORST_NUMBERS_MAX]) for what, numbers in kept.items()}
 
     @property
     def holds(self) -> bool:
