@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -53,7 +52,7 @@ def fake_runners(runners: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        shutil.copytree(runners / "scikit-learn", folder / "scikit-learn", symlinks=True)
+        (folder / "scikit-learn").symlink_to(runners / "scikit-learn")
         packages = folder / "fake" / "lib" / "python3.11" / "site-packages"
         packages.mkdir(parents=True)
         (folder / "fake" / "bin").mkdir()
