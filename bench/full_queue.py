@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from bench.measure import Load, interleave, median  # noqa: E402
 from system.installation import Installation, running, wait_until  # noqa: E402
+from system.models import make_models  # noqa: E402
 from system.runs import plain_recipe, plain_runners, show, submit  # noqa: E402
 
 OPEN_RUNS_MAX = 10_000
@@ -69,7 +70,7 @@ def fill(glasscase: Installation) -> Submitted:
         return [{"model": "swept", "recipe": recipe(), "seeds": list(range(first, first + count))}]
 
     by_hundreds, longest = time_batches(glasscase, [seeds(n * 100, 100) for n in range(10)], 1_000)
-    texts = [[{"model": f"model-{n % 10}", "recipe": recipe(seed=n, threads=n % 7 + 1)} for n in range(BATCH)] for _ in range(3)]
+    texts: list[list[dict[str, object]]] = [[{"model": f"model-{n % 10}", "recipe": recipe(seed=n, threads=n % 7 + 1)} for n in range(BATCH)] for _ in range(3)]
     by_recipes, slowest = time_batches(glasscase, texts, 3 * BATCH)
     longest = max(longest, slowest)
     by_seeds, slowest = time_batches(glasscase, [seeds(n * BATCH, BATCH) for n in range(10, 15)], 5 * BATCH)
@@ -120,7 +121,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=4)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="glasscase-bench-") as name:
-        bench = whole.Bench(chosen.bin.resolve(), Path(name), whole.make_models(), chosen.rounds, chosen.seconds)
+        bench = whole.Bench(chosen.bin.resolve(), Path(name), make_models(), chosen.rounds, chosen.seconds)
         result = whole.measure_queue(bench)
         whole.print_table(bench)
         print(json.dumps(result))

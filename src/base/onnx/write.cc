@@ -3,6 +3,8 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "schema.h"
@@ -59,12 +61,28 @@ void Append(std::string& to, const Write& write) {
   write(coded);
 }
 
-void AppendField(std::string& to, int field, std::string_view bytes) {
-  Append(to, [&](CodedOutputStream& coded) {
+// What comes before the bytes of a field.
+std::string FieldHead(int field, size_t bytes) {
+  std::string head;
+  Append(head, [&](CodedOutputStream& coded) {
     coded.WriteTag(Tag(field, true));
-    coded.WriteVarint32(static_cast<uint32_t>(bytes.size()));
-    coded.WriteRaw(bytes.data(), static_cast<int>(bytes.size()));
+    coded.WriteVarint32(static_cast<uint32_t>(bytes));
   });
+  return head;
+}
+
+// Of a file, in order: a large one is put together once, at the end.
+using Pieces = std::vector<std::string>;
+
+void AppendField(Pieces& to, int field, std::string bytes) {
+  to.push_back(FieldHead(field, bytes.size()));
+  to.push_back(std::move(bytes));
+}
+
+size_t BytesOf(const Pieces& pieces) {
+  size_t bytes = 0;
+  for (const std::string& piece : pieces) bytes += piece.size();
+  return bytes;
 }
 
 // Each alternative of AttributeValue in the field that the format has for it.
@@ -100,6 +118,9 @@ struct AttributeFiller {
 // A message of protobuf holds a word such as BRANCH_LT in sixty bytes, and a model has one for each node.
 std::string StringsAttribute(std::string_view name, const std::vector<std::string_view>& values) {
   std::string bytes;
+  size_t room = name.size() + 32;
+  for (const std::string_view value : values) room += value.size() + 6;
+  bytes.reserve(room);
   Append(bytes, [&](CodedOutputStream& coded) {
     coded.WriteTag(Tag(AttributeProto::kNameFieldNumber, true));
     coded.WriteVarint32(static_cast<uint32_t>(name.size()));
@@ -138,7 +159,7 @@ TensorProto& NewConstant(GraphProto& graph, std::string_view name, const std::ve
 // Nodes are kept as the file has them: their lists are most of a large model.
 struct ModelWriter::State {
   ModelProto model;  // without its nodes
-  std::string nodes;
+  Pieces nodes;
   GraphProto& graph() { return *model.mutable_graph(); }
 };
 
@@ -168,13 +189,14 @@ void ModelWriter::AddNode(NodeSpec node) {
   proto.set_name(node.outputs.front());
   proto.set_op_type(std::string(node.type));
   for (std::string& output : node.outputs) proto.add_output(std::move(output));
-  std::string bytes = proto.SerializeAsString();
+  Pieces pieces = {proto.SerializeAsString()};
   for (Attribute& attribute : node.attributes) {
-    AppendField(bytes, NodeProto::kAttributeFieldNumber, WriteAttribute(attribute));
+    AppendField(pieces, NodeProto::kAttributeFieldNumber, WriteAttribute(attribute));
     attribute.value = int64_t{0};  // a large list is not held twice
   }
-  if (!node.domain.empty()) AppendField(bytes, NodeProto::kDomainFieldNumber, node.domain);
-  AppendField(state_->nodes, GraphProto::kNodeFieldNumber, bytes);
+  if (!node.domain.empty()) AppendField(pieces, NodeProto::kDomainFieldNumber, std::string(node.domain));
+  state_->nodes.push_back(FieldHead(GraphProto::kNodeFieldNumber, BytesOf(pieces)));
+  std::move(pieces.begin(), pieces.end(), std::back_inserter(state_->nodes));
 }
 
 void ModelWriter::AddConstant(std::string_view name, const std::vector<int64_t>& shape,
@@ -202,7 +224,8 @@ void ModelWriter::AddConstant(std::string_view name, const std::vector<int64_t>&
 
 Result<std::string> ModelWriter::Finish() {
   const std::unique_ptr<State> state = std::exchange(state_, std::make_unique<State>());
-  const size_t bytes = state->nodes.size() + state->model.ByteSizeLong();
+  const size_t node_bytes = BytesOf(state->nodes);
+  const size_t bytes = node_bytes + state->model.ByteSizeLong();
   if (bytes > static_cast<size_t>(std::numeric_limits<int>::max()))
     return Fail(Error::ResourceExhausted("the model takes " + std::to_string(bytes) +
                                          " bytes as ONNX; a file without external data holds 2 GiB"));
@@ -211,16 +234,15 @@ Result<std::string> ModelWriter::Finish() {
   tail.mutable_opset_import()->Swap(state->model.mutable_opset_import());
   state->model.clear_graph();
   const std::string last = tail.SerializeAsString();
-  const size_t graph_bytes = state->nodes.size() + graph.size();
-  std::string head = state->model.SerializeAsString();
-  Append(head, [&](CodedOutputStream& coded) {
-    coded.WriteTag(Tag(ModelProto::kGraphFieldNumber, true));
-    coded.WriteVarint32(static_cast<uint32_t>(graph_bytes));
-  });
-  std::string file = std::move(state->nodes);
-  file.reserve(head.size() + graph_bytes + last.size());
-  file.insert(0, head).append(graph).append(last);
-  return file;
+  const size_t graph_bytes = node_bytes + graph.size();
+  std::string file = state->model.SerializeAsString();
+  file += FieldHead(ModelProto::kGraphFieldNumber, graph_bytes);
+  file.reserve(file.size() + graph_bytes + last.size());
+  for (std::string& piece : state->nodes) {
+    file += piece;
+    piece = std::string();  // nor is a large file
+  }
+  return file.append(graph).append(last);
 }
 
 }  // namespace glasscase::onnx

@@ -21,9 +21,18 @@ constexpr float kExponentMax = 88.7F;
 class EnsembleLists {
  public:
   explicit EnsembleLists(const TreeEnsemble& ensemble) : ensemble_(ensemble) {
-    const size_t nodes = ensemble.nodes.size();
+    const size_t nodes = ensemble.nodes.size() + ensemble.base.size();
     for (Ints* list : {&trees_, &ids_, &features_, &true_, &false_, &missing_}) list->reserve(nodes);
     modes_.reserve(nodes);
+    const size_t weights = ensemble.leaf_values.size() + ensemble.base.size();
+    for (Ints* list : {&target_trees_, &target_nodes_, &targets_}) list->reserve(weights);
+    if (IsDouble()) {
+      wide_thresholds_.reserve(nodes);
+      wide_weights_.reserve(weights);
+    } else {
+      thresholds_.reserve(nodes);
+      weights_.reserve(weights);
+    }
     AddBase();
     for (size_t tree = 0; tree < ensemble.trees.size(); ++tree) AddTree(tree);
   }

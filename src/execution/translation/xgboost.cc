@@ -201,11 +201,25 @@ Result<Booster> FindBooster(const Fields& learner) {
   return Booster{std::move(model), weights};
 }
 
+// For all nodes at once: a list that grows is held twice, with half of it empty.
+Status MakeRoom(const std::vector<Fields>& trees, TreeEnsemble& ensemble) {
+  size_t nodes = 0;
+  for (const Fields& tree : trees) {
+    GC_TRY(const Numbers* left, tree.List("left_children"));
+    nodes += left->size();
+  }
+  ensemble.trees.reserve(trees.size());
+  ensemble.nodes.reserve(std::min<size_t>(nodes, kNodesMax));
+  ensemble.leaf_values.reserve(std::min<size_t>((nodes + trees.size()) / 2, kNodesMax));
+  return Ok();
+}
+
 Status ReadTrees(const Booster& booster, TreeEnsemble& ensemble) {
   GC_TRY(const std::vector<Fields> trees, booster.trees.Objects("trees"));
   GC_TRY(const Numbers* targets, booster.trees.ListOf("tree_info", trees.size()));
   if (booster.weights != nullptr && booster.weights->size() != trees.size())
     return Fail(booster.trees.Wrong("as many weights as trees are needed"));
+  GC_TRY_VOID(MakeRoom(trees, ensemble));
   TreeReader reader(ensemble);
   for (size_t i = 0; i < trees.size(); ++i) {
     int64_t target = 0;

@@ -39,8 +39,9 @@ TEST(RemoveFolderTest, LocksAndLinksAreNoHindrance) {
   std::ofstream(place / "other" / "kept") << "x";
   std::ofstream(folder / "out" / "model" / "deep" / "weights") << "x";
   fs::create_directory_symlink(place / "other", folder / "out" / "link");
-  for (const fs::path& path : {place, folder, folder / "out", folder / "out" / "link", folder / "out" / "model",
-                               folder / "out" / "model" / "deep", folder / "out" / "model" / "deep" / "weights"})
+  for (const fs::path& path :
+       {place, folder, folder / "out", folder / "out" / "link", folder / "out" / "model",
+        folder / "out" / "model" / "deep", folder / "out" / "model" / "deep" / "weights"})
     GiveAway(path);
   fs::permissions(folder / "out" / "model" / "deep", fs::perms::owner_read | fs::perms::owner_exec);
   fs::permissions(folder / "out" / "model", fs::perms::none);
