@@ -13,8 +13,8 @@
 
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
+#include <glasscase/working/machine.h>
 
-#include "machine.h"
 #include "progress.h"
 
 namespace glasscase::working {
@@ -57,6 +57,12 @@ Result<Fd> NewFile(const std::string& path) {
   Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444));
   if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + path));
   return file;
+}
+
+bj::value MachineOf(const jobs::JobEnd& end) {
+  if (end.machine.empty()) return DescribeMachine();
+  boost::system::error_code code;
+  return bj::parse(end.machine, code);  // null where it is no JSON
 }
 
 bj::array Texts(const std::vector<std::string>& texts) { return bj::array(texts.begin(), texts.end()); }
@@ -169,7 +175,7 @@ JobThread::Ended JobThread::Do() {
                   {"executor", executor.name()},
                   {"in_force", Texts(end.in_force)},
                   {"log_sha256", ToHex(watcher.LogDigest())},
-                  {"machine", DescribeMachine()},
+                  {"machine", MachineOf(end)},
                   {"missing", Texts(end.missing)},
                   {"used", bj::object{{"cpu_ms", end.usage.cpu_ms},
                                       {"disk_bytes", end.usage.disk_bytes},
