@@ -50,7 +50,8 @@ TEST(JobFile, AnEndComesThroughWhole) {
 TEST(JobFile, WhatIsCutOffIsNoEnd) {
   const std::string text = WriteEnd({.ending = Ending::kSucceeded, .reason = ""});
   for (size_t size = 0; size < text.size(); ++size) EXPECT_FALSE(ReadEnd(text.substr(0, size))) << size;
-  EXPECT_FALSE(ReadEnd(R"({"ending":99,"exit_code":0,"signal":0,"reason":"","machine":"","in_force":[],"missing":[]})"));
+  EXPECT_FALSE(ReadEnd(
+      R"({"ending":99,"exit_code":0,"signal":0,"reason":"","machine":"","in_force":[],"missing":[]})"));
 }
 
 }  // namespace
