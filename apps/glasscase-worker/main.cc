@@ -12,6 +12,7 @@
 #include <thread>
 
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 
 #include <glasscase/core/log.h>
 #include <glasscase/jobs_bubblewrap/bubblewrap.h>
@@ -23,6 +24,7 @@
 #include <glasscase/process/lifeline.h>
 #include <glasscase/rpc/link.pb.h>
 #include <glasscase/translating/program.h>
+#include <glasscase/working/machine.h>
 #include <glasscase/working/worker.h>
 
 #include "images.h"
@@ -131,7 +133,8 @@ int BeOnNode(const std::string& file) {
     const auto confined = process::Confine({.makes_sandboxes = true});
     if (!confined) Die("cannot give up rights", confined.error());
   }
-  return glasscase::jobs::RunOneJob(file, *glasscase::jobs::MakeBubblewrap({}));
+  return glasscase::jobs::RunOneJob(file, boost::json::serialize(working::DescribeMachine()),
+                                    *glasscase::jobs::MakeBubblewrap({}));
 }
 
 std::unique_ptr<glasscase::jobs::Executor> MakeExecutor(const Arguments& arguments) {

@@ -119,7 +119,11 @@ uint64_t SharedOnce(const std::vector<TreeMember>& members) {
     const size_t pss = rollup ? rollup->find("\nPss:") : std::string::npos;
     const auto numbers = pss == std::string::npos ? std::vector<uint64_t>{}
                                                   : Numbers(std::string_view(*rollup).substr(pss + 5));
-    bytes += numbers.empty() ? member.memory_bytes : numbers[0] * 1024;
+    if (!numbers.empty()) {
+      bytes += numbers[0] * 1024;
+    } else if (const auto now = Look(member.pid, member.depth)) {
+      bytes += now->memory_bytes;  // not told; one that has ended meanwhile has none
+    }
   }
   return bytes;
 }

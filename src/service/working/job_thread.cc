@@ -16,8 +16,8 @@
 #include <glasscase/json/canonical.h>
 #include <glasscase/json/strict.h>
 #include <glasscase/training/translation_recipe.h>
+#include <glasscase/working/machine.h>
 
-#include "machine.h"
 #include "progress.h"
 #include "remove_folder.h"
 #include "translation_job.h"
@@ -64,6 +64,12 @@ Result<Fd> NewFile(const std::string& path) {
   Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444));
   if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot make " + path));
   return file;
+}
+
+bj::value MachineOf(const jobs::JobEnd& end) {
+  if (end.machine.empty()) return DescribeMachine();
+  boost::system::error_code code;
+  return bj::parse(end.machine, code);  // null where it is no JSON
 }
 
 bj::array Texts(const std::vector<std::string>& texts) { return bj::array(texts.begin(), texts.end()); }
@@ -236,7 +242,7 @@ Ended JobThread::EndOf(const jobs::JobEnd& end, std::string_view executor, const
                   {"executor", executor},
                   {"in_force", Texts(end.in_force)},
                   {"log_sha256", ToHex(log)},
-                  {"machine", DescribeMachine()},
+                  {"machine", MachineOf(end)},
                   {"missing", Texts(end.missing)},
                   {"used", bj::object{{"cpu_ms", end.usage.cpu_ms},
                                       {"disk_bytes", end.usage.disk_bytes},

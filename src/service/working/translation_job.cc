@@ -21,7 +21,7 @@
 #include <glasscase/json/strict.h>
 #include <glasscase/translating/program.h>
 
-#include "machine.h"
+#include <glasscase/working/machine.h>
 
 namespace glasscase::working {
 namespace {

@@ -1,3 +1,4 @@
+#include <glasscase/working/machine.h>
 #include <glasscase/working/worker.h>
 
 #include <sys/epoll.h>
@@ -8,7 +9,6 @@
 #include <glasscase/core/log.h>
 
 #include "job_thread.h"
-#include "machine.h"
 
 namespace glasscase::working {
 

@@ -95,6 +95,7 @@ std::string WriteEnd(const JobEnd& end) {
   return bj::serialize(bj::object{{"ending", static_cast<uint32_t>(end.ending)},
                                   {"exit_code", end.exit_code},
                                   {"in_force", AsArray(end.in_force)},
+                                  {"machine", end.machine},
                                   {"missing", AsArray(end.missing)},
                                   {"reason", end.reason},
                                   {"signal", end.signal},
@@ -110,6 +111,7 @@ Result<JobEnd> ReadEnd(const std::string& text) {
                .exit_code = from.at("exit_code").to_number<int>(),
                .signal = from.at("signal").to_number<int>(),
                .reason = bj::value_to<std::string>(from.at("reason")),
+               .machine = bj::value_to<std::string>(from.at("machine")),
                .in_force = bj::value_to<std::vector<std::string>>(from.at("in_force")),
                .missing = bj::value_to<std::vector<std::string>>(from.at("missing"))};
     EachUse(end.usage, [&](const char* name, auto& use) {

@@ -38,6 +38,7 @@ TEST(JobFile, AnEndComesThroughWhole) {
       .signal = 9,
       .reason = "it wrote \"too\" much",
       .usage = {.wall_ms = 1, .cpu_ms = 2, .memory_peak_bytes = 3, .disk_bytes = 4, .log_bytes = 5},
+      .machine = "{}",
       .in_force = {"a", "b"},
       .missing = {"c"}};
   const auto read = ReadEnd(WriteEnd(end));
@@ -49,7 +50,8 @@ TEST(JobFile, AnEndComesThroughWhole) {
 TEST(JobFile, WhatIsCutOffIsNoEnd) {
   const std::string text = WriteEnd({.ending = Ending::kSucceeded, .reason = ""});
   for (size_t size = 0; size < text.size(); ++size) EXPECT_FALSE(ReadEnd(text.substr(0, size))) << size;
-  EXPECT_FALSE(ReadEnd(R"({"ending":99,"exit_code":0,"signal":0,"reason":"","in_force":[],"missing":[]})"));
+  EXPECT_FALSE(ReadEnd(
+      R"({"ending":99,"exit_code":0,"signal":0,"reason":"","machine":"","in_force":[],"missing":[]})"));
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ int Say(const Error& error) {
 
 }  // namespace
 
-int RunOneJob(const std::string& file, Executor& executor) {
+int RunOneJob(const std::string& file, const std::string& machine, Executor& executor) {
   const Fd event(::eventfd(0, EFD_CLOEXEC));
   told = event.get();
   // Not blocked and read: what is blocked stays so in the job.
@@ -111,6 +111,7 @@ int RunOneJob(const std::string& file, Executor& executor) {
   {
     const Attention attention(watcher, folder + kAliveFile, job->patience_ms);
     end = executor.Run(job->job, watcher);
+    end.machine = machine;
   }
   const Status written = WriteText(folder + kEndFile, WriteEnd(end));
   return written ? 0 : Say(written.error());

@@ -115,6 +115,8 @@ TEST_P(SlurmTest, AJobWhoseWorkerIsGoneEndsOnItsNode) {
   EXPECT_FALSE(wait_for(0));
 }
 
+TEST_P(SlurmTest, TheNodeSaysWhatItIs) { EXPECT_EQ(Run(Shell("true")).machine, R"({"name":"node"})"); }
+
 TEST_P(SlurmTest, APartitionThatIsNotThereIsSaid) {
   SlurmOptions options = Cluster::Get().Options();
   options.partition = "fast";

@@ -11,5 +11,5 @@ int main(int argc, char** argv) {
   std::optional<uid_t> user;
   if (::geteuid() == 0) user = 60'677;
   const auto executor = jobs::MakeBubblewrap({.user = user});
-  return jobs::RunOneJob(argv[1], *executor);
+  return jobs::RunOneJob(argv[1], R"({"name":"node"})", *executor);
 }

@@ -67,6 +67,7 @@ struct JobEnd {
   std::string reason;  // a sentence, for its owner; empty when it succeeded
   Usage usage{};
   std::string image{};                  // the image that ran, by its own digest: "sha256:…"
+  std::string machine{};                // what it ran on, a JSON object; empty: this machine
   std::vector<std::string> in_force{};  // "network: none (namespace)"
   std::vector<std::string> missing{};   // "memory of the whole tree: no cgroup was delegated; ..."
 };
