@@ -4,7 +4,7 @@ _glasscase() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     longer="${path:+$path }${COMP_WORDS[i]}"
     case "$longer" in
-      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"ledger"|"ledger renew"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"train"|"runs"|"runs list"|"runs show"|"runs logs"|"runs verify"|"runs cancel"|"translate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
+      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"ledger"|"ledger renew"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"train"|"runs"|"runs list"|"runs show"|"runs logs"|"runs verify"|"runs evidence"|"runs cancel"|"translate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
     esac
   done
   case "$path" in
@@ -34,8 +34,8 @@ _glasscase() {
     "card set") names=""; flags="--help --json --profile" ;;
     "card remove") names=""; flags="--help --json --profile" ;;
     "take") names=""; flags="--help --output --json --profile" ;;
-    "receipt") names=""; flags="--help --output --json --profile" ;;
-    "signature") names=""; flags="--help --output --public-key --statement --json --profile" ;;
+    "receipt") names=""; flags="--help --output --of --json --profile" ;;
+    "signature") names=""; flags="--help --output --public-key --statement --provenance --json --profile" ;;
     "history") names=""; flags="--help --prove --policy --json --profile" ;;
     "subject") names="add"; flags="--help --json --profile" ;;
     "subject add") names=""; flags="--help --role --json --profile" ;;
@@ -61,15 +61,16 @@ _glasscase() {
     "chain init") names=""; flags="--help --url --chain-id --finality --free --every --max-fee-per-gas --max-priority-fee-per-gas --max-transaction-fee --data --json --profile" ;;
     "chain show") names=""; flags="--help --json --profile" ;;
     "anchor") names=""; flags="--help --json --profile" ;;
-    "train") names=""; flags="--help --name --version --priority --detach --json --profile" ;;
-    "runs") names="list show logs verify cancel"; flags="--help --json --profile" ;;
+    "train") names=""; flags="--help --name --version --seeds --priority --detach --json --profile" ;;
+    "runs") names="list show logs verify evidence cancel"; flags="--help --json --profile" ;;
     "runs list") names=""; flags="--help --model --open --json --profile" ;;
     "runs show") names=""; flags="--help --json --profile" ;;
     "runs logs") names=""; flags="--help --follow --json --profile" ;;
     "runs verify") names=""; flags="--help --on --detach --json --profile" ;;
+    "runs evidence") names=""; flags="--help --output --json --profile" ;;
     "runs cancel") names=""; flags="--help --json --profile" ;;
-    "translate") names=""; flags="--help --output --evidence --json --profile" ;;
-    "verify") names=""; flags="--help --model --policy --file --replay --sample --json --profile" ;;
+    "translate") names=""; flags="--help --output --evidence --name --version --runner --code --opset --priority --detach --json --profile" ;;
+    "verify") names=""; flags="--help --model --policy --file --evidence --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;
     "witness init") names=""; flags="--help --data --name --json --profile" ;;
     "witness serve") names=""; flags="--help --data --listen --log --json --profile" ;;
