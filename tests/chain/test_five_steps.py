@@ -15,8 +15,7 @@ import pytest
 from chain.chain import Node
 from chain.test_installation import acts, node, on_chain, written
 from system.installation import Installation, wait_until
-from system.runners import readable_programs
-from system.training_runs import ROOT, RUNNERS
+from system.runners import ROOT, RUNNERS, readable_programs
 
 __all__ = ["node"]
 EXAMPLE = ROOT / "examples" / "training" / "wine-trees"
