@@ -60,7 +60,8 @@ TEST(ExecutionStatement, WhatIsWrongIsNamed) {
   };
   EXPECT_EQ(error_of([](auto& s) { s.predicate_type = "urn:x"; }),
             "not about a run: the statement is a urn:x");
-  EXPECT_EQ(error_of([](auto& s) { s.predicate.erase("materials"); }), "predicate.materials is missing");
+  EXPECT_EQ(error_of([](auto& s) { s.predicate.erase("materials"); }),
+            "predicate.materials must be an array");
   EXPECT_EQ(error_of([](auto& s) { s.predicate["materials"].as_array()[0].as_object().erase("digest"); }),
             "predicate.materials[0].digest is missing");
   EXPECT_EQ(error_of([](auto& s) { s.predicate_type = kTranslationPredicate; }),

@@ -28,7 +28,9 @@ bool RemovedByANobody(const fs::path& folder) {
 }
 
 void GiveAway(const fs::path& path) {
-  if (::geteuid() == 0) ASSERT_EQ(::lchown(path.c_str(), 65'534, 65'534), 0);
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::lchown(path.c_str(), 65'534, 65'534), 0);
+  }
 }
 
 TEST(RemoveFolderTest, LocksAndLinksAreNoHindrance) {
