@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from system.installation import Installation, running, wait_until
-from system.test_runs import add, recipe, state, train
+from system.training_runs import add, recipe, state, train
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "src/execution/jobs/slurm/testing/cluster"
