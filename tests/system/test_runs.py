@@ -15,7 +15,7 @@ import pytest
 
 from system.installation import Installation, running, wait_until
 from system.runners import ROOT, RUNNERS
-from system.training_runs import add, recipe, train
+from system.training_runs import add, recipe, state, train
 
 EXAMPLE = ROOT / "examples" / "training" / "digits"
 
@@ -25,10 +25,6 @@ def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFa
     with running(programs, tmp_path_factory.mktemp("runs"), serve_words=("--workers", "1", "--runners", str(runners))) as installation:
         wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
         yield installation
-
-
-def state(glasscase: Installation, run: str) -> str:
-    return str(glasscase.cli("runs", "show", run, json=True)["state"])
 
 
 def test_the_example_trains_and_its_result_registers_itself(glasscase: Installation, tmp_path: Path) -> None:

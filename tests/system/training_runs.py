@@ -31,3 +31,7 @@ def train(glasscase: Installation, path: str, name: str, *words: str) -> dict[st
     answer = glasscase.cli("train", path, "--name", name, "--json", *words, check=False)
     assert answer.stdout, answer.stderr
     return dict(json.loads(answer.stdout))
+
+
+def state(glasscase: Installation, run: str) -> str:
+    return str(glasscase.cli("runs", "show", run, json=True)["state"])
