@@ -18,7 +18,7 @@ import pytest
 
 from system.installation import Installation, running, wait_until
 from system.registry import Registry, layer_of_this_machine, registry
-from system.test_runs import state
+from system.training_runs import state
 from system.training_runs import add, recipe, train
 
 
