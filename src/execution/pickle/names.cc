@@ -4,8 +4,9 @@
 #include <array>
 #include <string_view>
 
+#include <glasscase/archive/zip.h>
+
 #include "machine.h"
-#include "zip.h"
 
 namespace glasscase::pickle {
 namespace {
@@ -69,13 +70,13 @@ void FollowArray(ByteSpan bytes, Collector& collector) {
   FollowPickles(bytes.subspan(start + size), collector);
 }
 
-void FollowMember(const Member& member, Collector& collector, uint64_t& budget) {
+void FollowMember(const archive::Member& member, Collector& collector, uint64_t& budget) {
   const bool is_pickle = EndsWith(member.name, {".pkl", ".pickle", ".joblib"});
   if (!is_pickle && !EndsWith(member.name, {".npy"})) return;
   Bytes inflated;
   ByteSpan bytes = member.stored;
   if (member.deflated) {
-    auto made = Inflate(bytes, Compression::kDeflate, budget);
+    auto made = archive::Inflate(bytes, archive::Compression::kDeflate, budget);
     if (!made)
       return collector.AddProblem(Printable(member.name) +
                                   " cannot be unpacked, or is too large to be followed");
@@ -90,18 +91,18 @@ void FollowMember(const Member& member, Collector& collector, uint64_t& budget) 
 Names ReadArchive(ByteSpan file) {
   Collector collector;
   uint64_t budget = kInflatedBytesMax;
-  const auto members = ReadZip(file);
+  const auto members = archive::ReadZip(file);
   if (!members) {
     collector.AddProblem("the archive has no directory that can be read");
   } else {
-    for (const Member& member : *members) FollowMember(member, collector, budget);
+    for (const archive::Member& member : *members) FollowMember(member, collector, budget);
   }
   return collector.Take();
 }
 
 Names ReadCompressed(ByteSpan file) {
   uint64_t budget = kInflatedBytesMax;
-  const auto inflated = Inflate(file, Compression::kZlibOrGzip, budget);
+  const auto inflated = archive::Inflate(file, archive::Compression::kZlibOrGzip, budget);
   Collector collector;
   if (!inflated) {
     collector.AddProblem("it cannot be unpacked, or is too large to be followed");

@@ -1,4 +1,4 @@
-// What an archive (zip) holds, and bytes that zlib compressed.
+// What a ZIP archive holds (APPNOTE.TXT 6.3.10, sections 4.3.12 and 4.3.16), and bytes that zlib compressed.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include <glasscase/core/bytes.h>
 
-namespace glasscase::pickle {
+namespace glasscase::archive {
 
 struct Member {
   std::string_view name;
@@ -25,4 +25,4 @@ enum class Compression : int { kDeflate = -15, kZlibOrGzip = 47 };  // zlib's wi
 // Nothing when the bytes are damaged or become more than `budget`; takes what they are from it.
 std::optional<Bytes> Inflate(ByteSpan bytes, Compression kind, uint64_t& budget);
 
-}  // namespace glasscase::pickle
+}  // namespace glasscase::archive

@@ -1,11 +1,11 @@
-#include "zip.h"
+#include <glasscase/archive/zip.h>
 
 #include <algorithm>
 #include <array>
 
 #include <zlib.h>
 
-namespace glasscase::pickle {
+namespace glasscase::archive {
 namespace {
 
 constexpr uint32_t kEndSignature = 0x06054b50;
@@ -95,4 +95,4 @@ std::optional<Bytes> Inflate(ByteSpan bytes, Compression kind, uint64_t& budget)
   return out;
 }
 
-}  // namespace glasscase::pickle
+}  // namespace glasscase::archive
