@@ -478,6 +478,7 @@ class SweepTest : public RunDeskTest {
   }
   rpc::Response Submit(const std::vector<rpc::RunSubmission>& submissions) {
     rpc::Request request;
+    request.mutable_submit_runs();
     for (const rpc::RunSubmission& one : submissions) *request.mutable_submit_runs()->add_runs() = one;
     return Ask(root, request);
   }
@@ -502,7 +503,7 @@ TEST_F(SweepTest, EachSeedIsARunAndAVersionOfItsLabel) {
   ASSERT_TRUE(Becomes(last, RunState::kSucceeded));
   std::vector<std::string> labels;
   const auto shown = Do(root, ShowModel("model"));
-  for (const auto& version : shown.model().versions()) labels.push_back(version.label());
+  for (const auto& version : shown.model().versions()) labels.push_back(version.version());
   EXPECT_THAT(labels, ::testing::UnorderedElementsAre("seed-1", "seed-2", "seed-3", "1"));
 }
 

@@ -131,7 +131,7 @@ Status CheckOpenRuns(Desk& desk, const Uuid& owner) {
 }
 
 Status CheckPriority(int64_t priority) {
-  if (std::abs(priority) <= kPriorityMax) return Ok();
+  if (priority >= -kPriorityMax && priority <= kPriorityMax) return Ok();
   return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
 }
 
