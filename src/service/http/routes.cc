@@ -180,7 +180,7 @@ constexpr Route kRoutes[] = {
      kOwners, Handler::kControlAct, Request::kShowRun},
     {1153, "cancel run", Method::kDelete, "/glasscase/v1/runs/{run}", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kCancelRun, 202},
-    {1160, "verify run", Method::kPost, "/glasscase/v1/runs/{run}/verifications", Listener::kControl,
+    {1161, "verify run", Method::kPost, "/glasscase/v1/runs/{run}/verifications", Listener::kControl,
      Presents::kToken, kOwners, Handler::kControlAct, Request::kVerifyRun, 202},
     {1154, "run log", Method::kGet, "/glasscase/v1/runs/{run}/log", Listener::kControl, Presents::kToken,
      kOwners, Handler::kControlAct, Request::kRunLog},

@@ -334,6 +334,7 @@ TEST_F(RunDeskTest, AWorkerThatSendsWhatIsNoMessageIsReplaced) {
   supervisor.kills.clear();
   worker->SendRaw("no message");
   ASSERT_TRUE(RunUntil([&] { return supervisor.kills == std::vector<PeerId>{kWorker}; }));
+  RunFor(50);  // it is gone, too
   EXPECT_EQ(Find(run).state, RunState::kQueued);
   StartWorker();
   EXPECT_TRUE(Begins(run));

@@ -195,9 +195,13 @@ class BatchJob {
     if (!text) return std::nullopt;
     auto end = ReadEnd(*text);
     if (!end) return JobEnd{.ending = Ending::kNotStarted, .reason = end.error().message()};
-    // Told to end, but not by us: it was Slurm.
-    if (end->ending != Ending::kCancelled || is_cancelled_) return *std::move(end);
-    JobEnd by_slurm = EndByState(FinalState(), id_, false);
+    // Told to end, but not by us, or its sandbox went away: Slurm's last state says whether it was Slurm.
+    const bool is_open = end->ending == Ending::kCancelled || end->ending == Ending::kNotStarted;
+    if (!is_open || is_cancelled_) return *std::move(end);
+    const std::string state = FinalState();
+    const bool by_itself = state.empty() || state == "COMPLETED" || state == "FAILED";
+    if (end->ending == Ending::kNotStarted && by_itself) return *std::move(end);
+    JobEnd by_slurm = EndByState(state, id_, false);
     by_slurm.usage = end->usage;
     by_slurm.in_force = end->in_force;
     by_slurm.missing = end->missing;
