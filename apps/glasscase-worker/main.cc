@@ -35,7 +35,6 @@ namespace {
 namespace process = glasscase::process;
 namespace working = glasscase::working;
 using glasscase::Error;
-using glasscase::Fd;
 using glasscase::InitLog;
 using glasscase::LogError;
 using glasscase::LogWarning;

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,16 +39,10 @@ def readable_runners(*names: str) -> Iterator[Path]:
 
 @contextmanager
 def readable_programs(programs: Path) -> Iterator[Path]:
-    """The folder of the programs: a worker starts the translator as its own user."""
+    """The folder of the programs, installed elsewhere where need be: a worker starts some as its own user."""
     if everybody_may_enter(programs) and everybody_may_enter(LIBRARIES):
         yield programs
         return
     with outside() as folder:
-        shutil.copytree(programs, folder / "bin")
-        shutil.copytree(LIBRARIES, folder / "lib")
-        before = os.environ.get("LD_LIBRARY_PATH")
-        os.environ["LD_LIBRARY_PATH"] = str(folder / "lib")
+        subprocess.run(["cmake", "--install", programs.parent, "--prefix", folder], check=True, capture_output=True)
         yield folder / "bin"
-        os.environ.pop("LD_LIBRARY_PATH")
-        if before is not None:
-            os.environ["LD_LIBRARY_PATH"] = before
