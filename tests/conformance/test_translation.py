@@ -221,4 +221,4 @@ def test_pickles_folders_and_missing_files_are_named(programs: Path, tmp_path: P
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00}\x94.")
     assert "this is a pickle" in refusal(programs, tmp_path, tmp_path / "model.pkl")
     assert "not a plain file" in refusal(programs, tmp_path, tmp_path)
-    assert "No such file" in refusal(programs, tmp_path, tmp_path / "none.json")
+    assert "there is no file" in refusal(programs, tmp_path, tmp_path / "none.json")

@@ -220,6 +220,9 @@ Status CheckForm(const TranslateOptions& options) {
         "--output translates a file here; --name, --version, --runner, --code, --opset, --priority and "
         "--detach are for a registered model: leave out the one or the others"));
   if (IsFile(options.source)) return Ok();
+  std::error_code ignored;
+  if (fs::exists(options.source, ignored))
+    return Fail(Error::InvalidArgument(Visible(options.source) + " is not a plain file"));
   return Fail(Error::NotFound("there is no file " + Visible(options.source) +
                               "; to translate a registered model, leave out --output"));
 }
