@@ -222,7 +222,7 @@ Status CheckForm(const TranslateOptions& options) {
   if (IsFile(options.source)) return Ok();
   std::error_code ignored;
   if (fs::exists(options.source, ignored))
-    return Fail(Error::InvalidArgument(Visible(options.source) + " is not a plain file"));
+    return Fail(Error::FailedPrecondition(Visible(options.source) + " is not a plain file"));
   return Fail(Error::NotFound("there is no file " + Visible(options.source) +
                               "; to translate a registered model, leave out --output"));
 }
