@@ -26,6 +26,7 @@ import pytest
 from attacks.inject import AT_EMPTY_PATH, AT_FDCWD, SUPPORTED, Attacker
 from system.installation import Installation, running
 from system.models import Models
+from system.runners import readable_programs
 
 pytestmark = [
     pytest.mark.skipif(not SUPPORTED, reason="x86-64 Linux only"),
@@ -120,7 +121,10 @@ def running_as_an_ordinary_user(programs: Path) -> Iterator[Installation]:
         home = folder / "home"
         home.mkdir()
         os.chown(home, ORDINARY_USER, ORDINARY_USER)
-        with running(programs_of_an_ordinary_user(programs, folder / "bin"), home) as installation:
+        with (
+            readable_programs(programs) as readable,
+            running(programs_of_an_ordinary_user(readable, folder / "bin"), home) as installation,
+        ):
             yield installation
 
 

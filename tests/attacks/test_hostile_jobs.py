@@ -103,7 +103,7 @@ CASES = {
         kept = []
         while True:
             kept.append(b"x" * (1 << 20))
-    """, "memory"),
+    """, "[mM]emory"),
     "eats-memory-in-many-processes": Case("""
         import os, time
         for _ in range(20):
