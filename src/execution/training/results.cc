@@ -117,7 +117,9 @@ class Collector {
       return Fail(Unusable("/out/model is a file without an ending: name it /out/model.EXT"));
     GC_TRY(const std::vector<std::string> names, Names(here.get()));
     for (const std::string& below : names) {
-      const std::string path_below = path.empty() ? below : path + "/" + below;
+      std::string path_below = path;
+      if (!path.empty()) path_below += '/';
+      path_below += below;
       struct stat kind {};
       const bool is_folder =
           ::fstatat(here.get(), below.c_str(), &kind, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(kind.st_mode);

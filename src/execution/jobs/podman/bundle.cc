@@ -69,7 +69,10 @@ bj::object ProcessOf(const Job& job, const Bundle& bundle) {
   bj::array words = {kInit, "inside", kUser, unwanted};
   for (const std::string& word : job.command) words.emplace_back(word);
   bj::array variables;
-  for (const auto& [name, value] : bundle.environment) variables.emplace_back(name + "=" + value);
+  for (const auto& [name, value] : bundle.environment) {
+    std::string variable = name;
+    variables.emplace_back(variable.append("=").append(value));
+  }
   const bj::array none;
   // The first program inside needs it once, to make a namespace in which it is not root.
   const bj::array first = {"CAP_SETFCAP"};
