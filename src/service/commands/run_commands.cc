@@ -153,22 +153,10 @@ Result<Outcome> Train(Context& context, const TrainOptions& options) {
                                                                        {"recipe", recipe},
                                                                        {"priority", options.priority}}));
   const std::string id = TextOf(run, "id");
-  if (options.detached) {
-    if (context.console.json) {
-      context.console.PrintJson(run);
-    } else {
-      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs logs -f " +
-                                Printable(id));
-    }
-    return Done();
-  }
+  if (options.detached) return LeaveQueued(context, run, "glasscase runs logs -f");
   context.console.Note("run " + Printable(id) + " of " + ShownOf(run, "model"));
   GC_TRY(run, FollowRun(context, *api, id, false));
-  if (context.console.json) {
-    context.console.PrintJson(run);
-  } else {
-    PrintRun(context, run);
-  }
+  ShowRun(context, run);
   return EndOf(run);
 }
 
@@ -197,11 +185,7 @@ Result<Outcome> List(Context& context, const RunsOptions& options) {
 Result<Outcome> Show(Context& context, const RunsOptions& options) {
   GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value run, api->Get(RunPath(options.run)));
-  if (context.console.json) {
-    context.console.PrintJson(run);
-  } else {
-    PrintRun(context, run);
-  }
+  ShowRun(context, run);
   return Done();
 }
 
@@ -234,22 +218,10 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
   if (!options.worker.empty()) request["worker"] = options.worker;
   GC_TRY(json::value run, api->Post(RunPath(options.run) + "/verifications", request));
   const std::string id = TextOf(run, "id");
-  if (options.detached) {
-    if (context.console.json) {
-      context.console.PrintJson(run);
-    } else {
-      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs show " +
-                                Printable(id));
-    }
-    return Done();
-  }
+  if (options.detached) return LeaveQueued(context, run, "glasscase runs show");
   context.console.Note("run " + Printable(id) + " does " + Printable(options.run) + " once more");
   GC_TRY(run, FollowRun(context, *api, id, true));
-  if (context.console.json) {
-    context.console.PrintJson(run);
-  } else {
-    PrintRun(context, run);
-  }
+  ShowRun(context, run);
   const auto evidence = ParseJson(TextOf(run, "evidence"), "the evidence");
   const bool is_same = evidence && TextOf(*evidence, "class") != "N";
   return Outcome{is_same && TextOf(run, "state") == "succeeded" ? 0 : 1};

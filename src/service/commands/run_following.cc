@@ -81,6 +81,24 @@ void PrintRun(const Context& context, const json::value& run) {
   line("used", part("used"));
 }
 
+void ShowRun(const Context& context, const json::value& run) {
+  if (context.console.json) {
+    context.console.PrintJson(run);
+  } else {
+    PrintRun(context, run);
+  }
+}
+
+Outcome LeaveQueued(const Context& context, const json::value& run, const std::string& next) {
+  const std::string id = Printable(TextOf(run, "id"));
+  if (context.console.json) {
+    context.console.PrintJson(run);
+  } else {
+    context.console.PrintLine("queued run " + id + "; next: " + next + " " + id);
+  }
+  return Outcome{0};
+}
+
 void PrintEvidence(const Context& context, const json::value& run) {
   std::string name = "evidence";
   for (const std::string& line : EvidenceLines(TextOf(run, "evidence"))) {

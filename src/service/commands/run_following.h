@@ -15,6 +15,10 @@ bool HasEnded(const boost::json::value& run);
 Outcome EndOf(const boost::json::value& run);
 
 void PrintRun(const Context& context, const boost::json::value& run);
+// The same, or its JSON where that is asked for.
+void ShowRun(const Context& context, const boost::json::value& run);
+// For who does not wait: `next` is the command that goes on from here.
+Outcome LeaveQueued(const Context& context, const boost::json::value& run, const std::string& next);
 // What its evidence says, in a line for each thing; nothing where it has none.
 void PrintEvidence(const Context& context, const boost::json::value& run);
 

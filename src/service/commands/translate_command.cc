@@ -180,15 +180,7 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
   if (!queued) return Fail(WithFileHint(queued.error(), options.source));
   json::value run = *std::move(queued);
   const std::string id = TextOf(run, "id");
-  if (options.detached) {
-    if (context.console.json) {
-      context.console.PrintJson(run);
-    } else {
-      context.console.PrintLine("queued run " + Printable(id) + "; next: glasscase runs show " +
-                                Printable(id));
-    }
-    return Done();
-  }
+  if (options.detached) return LeaveQueued(context, run, "glasscase runs show");
   context.console.Note("run " + Printable(id) + " of " + ShownOf(run, "model"));
   GC_TRY(run, FollowRun(context, *api, id, true));
   const std::string evidence = TextOf(run, "evidence");

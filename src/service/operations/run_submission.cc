@@ -150,11 +150,7 @@ Status InsertBatch(catalog::Transaction& transaction, const Batch& batch, const 
 // All of them or none.
 Status QueueBatch(Workplace& place, Act& act, const Batch& batch) {
   Desk& desk = place.desk;
-  GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(act.caller->id));
-  if (open + batch.runs.size() > RunDesk::kOpenRunsMax)
-    return Fail(Error::ResourceExhausted(
-        "you have " + std::to_string(open) + " runs that have not ended, of " +
-        std::to_string(RunDesk::kOpenRunsMax) + " that one owner may have; wait for some"));
+  GC_TRY_VOID(CheckOpenRuns(desk, act.caller->id, batch.runs.size()));
   GC_TRY_VOID(desk.Permit(act));
   GC_TRY_VOID(desk.Change(
       [&](catalog::Transaction& transaction) { return InsertBatch(transaction, batch, act.caller->name); }));

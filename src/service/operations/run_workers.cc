@@ -7,16 +7,22 @@ namespace {
 
 std::string RegistryOf(const std::string& image) { return image.substr(0, image.find('/')); }
 
-bool TakesImage(const rpc::WorkerHello& worker, const std::string& image) {
-  return std::ranges::find(worker.registries(), RegistryOf(image)) != worker.registries().end();
+bool HasRegistry(const rpc::WorkerHello& worker, const std::string& registry) {
+  return std::ranges::find(worker.registries(), registry) != worker.registries().end();
 }
 
 }  // namespace
 
-bool MayDo(const RunWorker& worker, const catalog::Run& run) {
-  if (!run.wanted_worker.empty() && run.wanted_worker != worker.hello.name()) return false;
+RunNeeds NeedsOf(const catalog::Run& run) {
+  RunNeeds needs{.worker = run.wanted_worker};
   const auto recipe = training::Recipe::Parse(run.recipe);
-  return !recipe || recipe->environment.image.empty() || TakesImage(worker.hello, recipe->environment.image);
+  if (recipe && !recipe->environment.image.empty()) needs.registry = RegistryOf(recipe->environment.image);
+  return needs;
+}
+
+bool MayDo(const RunWorker& worker, const RunNeeds& needs) {
+  if (!needs.worker.empty() && needs.worker != worker.hello.name()) return false;
+  return needs.registry.empty() || HasRegistry(worker.hello, needs.registry);
 }
 
 Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner) {
@@ -65,7 +71,7 @@ Status CheckWorker(const RunWorkers& workers, const std::string& name) {
 Status CheckImage(const RunWorkers& workers, const std::string& image) {
   std::string known;
   for (const auto& [id, worker] : workers) {
-    if (TakesImage(worker.hello, image)) return Ok();
+    if (HasRegistry(worker.hello, RegistryOf(image))) return Ok();
     for (const std::string& one : worker.hello.registries())
       known += (known.empty() ? "" : ", ") + Printable(one, 64);
   }

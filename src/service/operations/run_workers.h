@@ -16,9 +16,13 @@ struct RunWorker {
 };
 using RunWorkers = std::map<PeerId, RunWorker>;
 
-// The one that its owner wants, with the registry of its image. One that cannot be read is given to anybody,
-// who says so.
-bool MayDo(const RunWorker& worker, const catalog::Run& run);
+// What a worker has to be to do a run. One that cannot be read is given to anybody, who says so.
+struct RunNeeds {
+  std::string worker{};    // the one that its owner wants; empty: any
+  std::string registry{};  // of its image; empty: it has none
+};
+RunNeeds NeedsOf(const catalog::Run& run);
+bool MayDo(const RunWorker& worker, const RunNeeds& needs);
 
 // FailedPrecondition when there is none.
 Status CheckWorkers(const RunWorkers& workers);

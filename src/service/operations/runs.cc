@@ -123,11 +123,12 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   return row;
 }
 
-Status CheckOpenRuns(Desk& desk, const Uuid& owner) {
+Status CheckOpenRuns(Desk& desk, const Uuid& owner, size_t more) {
   GC_TRY(const uint32_t open, desk.catalog.CountOpenRuns(owner));
-  if (open < RunDesk::kOpenRunsMax) return Ok();
-  return Fail(Error::ResourceExhausted("you have " + std::to_string(open) +
-                                       " runs that have not ended; wait for some"));
+  if (open + more <= RunDesk::kOpenRunsMax) return Ok();
+  return Fail(Error::ResourceExhausted("you have " + std::to_string(open) + " runs that have not ended, of " +
+                                       std::to_string(RunDesk::kOpenRunsMax) +
+                                       " that one owner may have; wait for some"));
 }
 
 Status CheckPriority(int64_t priority) {

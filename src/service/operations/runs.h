@@ -9,8 +9,8 @@
 namespace glasscase::operations {
 
 Result<rpc::Run> DescribeRun(Workplace& place, const catalog::Run& run, bool whole);
-// ResourceExhausted when the subject has as many as there may be.
-Status CheckOpenRuns(Desk& desk, const Uuid& owner);
+// ResourceExhausted when with so many more the subject would have more than there may be.
+Status CheckOpenRuns(Desk& desk, const Uuid& owner, size_t more = 1);
 // -100 to 100.
 Status CheckPriority(int64_t priority);
 
