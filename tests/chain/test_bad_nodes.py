@@ -229,6 +229,30 @@ def test_a_receipt_of_a_block_that_is_not_in_the_chain_is_not_final(
     assert adapter.poll(kept)["state"] == "mined" and not adapter.poll(kept)["final"]
 
 
+@pytest.mark.parametrize("question", range(9))
+def test_a_block_that_comes_in_the_middle_of_a_look_displaces_nothing(
+    node: Node, adapter: Adapter, bad_node: BadNode, question: int
+) -> None:
+    """A look is several questions; whichever the block comes before, the transaction in it stays ours."""
+    node.ask("evm_setAutomine", False)
+    kept = adapter.checkpoint(10)
+    adapter.submit(kept)
+    bad_node.pass_on(node)
+    pass_on, asked = bad_node.reply, 0
+
+    def mine_before(request: Json) -> bytes | tuple[int, bytes]:
+        nonlocal asked
+        if asked == question:
+            node.mine()
+        asked += 1
+        return pass_on(request)
+
+    bad_node.reply = mine_before
+    adapter.configure(url=bad_node.url)
+    assert adapter.poll(kept)["state"] in ("pending", "mined")
+    assert adapter.finish(kept)["state"] == "mined"
+
+
 def test_a_chain_without_finality_asks_for_another_rule(node: Node, adapter: Adapter, bad_node: BadNode) -> None:
     bad_node.pass_on(node)
     pass_on = bad_node.reply

@@ -58,28 +58,29 @@ Result<SubmissionStatus> EvmAnchorImplementation::Poll(ByteSpan kept) {
   GC_TRY(const auto found, FindReceipt(submission));
   if (found) return StatusOf(submission, found->first, found->second, heads);
   GC_TRY(const uint64_t count, node_.TransactionCount(submission.sender, kNewestBlock));
-  if (count <= submission.nonce) return StatusWithoutReceipt(submission, heads);
+  if (count <= submission.nonce) return StatusBeforeItsTurn(submission);
   // The nonce is used. By one of ours, if it was mined after we asked for receipts.
   GC_TRY(const auto found_now, FindReceipt(submission));
   if (found_now) return StatusOf(submission, found_now->first, found_now->second, heads);
-  return StatusWithoutReceipt(submission, heads);
+  return StatusDisplaced(submission, heads);
 }
 
-Result<SubmissionStatus> EvmAnchorImplementation::StatusWithoutReceipt(const Submission& submission,
-                                                                       const Heads& heads) {
+Result<SubmissionStatus> EvmAnchorImplementation::StatusBeforeItsTurn(const Submission& submission) {
   SubmissionStatus status{.transaction = HexText(TransactionHash(submission.attempts.back().raw))};
-  GC_TRY(const uint64_t count, node_.TransactionCount(submission.sender, kNewestBlock));
-  if (count > submission.nonce) {
-    status.state = SubmissionState::kDisplaced;
-    if (heads.final) {
-      GC_TRY(const uint64_t final_count, node_.TransactionCount(submission.sender, BlockName(*heads.final)));
-      status.final = final_count > submission.nonce;
-    }
-    return status;
-  }
   for (const Attempt& attempt : submission.attempts) {
     GC_TRY(const bool known, node_.Knows(TransactionHash(attempt.raw)));
     if (known) status.state = SubmissionState::kPending;
+  }
+  return status;
+}
+
+Result<SubmissionStatus> EvmAnchorImplementation::StatusDisplaced(const Submission& submission,
+                                                                  const Heads& heads) {
+  SubmissionStatus status{.state = SubmissionState::kDisplaced,
+                          .transaction = HexText(TransactionHash(submission.attempts.back().raw))};
+  if (heads.final) {
+    GC_TRY(const uint64_t final_count, node_.TransactionCount(submission.sender, BlockName(*heads.final)));
+    status.final = final_count > submission.nonce;
   }
   return status;
 }

@@ -73,7 +73,9 @@ class EvmAnchorImplementation final : public EvmAnchor {
   Result<std::optional<std::pair<Digest, Receipt>>> FindReceipt(const Submission& submission);
   Result<SubmissionStatus> StatusOf(const Submission& submission, const Digest& hash, const Receipt& receipt,
                                     const Heads& heads);
-  Result<SubmissionStatus> StatusWithoutReceipt(const Submission& submission, const Heads& heads);
+  // Of one without a receipt whose nonce was seen free, and used.
+  Result<SubmissionStatus> StatusBeforeItsTurn(const Submission& submission);
+  Result<SubmissionStatus> StatusDisplaced(const Submission& submission, const Heads& heads);
   Result<std::string> WhyRefused(const Submission& submission, const Receipt& receipt);
   Error SendError(const RpcError& error, const Submission& submission);
   Result<Bytes> Ask(const Address& contract, Bytes question, const std::string& block);
