@@ -1,12 +1,13 @@
 #include "registered_files.h"
 
-#include <algorithm>
 #include <fstream>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <glasscase/core/bytes.h>
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/manifest/manifest.h>
 
 #include "text.h"
 
@@ -15,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<std::string> DigestOfFile(const fs::path& path) {
+Result<Digest> DigestOfFile(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Fail(Error::NotFound("cannot read " + Visible(path.string())));
   Sha256Stream digest;
@@ -25,10 +26,10 @@ Result<std::string> DigestOfFile(const fs::path& path) {
     digest.Update(AsBytes({chunk.data(), static_cast<size_t>(file.gcount())}));
   }
   if (file.bad()) return Fail(Error::Internal("cannot read " + Visible(path.string())));
-  return ToHex(digest.Finish());
+  return digest.Finish();
 }
 
-// Paths below the folder, in the order of their bytes.
+// Paths below the folder.
 Result<std::vector<std::string>> FilesBelow(const fs::path& folder) {
   std::vector<std::string> paths;
   std::error_code error;
@@ -49,23 +50,22 @@ Result<std::vector<std::string>> FilesBelow(const fs::path& folder) {
   if (error) return Fail(Error::FromErrno(error.value(), "cannot read " + Visible(folder.string())));
   if (paths.empty())
     return Fail(Error::FailedPrecondition("there are no files in " + Visible(folder.string())));
-  std::sort(paths.begin(), paths.end());
   return paths;
 }
 
 }  // namespace
 
-Result<std::string> DigestOfRegistered(const fs::path& file_or_folder) {
+Result<Digest> DigestOfRegistered(const fs::path& file_or_folder) {
   std::error_code error;
   if (!fs::is_directory(file_or_folder, error)) return DigestOfFile(file_or_folder);
   GC_TRY(const std::vector<std::string> paths, FilesBelow(file_or_folder));
   if (paths.size() == 1) return DigestOfFile(file_or_folder / paths.front());
-  std::string manifest;
+  std::vector<manifest::NamedDigest> files;
   for (const std::string& path : paths) {
-    GC_TRY(const std::string digest, DigestOfFile(file_or_folder / path));
-    manifest.append(digest).append("  ").append(path).append("\n");
+    GC_TRY(const Digest digest, DigestOfFile(file_or_folder / path));
+    files.push_back({.path = path, .sha256 = digest});
   }
-  return ToHex(Sha256(AsBytes(manifest)));
+  return manifest::DigestOf(std::move(files));
 }
 
 }  // namespace glasscase::commands

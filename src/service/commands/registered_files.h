@@ -2,14 +2,14 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
+#include <glasscase/core/bytes.h>
 #include <glasscase/core/error.h>
 
 namespace glasscase::commands {
 
-// Hexadecimal: of a file, or of a folder with one file, SHA-256 of its bytes; of another folder, that of its
+// Of a file, or of a folder with one file, SHA-256 of its bytes; of another folder, that of its
 // manifest (api/formats/manifest.md). Hidden files do not count. Refuses links and what is no file.
-Result<std::string> DigestOfRegistered(const std::filesystem::path& file_or_folder);
+Result<Digest> DigestOfRegistered(const std::filesystem::path& file_or_folder);
 
 }  // namespace glasscase::commands

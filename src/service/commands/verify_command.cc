@@ -119,7 +119,8 @@ Status CheckFile(const std::string& path, const ledger::Disclosure& disclosure) 
     return Fail(Error::FailedPrecondition(
         "the receipt does not disclose the digest of the file: ask the owner for one that does"));
   }
-  GC_TRY(const std::string digest, DigestOfRegistered(path));
+  GC_TRY(const Digest found, DigestOfRegistered(path));
+  const std::string digest = ToHex(found);
   if (digest == registered->second.value) return Ok();
   return Fail(Error::FailedPrecondition(Visible(path) + " is not what was registered: its digest is " +
                                         digest + ", registered is " + Visible(registered->second.value)));

@@ -28,6 +28,7 @@
 #include <glasscase/hosting/host.h>
 #include <glasscase/hosting/model_files.h>
 #include <glasscase/inference/testing/fake_engine.h>
+#include <glasscase/manifest/manifest.h>
 #include <glasscase/process/call_channel.h>
 #include <glasscase/process/frame_socket.h>
 #include <glasscase/process/lifeline.h>
@@ -242,7 +243,7 @@ class HostHarness {
     version.label = "1";
     const FileClaim claim{
         .path = "model.onnx", .bytes = graph.size(), .sha256 = Sha256(AsBytes(graph)), .is_graph = true};
-    version.manifest_digest = ManifestDigest({&claim, 1});
+    version.manifest_digest = manifest::DigestOf(std::vector{claim});
     version.inputs = {{.name = "x", .datatype = DataType::kFp32, .shape = {-1, 4}}};
     version.outputs = {{.name = "y", .datatype = DataType::kFp32, .shape = {-1, 4}},
                        {.name = "z", .datatype = DataType::kFp32, .shape = {-1, 4}}};

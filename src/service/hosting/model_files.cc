@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/manifest/manifest.h>
 
 namespace glasscase::hosting {
 
@@ -32,31 +32,16 @@ Result<std::vector<FileClaim>> ReadClaims(const google::protobuf::RepeatedPtrFie
   return claims;
 }
 
-Digest ManifestDigest(std::span<const FileClaim> claims) {
-  std::vector<const FileClaim*> sorted;
-  for (const FileClaim& claim : claims) sorted.push_back(&claim);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const FileClaim* a, const FileClaim* b) { return a->path < b->path; });
-  Sha256Stream stream;
-  for (const FileClaim* claim : sorted) {
-    stream.Update(AsBytes(ToHex(claim->sha256)));
-    stream.Update(AsBytes("  "));
-    stream.Update(AsBytes(claim->path));
-    stream.Update(AsBytes("\n"));
-  }
-  return stream.Finish();
-}
-
 Result<ModelFiles> ModelFiles::Copy(std::span<const FileClaim> claims, std::span<const Fd> fds,
-                                    const std::optional<Digest>& manifest, uint64_t bytes_max) {
+                                    const std::optional<Digest>& expected, uint64_t bytes_max) {
   if (claims.size() != fds.size()) {
     return Fail(Error::InvalidArgument(
         "files and descriptors differ in number: files=" + std::to_string(claims.size()) +
         ", descriptors=" + std::to_string(fds.size())));
   }
-  if (manifest && ManifestDigest(claims) != *manifest) {
-    return Fail(Error::DataLoss("model digest mismatch: catalog=" + ToHex(*manifest) +
-                                ", files=" + ToHex(ManifestDigest(claims))));
+  if (const Digest digest = manifest::DigestOf(claims); expected && digest != *expected) {
+    return Fail(
+        Error::DataLoss("model digest mismatch: catalog=" + ToHex(*expected) + ", files=" + ToHex(digest)));
   }
   ModelFiles files;
   uint64_t left = bytes_max;

@@ -1,12 +1,8 @@
 #include "names.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
-#include <memory>
 #include <string>
 
 #include <glasscase/core/bytes.h>
@@ -16,7 +12,6 @@ namespace glasscase::operations {
 namespace {
 
 constexpr size_t kNameBytesMax = 63;
-constexpr size_t kPathBytesMax = 512;
 constexpr std::array<std::string_view, 15> kReservedWords = {
     "versions", "infer", "ready",     "config",    "stats", "trace",   "default", "receipt",
     "history",  "files", "statement", "signature", "edit",  "lineage", "chain"};
@@ -95,37 +90,6 @@ Status CheckWords(std::string_view member, std::string_view text, size_t bytes_m
   return Fail(Error::InvalidArgument(
       std::string(member) + " must be one line of at most " + std::to_string(bytes_max) +
       " bytes of UTF-8 without control characters: \"" + Printable(text) + "\""));
-}
-
-Status CheckFilePath(std::string_view path) {
-  const auto refuse = [&](std::string_view why) {
-    return Fail(
-        Error::InvalidArgument("path of a file " + std::string(why) + ": \"" + Printable(path) + "\""));
-  };
-  if (path.empty() || path.size() > kPathBytesMax) return refuse("must have 1 to 512 bytes");
-  if (!IsUtf8(path)) return refuse("must be UTF-8");
-  if (path[0] == '/') return refuse("must be relative");
-  if (path.find('\\') != path.npos) return refuse("must not contain a backslash");
-  if (std::any_of(path.begin(), path.end(), [](char c) { return static_cast<uint8_t>(c) < 32 || c == 127; }))
-    return refuse("must not contain control characters");
-  while (true) {
-    const size_t slash = path.find('/');
-    const std::string_view part = path.substr(0, slash);
-    if (part.empty() || part == "." || part == "..")
-      return refuse("must not contain \"\", \".\" or \"..\" as a part");
-    if (slash == path.npos) return Ok();
-    path.remove_prefix(slash + 1);
-  }
-}
-
-std::string CollisionKey(std::string_view path) {
-  utf8proc_uint8_t* mapped = nullptr;
-  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
-  const utf8proc_ssize_t bytes = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(path.data()),
-                                              static_cast<utf8proc_ssize_t>(path.size()), &mapped, options);
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, std::free);
-  GC_CHECK(bytes >= 0);  // it fails for what is not UTF-8, and without memory
-  return {reinterpret_cast<const char*>(mapped), static_cast<size_t>(bytes)};
 }
 
 }  // namespace glasscase::operations

@@ -18,11 +18,6 @@ Result<int64_t> ParseDuration(std::string_view text);
 
 // One line of text of at most that many bytes; empty is fine.
 Status CheckWords(std::string_view member, std::string_view text, size_t bytes_max);
-// A path of an uploaded file: relative, clean UTF-8, no "..", no backslash, no control characters.
-Status CheckFilePath(std::string_view path);
-// Equal for paths that some file system takes for one: case is folded, and characters that can be written in
-// several ways are composed. `path` is UTF-8.
-std::string CollisionKey(std::string_view path);
 
 // Puts the member's name before the message of a value that cannot be used.
 template <typename T>

@@ -5,6 +5,7 @@
 
 #include <glasscase/core/log.h>
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/manifest/manifest.h>
 
 #include "chain_desk.h"
 #include "describe.h"
@@ -141,7 +142,7 @@ Result<Plan> MakePlan(Desk& desk, Act& act, const Claim& claim) {
   GC_TRY(plan.fields, FieldsFrom(request.fields()));
   GC_TRY(plan.parents, FindParents(desk, act, request.lineage()));
   plan.files = FilesOf(claim);
-  plan.manifest = ManifestDigest(plan.files);
+  plan.manifest = manifest::DigestOf(plan.files);
   GC_TRY(plan.model, desk.catalog.FindModelCalled(act.caller->id, plan.name));
   if (plan.model) {
     if (plan.model->kind != plan.kind)
@@ -341,13 +342,6 @@ std::string NextVersionNumber(const std::vector<catalog::Version>& versions) {
       highest = std::max(highest, number);
   }
   return std::to_string(highest + 1);
-}
-
-Digest ManifestDigest(std::vector<catalog::VersionFile> files) {
-  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
-  std::string manifest;
-  for (const catalog::VersionFile& file : files) manifest += ToHex(file.sha256) + "  " + file.path + "\n";
-  return Sha256(AsBytes(manifest));
 }
 
 void Publishing::Begin(const std::shared_ptr<Act>& act, Reply reply) {

@@ -46,7 +46,4 @@ class Publishing {
 // The label of the version after these: one more than the highest number among them.
 std::string NextVersionNumber(const std::vector<catalog::Version>& versions);
 
-// SHA-256 over "<sha256 hex>  <path>\n" of every file, by path (api/formats/manifest.md).
-Digest ManifestDigest(std::vector<catalog::VersionFile> files);
-
 }  // namespace glasscase::operations

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include <glasscase/crypto/sha256.h>
+#include <glasscase/manifest/manifest.h>
 #include <glasscase/training/recipe.h>
 #include <glasscase/training/translation_recipe.h>
 
@@ -150,12 +150,9 @@ Status CheckResult(const catalog::Run& run, const std::vector<RunFile>& files) {
     left = recipe.limits.disk_bytes;
   }
   const uint64_t most = left;
-  std::set<std::string> names;
+  std::vector<std::string_view> paths;
   for (const RunFile& file : files) {
-    GC_TRY_VOID(CheckFilePath(file.path));
-    if (!names.insert(CollisionKey(file.path)).second)
-      return Fail(Error::InvalidArgument("the result has two files that some systems take for one: " +
-                                         Printable(file.path)));
+    paths.push_back(file.path);
     if (file.bytes > left)
       return Fail(Error::FailedPrecondition(
           "the result has more bytes than it may: limits.disk_bytes of its recipe, or the bound of a "
@@ -163,6 +160,8 @@ Status CheckResult(const catalog::Run& run, const std::vector<RunFile>& files) {
           std::to_string(most)));
     left -= file.bytes;
   }
+  if (const Status usable = manifest::CheckPaths(paths); !usable)
+    return Fail(usable.error().WithContext("the result"));
   return Ok();
 }
 
@@ -210,7 +209,7 @@ Result<catalog::Version> InsertResult(Desk& desk, catalog::Transaction& transact
     version.bytes += file.bytes;
   }
   GC_TRY(version.label, LabelFor(desk, run));
-  version.manifest_digest = ManifestDigest(rows);
+  version.manifest_digest = manifest::DigestOf(rows);
   version.sha256 = rows.size() == 1 ? rows[0].sha256 : version.manifest_digest;
   version.hostable = report.has_value();
   if (report) {

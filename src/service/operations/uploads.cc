@@ -1,13 +1,13 @@
 #include "uploads.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include <boost/json/serialize.hpp>
 
 #include <glasscase/core/log.h>
 #include <glasscase/json/strict.h>
+#include <glasscase/manifest/manifest.h>
 
 #include "names.h"
 
@@ -56,28 +56,15 @@ Result<Upload> FromNote(const blobs::PartialInfo& info) {
 
 // ---- the files of a publish ----
 
-// Paths that some file system would take for one, and a file that would have to be a folder too.
-Status CheckCollisions(const std::vector<UploadedFile>& files) {
-  std::map<std::string, std::string> seen;
-  for (const UploadedFile& file : files) {
-    const auto [other, is_new] = seen.emplace(CollisionKey(file.path), file.path);
-    if (!is_new)
-      return Fail(BadFile(file.path, "and \"" + Printable(other->second) +
-                                         "\" would be one file on systems that do not tell upper from lower "
-                                         "case, or composed from decomposed characters"));
-  }
-  for (const UploadedFile& file : files) {
-    const std::string folder = CollisionKey(file.path) + "/";
-    const auto below = seen.lower_bound(folder);
-    if (below != seen.end() && below->first.starts_with(folder))
-      return Fail(BadFile(file.path, "cannot be a folder too"));
-  }
-  return Ok();
+Status CheckPaths(const std::vector<UploadedFile>& files) {
+  std::vector<std::string_view> paths;
+  for (const UploadedFile& file : files) paths.push_back(file.path);
+  return manifest::CheckPaths(paths);
 }
 
 Status ChooseGraph(std::vector<UploadedFile>& files) {
   const auto is_graph = [](const UploadedFile& file) {
-    return file.path.find('/') == file.path.npos && CollisionKey(file.path).ends_with(".onnx");
+    return file.path.find('/') == file.path.npos && manifest::CollisionKey(file.path).ends_with(".onnx");
   };
   const auto graphs = std::count_if(files.begin(), files.end(), is_graph);
   if (files.size() > 1 && graphs != 1)
@@ -141,7 +128,7 @@ Result<Claim> Uploads::ClaimFor(const Act& act, const rpc::PublishRequest& reque
   std::set<const Upload*> named;
   uint64_t total = 0;
   for (const rpc::PublishedFile& wanted : request.files()) {
-    GC_TRY_VOID(CheckFilePath(wanted.path()));
+    GC_TRY_VOID(manifest::CheckPath(wanted.path()));
     GC_TRY(Upload * upload, Find(act, wanted.upload()));
     if (!named.insert(upload).second) return Fail(BadFile(wanted.path(), "names the upload of another file"));
     if (upload->busy())
@@ -161,7 +148,7 @@ Result<Claim> Uploads::ClaimFor(const Act& act, const rpc::PublishRequest& reque
     files.push_back(
         {.path = wanted.path(), .bytes = upload->bytes, .announced_sha256 = announced, .upload = upload});
   }
-  GC_TRY_VOID(CheckCollisions(files));
+  GC_TRY_VOID(CheckPaths(files));
   if (!kept) GC_TRY_VOID(ChooseGraph(files));
   return Claim(*this, std::move(files));
 }

@@ -26,15 +26,13 @@ struct FileClaim {
 // InvalidArgument when a digest is not one, or when not exactly one file is the graph.
 Result<std::vector<FileClaim>> ReadClaims(const google::protobuf::RepeatedPtrField<rpc::ModelFile>& files);
 
-// SHA-256 over the lines "<sha256 in hexadecimal>  <path>\n", sorted by path: names all bytes of a version.
-Digest ManifestDigest(std::span<const FileClaim> claims);
-
 class ModelFiles {
  public:
   // Reads every descriptor from its beginning. DataLoss when a file is not what its claim says, or all
-  // together are not what `manifest` says (when given); ResourceExhausted beyond `bytes_max`.
+  // together are not what `expected` says, the digest of their manifest (when given); ResourceExhausted
+  // beyond `bytes_max`.
   static Result<ModelFiles> Copy(std::span<const FileClaim> claims, std::span<const Fd> fds,
-                                 const std::optional<Digest>& manifest, uint64_t bytes_max);
+                                 const std::optional<Digest>& expected, uint64_t bytes_max);
 
   ByteSpan graph() const;
   std::vector<inference::ExternalFile> external() const;  // views of this
