@@ -32,6 +32,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from bench import executors, full_queue, reexecution, translation, upload, where  # noqa: E402
 from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes, wrk_words  # noqa: E402
+from chain.chain import Adapter, Node  # noqa: E402
+from chain.gas import GAS_MAX, measure_gas  # noqa: E402
 from system.installation import Installation, free_ports, running  # noqa: E402
 from system.models import Models, make_models  # noqa: E402
 
@@ -349,6 +351,21 @@ def load_of_calls(bench: Bench, name: str, glasscase: Installation) -> Load:
     return Load(name, glasscase.url, requests, 64, pids)
 
 
+def measure_chain(bench: Bench) -> Any:
+    """What each act costs, on a real node."""
+    say("\ngas")
+    node = Node().start()
+    try:
+        adapter = Adapter(node.url).deploy()
+        used = measure_gas(node, adapter)
+        adapter.close()
+    finally:
+        node.stop()
+    for what, gas in used.items():
+        bench.add(f"gas: {what}", gas, "", GAS_MAX[what])
+    return used
+
+
 def measure_queue(bench: Bench) -> Any:
     """Runs submitted in batches, and what a full queue costs those who call models."""
     say("\nthe queue of runs")
@@ -484,13 +501,14 @@ def main() -> int:
         decision = measure_decision(bench)
         ledger = measure_ledger(bench)
         search = measure_search(bench)
+    gas = measure_chain(bench)
     queue = measure_queue(bench)
     uploaded = measure_upload(bench)
     translated = measure_translation(bench)
     reexecuted = measure_reexecution(bench)
     executed = measure_executors(bench)
     print_table(bench)
-    more = {"decision": decision, "ledger": ledger, "search": search, "queue": queue, "upload": uploaded, "translation": translated,
+    more = {"decision": decision, "ledger": ledger, "search": search, "gas": gas, "queue": queue, "upload": uploaded, "translation": translated,
             "reexecution": reexecuted, "executors": executed}
     write_results(bench, samples, more)
     return 0

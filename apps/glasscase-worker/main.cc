@@ -84,7 +84,7 @@ void Declare(CLI::App& app, Arguments& arguments) {
                  "Names and passwords for registries: a file of `podman login --authfile`");
   app.add_option("--images", arguments.images.folder, "Where images are kept");
   app.add_option("--device", arguments.images.devices,
-                 "A device that jobs in images may use, or a file of its driver (repeat)");
+                 "A device that jobs on this machine may use, or a file of its driver (repeat)");
   app.add_option("--slots", arguments.options.slots, "Jobs at once")->check(CLI::Range(1, 64));
   app.add_option("--memory", most.memory_bytes, "The most that a job may ask for")
       ->transform(CLI::AsSizeValue(false));
@@ -137,7 +137,8 @@ int BeOnNode(const std::string& file) {
 }
 
 std::unique_ptr<glasscase::jobs::Executor> MakeExecutor(const Arguments& arguments) {
-  if (arguments.executor != "slurm") return glasscase::jobs::MakeBubblewrap({});
+  if (arguments.executor != "slurm")
+    return glasscase::jobs::MakeBubblewrap({.devices = arguments.images.devices});
   std::error_code code;
   glasscase::jobs::SlurmOptions options{
       .on_node = {std::filesystem::read_symlink("/proc/self/exe", code).string(), "--one-job"},

@@ -9,18 +9,9 @@ from typing import Any
 import pytest
 
 from chain.chain import ACCOUNT, FULL, FULL_ID, OTHER_ACCOUNT, OTHER_KEY, ROOT, Adapter, Json, Node, NodeRefused, Refused, some_id
+from chain.gas import GAS_MAX, measure_gas
 
 AskPeer = Callable[..., list[Any]]
-
-GAS_MAX = {
-    "anchor, the first": 55_000,
-    "anchor, after the first": 35_000,
-    "registry record": 70_000,
-    "change of a record": 30_000,
-    "model contract": 212_000,
-    "dataset contract, URI of 39 bytes": 310_000,
-}
-
 
 def test_the_artefacts_are_what_the_sources_give() -> None:
     done = subprocess.run(["node", ROOT / "contracts" / "compile.js", "--check"], capture_output=True, text=True, check=False)
@@ -28,25 +19,7 @@ def test_the_artefacts_are_what_the_sources_give() -> None:
 
 
 def test_gas_is_within_the_goals(node: Node, adapter: Adapter, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the dearest values: a zero byte costs a quarter of another."""
-    uri = "s3://bucket.example/datasets/digits.zip"
-    assert len(uri) == 39
-    huge = 2**64 - 2
-    used: dict[str, int] = {}
-
-    def measure(what: str, kept: str) -> None:
-        status = adapter.write(kept)
-        assert status["state"] == "mined", status
-        used[what] = int(node.receipt(status["transaction"])["gasUsed"], 16)
-
-    measure("anchor, the first", adapter.checkpoint(huge - 1, FULL))
-    measure("anchor, after the first", adapter.checkpoint(huge, "fe" * 32))
-    measure("registry record", adapter.prepare("record", asset=FULL_ID, kind=2, commitment=FULL, log_index=huge))
-    measure("change of a record", adapter.prepare("change", asset=FULL_ID, commitment=FULL, log_index=huge))
-    measure("model contract", adapter.prepare("model", asset=FULL_ID, commitment=FULL, trained_on=FULL_ID,
-                                              tested_with=FULL_ID, image=FULL, log_index=huge))
-    measure("dataset contract, URI of 39 bytes",
-            adapter.prepare("dataset", asset=FULL_ID, commitment=FULL, uri=uri, log_index=huge))
+    used = measure_gas(node, adapter)
     with capsys.disabled():
         print()
         for what, gas in used.items():

@@ -125,6 +125,13 @@ def test_onnx_is_brought_to_another_opset_and_gives_the_same(converted: dict[str
     assert refused.code == 1 and not refused.onnx.exists()
 
 
+def test_an_exporter_that_is_not_there_is_refused_by_name(models: Path, tmp_path: Path) -> None:
+    older = convert("pytorch", models / "tensors" / "source", tmp_path / "out", "--exporter", "dynamo", code=models / "tensors" / "code")
+    assert older.code == 1 and "dynamo needs a runner of PyTorch 2" in older.last
+    other = convert("scikit-learn", models / "logistic.joblib", tmp_path / "out", "--exporter", "torchscript", "--allow-pickle")
+    assert other.code == 1 and "are PyTorch's" in other.last
+
+
 @pytest.mark.parametrize(("name", "words"), [
     ("other-code", "does not fit the model that the code builds"), ("no-inputs", "put a file inputs.json"), ("no-function", "no function build_model"),
     ("unusual", "cannot convert"), ("cut", "lies outside of the file"),

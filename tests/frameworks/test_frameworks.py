@@ -67,6 +67,19 @@ model.save({str(tmp_path / "model.keras")!r})
     assert not refused.onnx.exists()
 
 
+@pytest.mark.parametrize("name", ["tensors", "module"])
+def test_both_exporters_of_pytorch_give_the_same(tmp_path: Path, name: str) -> None:
+    subprocess.run([RUNNERS / "pytorch-current" / "bin" / "python", SOURCES, "pytorch", tmp_path], check=True, capture_output=True)
+    models = tmp_path / name
+    for exporter in ("torchscript", "dynamo"):
+        words = ("--allow-pickle", "--exporter", exporter)
+        made = convert("pytorch-current", models / "source", tmp_path / exporter, *words, code=models / "code", timeout_s=250)
+        assert made.code == 0, made.last
+        assert f"({exporter})" in made.evidence["converter"]
+        print(f"{name:32} {made.evidence['converter']:48} opset {made.evidence['result']['opset']:2}  "
+              f"largest difference {made.evidence['difference']['ordinary_max']:.2g}")
+
+
 @pytest.mark.parametrize("name", ["tensors", "module", "script"])
 def test_both_ages_of_pytorch_convert_the_same_model(tmp_path: Path, name: str) -> None:
     for runner in ("pytorch", "pytorch-current"):

@@ -19,6 +19,7 @@ import pytest
 from system.installation import Installation, running, wait_until
 from system.models import Models
 from system.runners import ROOT, readable_programs
+from system.training_examples import in_runner
 
 SAMPLES = ROOT / "fuzz" / "corpus"
 TREES = 12_000
@@ -30,6 +31,8 @@ import argparse, hashlib, json, os, sys, time
 words = argparse.ArgumentParser()
 for name in ("source", "output", "evidence", "code", "opset"):
     words.add_argument("--" + name)
+words.add_argument("--exporter")
+words.add_argument("--allow-pickle", action="store_true")
 asked = words.parse_args()
 
 
@@ -245,6 +248,56 @@ def test_a_converter_runs_in_the_sandbox(glasscase: Installation, models: Models
     assert ", in the sandbox" in glasscase.cli("show", "net-onnx").stdout
 
 
+def test_a_converter_is_told_what_its_owner_allows(glasscase: Installation, models: Models, tmp_path: Path) -> None:
+    onnx = base64.b64encode(models.scale.read_bytes()).decode()
+    keep_text(glasscase, tmp_path, "told", "convert.py", f"""
+        import base64
+        assert asked.allow_pickle and asked.exporter == "dynamo", asked
+        leave(base64.b64decode("{onnx}"))
+    """)
+    run = translate(glasscase, "told", "--runner", "fake", "--exporter", "dynamo", "--allow-pickle")
+    assert run["state"] == "succeeded", run
+    recipe = json.loads(run["recipe"])
+    assert recipe["allow_pickle"] is True and recipe["exporter"] == "dynamo"
+    without = translate(glasscase, "told", "--runner", "fake", "--exporter", "dynamo")
+    assert without["state"] == "failed" and "AssertionError" in without["reason"]
+
+
+def test_a_pickle_is_opened_when_its_owner_says_so(glasscase: Installation, tmp_path: Path) -> None:
+    in_runner("scikit-learn", f"""
+        import joblib
+        from sklearn.datasets import load_iris
+        from sklearn.linear_model import LogisticRegression
+        x, y = load_iris(return_X_y=True)
+        joblib.dump(LogisticRegression(max_iter=500).fit(x.astype("float32"), y), {str(tmp_path / "iris.joblib")!r})
+    """)
+    keep(glasscase, tmp_path / "iris.joblib", "iris-pickle")
+    refused = translate(glasscase, "iris-pickle", "--runner", "scikit-learn")
+    assert refused["state"] == "failed" and "a pickle, which runs code" in refused["reason"] and "--allow-pickle" in refused["reason"]
+    run = translate(glasscase, "iris-pickle", "--runner", "scikit-learn", "--allow-pickle")
+    assert run["state"] == "succeeded", run
+    body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [6.3, 3.3, 6.0, 2.5]}]}
+    outputs = {one["name"]: one["data"] for one in glasscase.infer("owner/iris-pickle-onnx", body).json()["outputs"]}
+    assert outputs["label"] == [2]
+
+    glasscase.cli("subject", "add", "eve", "--role", "owner")
+    token = glasscase.cli("token", "create", "eve", json=True)["token"]
+    glasscase.cli("grant", "eve", "take", "iris-pickle")
+    others = glasscase.cli("translate", "owner/iris-pickle", "--runner", "scikit-learn", "--allow-pickle", token=token, check=False)
+    assert others.returncode == 1 and "only the owner of owner/iris-pickle" in others.stderr
+
+
+def test_hosted_onnx_is_brought_to_another_opset(glasscase: Installation, models: Models) -> None:
+    glasscase.publish(models.scale, "older")
+    run = translate(glasscase, "older", "--runner", "scikit-learn", "--opset", "21")
+    assert (run["state"], run["model"]) == ("succeeded", "owner/older-opset21"), run
+    evidence = json.loads(run["evidence"])
+    assert evidence["result"]["opset"] == 21 and evidence["difference"]["absolute_max"] == 0
+    body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
+    old, new = (glasscase.infer(f"owner/{name}", body).json()["outputs"] for name in ("older", "older-opset21"))
+    assert [one["data"] for one in old] == [one["data"] for one in new]
+
+
 @pytest.mark.parametrize(("program", "words", "keeps_evidence"), [
     ("leave(b'x', holds=False, worst={'kind': 'random', 'input': [1, 2], 'source': [1], 'result': [9]}); sys.exit('it differs: row 7')", "it differs: row 7", True),
     ("leave(b'x', holds=False)", "does not hold", True),
@@ -304,6 +357,9 @@ def test_what_cannot_be_asked_is_refused(glasscase: Installation, models: Models
     keep(glasscase, SAMPLES / "xgboost_json" / "binary", "asked")
     assert "has the runner fortran; there are: fake, scikit-learn" in refusal("asked", "--runner", "fortran")
     assert "opset goes with a runner" in refusal("asked", "--opset", "17")
+    assert "allow_pickle goes with a runner" in refusal("asked", "--allow-pickle")
+    assert "exporter goes with a runner" in refusal("asked", "--exporter", "dynamo")
+    assert "torchscript or dynamo" in refusal("asked", "--exporter", "fast", "--runner", "fake")
     assert "from 1 to 1000" in refusal("asked", "--runner", "fake", "--opset", "x")
     assert "leave out the one or the others" in refusal("asked", "--output", str(tmp_path / "a.onnx"), "--runner", "fake")
     (tmp_path / "m.json").write_text("{}")

@@ -69,7 +69,7 @@ _glasscase() {
     "runs verify") names=""; flags="--help --on --detach --json --profile" ;;
     "runs evidence") names=""; flags="--help --output --json --profile" ;;
     "runs cancel") names=""; flags="--help --json --profile" ;;
-    "translate") names=""; flags="--help --output --evidence --name --version --runner --code --opset --priority --detach --json --profile" ;;
+    "translate") names=""; flags="--help --output --evidence --name --version --runner --code --opset --exporter --allow-pickle --priority --detach --json --profile" ;;
     "verify") names=""; flags="--help --model --policy --file --evidence --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;
     "witness init") names=""; flags="--help --data --name --json --profile" ;;

@@ -61,6 +61,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--code", type=Path, help="the code that builds the model, where the file holds tensors only")
     parser.add_argument("--inputs", type=Path, help="what the model takes (default: inputs.json of the source or of the code)")
     parser.add_argument("--opset", type=int, help=f"of ai.onnx (default: {OPSET}, or what the library allows)")
+    parser.add_argument("--exporter", choices=("torchscript", "dynamo"), help="which of PyTorch's (default: torchscript)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the inputs that both are run on")
     parser.add_argument("--no-missing", dest="missing", action="store_false", help="try no inputs with missing values (the evidence says so)")
     parser.add_argument("--allow-pickle", action="store_true", help="open a pickle: its code runs, here")
@@ -68,9 +69,12 @@ def _parse() -> argparse.Namespace:
 
 
 def _convert(arguments: argparse.Namespace) -> None:
-    source = sources.find(arguments.source, arguments.code, arguments.inputs, allow_pickle=arguments.allow_pickle)
+    source = sources.find(arguments.source, arguments.code, arguments.inputs, allow_pickle=arguments.allow_pickle, exporter=arguments.exporter)
     source.check()
-    loaded = _library_of(source).load(source)
+    library = _library_of(source)
+    if source.exporter is not None and source.exporter not in getattr(library, "EXPORTERS", ()):
+        raise Refusal(f"the exporters torchscript and dynamo are PyTorch's; {source.file.name} is of another library")
+    loaded = library.load(source)
     _say(0.1, f"read {loaded.described}")
     model, file = _written(loaded, _opset(source, loaded, arguments.opset))
     _say(0.3, f"converted with {loaded.converter}")

@@ -50,6 +50,7 @@ class Source:
     kind: str
     code: Path | None
     allow_pickle: bool
+    exporter: str | None = None
     declared: list[Input] | None = field(default=None)
 
     @property
@@ -60,8 +61,8 @@ class Source:
         """Refuses what no library needs to be asked about."""
         if self.is_pickle and not self.allow_pickle:
             raise Refusal(
-                f"{self.file.name} is a pickle, which runs code when it is opened. Save it without ({_ADVICE}), or allow pickles "
-                "for this asset"
+                f"{self.file.name} is a pickle, which runs code when it is opened. Save it without ({_ADVICE}), or let this "
+                "sandbox open it (--allow-pickle; its owner may)"
             )
         if self.kind in ("torch", "tensors"):
             self.need_inputs()
@@ -102,7 +103,7 @@ class Source:
 _ADVICE = "PyTorch: safetensors or torch.jit.save; scikit-learn: glasscase_dump"
 
 
-def find(source: Path, code: Path | None, inputs: Path | None, *, allow_pickle: bool) -> Source:
+def find(source: Path, code: Path | None, inputs: Path | None, *, allow_pickle: bool, exporter: str | None = None) -> Source:
     """Gives the one model among the files of `source`. Raises Refusal."""
     files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
     models = [path for path in files if path.suffix in SUFFIXES]
@@ -113,7 +114,7 @@ def find(source: Path, code: Path | None, inputs: Path | None, *, allow_pickle: 
     folders = [folder for folder in (source, code) if folder is not None]
     folders = [folder if folder.is_dir() else folder.parent for folder in folders]
     found = [inputs] if inputs else [folder / "inputs.json" for folder in folders if (folder / "inputs.json").is_file()]
-    return Source(models[0], kind, code, allow_pickle, read_inputs(found[0]) if found else None)
+    return Source(models[0], kind, code, allow_pickle, exporter, read_inputs(found[0]) if found else None)
 
 
 def read_inputs(path: Path) -> list[Input]:

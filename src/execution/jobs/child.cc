@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -133,7 +134,7 @@ Result<Child> StartChild(const Launch& launch) {
   if (pid < 0) return Fail(Error::FromErrno(errno, "cannot start a process"));
   if (pid == 0) in_child.Become(command.data(), environment.data());
 
-  Child child{.pid = pid, .handle = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), .output = {}};
+  Child child{.pid = pid, .handle = OpenProcess(pid), .output = {}};
   trouble.write = Fd();
   const int error = child.handle.valid() ? TroubleOf(trouble.read.get()) : errno;
   if (error != 0) {
@@ -144,6 +145,17 @@ Result<Child> StartChild(const Launch& launch) {
   child.output = std::move(output.read);
   ::fcntl(child.output.get(), F_SETFL, O_NONBLOCK);
   return child;
+}
+
+Fd OpenProcess(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
+void KillProcess(const Fd& handle) {
+  ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0);
+}
+
+bool HasEnded(const Fd& handle) {
+  pollfd wait{.fd = handle.get(), .events = POLLIN, .revents = 0};
+  return !handle.valid() || ::poll(&wait, 1, 0) > 0;
 }
 
 }  // namespace glasscase::jobs

@@ -39,12 +39,30 @@ Result<Translator> ReadTranslator(const ObjectReader& object) {
   return translator;
 }
 
+// What the translator is told beside its inputs.
+Status ReadOptions(const ObjectReader& root, TranslationRecipe& recipe) {
+  if (root.Has("opset")) {
+    GC_TRY(const uint64_t opset, root.Whole("opset"));
+    if (opset < 1 || opset > TranslationRecipe::kOpsetMax)
+      return Fail(root.Wrong("opset", "must be from 1 to 1000"));
+    recipe.opset = static_cast<uint32_t>(opset);
+  }
+  if (root.Has("exporter")) {
+    GC_TRY(recipe.exporter, root.String("exporter"));
+    GC_TRY_VOID(TranslationRecipe::CheckExporter(recipe.exporter));
+  }
+  if (root.Has("allow_pickle")) {
+    GC_TRY(recipe.allow_pickle, root.Bool("allow_pickle"));
+  }
+  return Ok();
+}
+
 }  // namespace
 
 Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
   GC_TRY(const auto value, json::Parse(text, {.bytes_max = Recipe::kBytesMax, .depth_max = 4}));
   GC_TRY(const ObjectReader root, ObjectReader::Open(value, "recipe"));
-  GC_TRY_VOID(root.RefuseOthers({"v", "environment", "source", "code", "opset", "translate"}));
+  GC_TRY_VOID(root.RefuseOthers({"v", "environment", "source", "code", "opset", "exporter", "allow_pickle", "translate"}));
   GC_TRY(const uint64_t v, root.Whole("v"));
   if (v != 1) return Fail(root.Wrong("v", "must be 1"));
   GC_TRY(const std::string to, root.String("translate"));
@@ -55,11 +73,13 @@ Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
     GC_TRY(recipe.code, ReadVersion(root, "code"));
   }
   GC_TRY(recipe.translator, ReadTranslator(root));
-  if (!root.Has("opset")) return recipe;
-  GC_TRY(const uint64_t opset, root.Whole("opset"));
-  if (opset < 1 || opset > kOpsetMax) return Fail(root.Wrong("opset", "must be from 1 to 1000"));
-  recipe.opset = static_cast<uint32_t>(opset);
+  GC_TRY_VOID(ReadOptions(root, recipe));
   return recipe;
+}
+
+Status TranslationRecipe::CheckExporter(std::string_view name) {
+  if (name.empty() || name == "torchscript" || name == "dynamo") return Ok();
+  return Fail(Error::InvalidArgument("exporter must be torchscript or dynamo: \"" + Printable(name) + "\""));
 }
 
 Result<std::string> TranslationRecipe::Canonical() const {
@@ -69,6 +89,8 @@ Result<std::string> TranslationRecipe::Canonical() const {
       {"environment", std::move(environment)}, {"source", Resolved(source)}, {"translate", "onnx"}, {"v", 1}};
   if (code) recipe["code"] = Resolved(*code);
   if (opset != 0) recipe["opset"] = opset;
+  if (!exporter.empty()) recipe["exporter"] = exporter;
+  if (allow_pickle) recipe["allow_pickle"] = true;
   return json::WriteCanonical(recipe);
 }
 

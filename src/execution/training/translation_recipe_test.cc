@@ -22,13 +22,15 @@ TEST(TranslationRecipe, TheCanonicalFormIsReadAsItWasWritten) {
   EXPECT_EQ(read->Canonical().value(), native);
 
   const std::string code = R"("code":{"sha256":")" + kSha256 + R"(","version":")" + kId + R"("},)";
-  const std::string by_runner = "{" + code + R"("environment":{"lock":")" + kSha256 +
-                                R"(","runner":"torch"},"opset":17,)" + kSource +
-                                R"(,"translate":"onnx","v":1})";
+  const std::string by_runner = R"({"allow_pickle":true,)" + code + R"("environment":{"lock":")" + kSha256 +
+                                R"(","runner":"torch"},"exporter":"dynamo","opset":17,)" +
+                                kSource + R"(,"translate":"onnx","v":1})";
   const auto other = TranslationRecipe::Parse(by_runner);
   ASSERT_TRUE(other) << other.error().message();
   EXPECT_EQ(other->translator.runner, "torch");
   EXPECT_EQ(other->opset, 17u);
+  EXPECT_EQ(other->exporter, "dynamo");
+  EXPECT_TRUE(other->allow_pickle);
   EXPECT_EQ(other->Canonical().value(), by_runner);
 }
 
@@ -41,6 +43,8 @@ TEST(TranslationRecipe, WhatIsWrongIsNamed) {
   EXPECT_THAT(why(native), HasSubstr("source"));
   EXPECT_THAT(why(kSource + ","), HasSubstr("environment"));
   EXPECT_THAT(why(native + kSource + R"(,"opset":0,)"), HasSubstr("opset must be from 1 to 1000"));
+  EXPECT_THAT(why(native + kSource + R"(,"exporter":"guess",)"), HasSubstr("torchscript or dynamo"));
+  EXPECT_THAT(why(native + kSource + R"(,"allow_pickle":1,)"), HasSubstr("allow_pickle"));
   EXPECT_THAT(why(native + kSource + R"(,"epochs":0,)"), HasSubstr("epochs"));
   EXPECT_THAT(why(R"("environment":{"translator":"1","runner":"torch"},)" + kSource + ","),
               HasSubstr("runner"));

@@ -132,7 +132,7 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       ->type_name("DIR");
   command
       .add_option("--devices", settings.devices,
-                  "Devices that runs in images may use, and files of their drivers, with commas between")
+                  "Devices that runs may use, and files of their drivers, with commas between (not by Slurm)")
       ->delimiter(',')
       ->type_name("PATH,...");
   command

@@ -32,7 +32,7 @@ struct ServeSettings {
   std::string slurm_conf{};               // file
   std::string jobs{};                     // folder
   std::string images{};                   // folder
-  std::vector<std::string> devices{};     // for runs in images
+  std::vector<std::string> devices{};     // for runs, not by Slurm
   uint64_t uploads_expire_s = 0;          // 0: as the custodian has it
   std::string config;
 

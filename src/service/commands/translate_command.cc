@@ -36,6 +36,8 @@ struct TranslateOptions {
   std::string runner;
   std::string code;
   std::string opset;
+  std::string exporter;
+  bool allow_pickle = false;
   int64_t priority = 0;
   bool detached = false;
 };
@@ -176,6 +178,8 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
                                                                      {"runner", options.runner},
                                                                      {"code", options.code},
                                                                      {"opset", options.opset},
+                                                                     {"exporter", options.exporter},
+                                                                     {"allow_pickle", options.allow_pickle},
                                                                      {"priority", options.priority}});
   if (!queued) return Fail(WithFileHint(queued.error(), options.source));
   json::value run = *std::move(queued);
@@ -198,8 +202,8 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
 // The words that only one of the two forms takes.
 Status CheckForm(const TranslateOptions& options) {
   const bool of_run = !options.name.empty() || !options.version.empty() || !options.runner.empty() ||
-                      !options.code.empty() || !options.opset.empty() || options.priority != 0 ||
-                      options.detached;
+                      !options.code.empty() || !options.opset.empty() || !options.exporter.empty() ||
+                      options.allow_pickle || options.priority != 0 || options.detached;
   if (options.output.empty()) {
     if (options.source.find('/') == std::string::npos || !IsFile(options.source)) return Ok();
     return Fail(
@@ -209,8 +213,8 @@ Status CheckForm(const TranslateOptions& options) {
   }
   if (of_run)
     return Fail(Error::InvalidArgument(
-        "--output translates a file here; --name, --version, --runner, --code, --opset, --priority and "
-        "--detach are for a registered model: leave out the one or the others"));
+        "--output translates a file here; --name, --version, --runner, --code, --opset, --exporter, "
+        "--allow-pickle, --priority and --detach are for a registered model: leave out the one or the others"));
   if (IsFile(options.source)) return Ok();
   std::error_code ignored;
   if (fs::exists(options.source, ignored))
@@ -231,7 +235,7 @@ void AddTranslateCommand(CommandTree& tree) {
       tree.root(), "translate",
       "Turn a model into ONNX: a registered one in a run, or with --output a file without a server",
       "glasscase translate rain-trees\n"
-      "glasscase translate ada/net@2 --runner torch --code net-code --name net\n"
+      "glasscase translate ada/net@2 --runner pytorch --code net-code --name net\n"
       "glasscase translate model.json --output model.onnx --evidence evidence.json",
       [](CLI::App& command, TranslateOptions& options) {
         command
@@ -259,6 +263,12 @@ void AddTranslateCommand(CommandTree& tree) {
                         "With --runner: registered code that a saved state belongs to")
             ->type_name("NAME[@V]");
         command.add_option("--opset", options.opset, "With --runner: of the result")->type_name("N");
+        command
+            .add_option("--exporter", options.exporter,
+                        "With a runner of PyTorch: torchscript (the default) or dynamo")
+            ->type_name("EXPORTER");
+        command.add_flag("--allow-pickle", options.allow_pickle,
+                         "With --runner: let its sandbox open a pickle, whose code runs there (your own models only)");
         command.add_option("--priority", options.priority, "-100 to 100; larger: before others")
             ->type_name("N");
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");

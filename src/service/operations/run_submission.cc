@@ -51,7 +51,10 @@ Status Resolve(Desk& desk, Act& act, std::string_view member, Batch& batch, trai
 }
 
 Status ResolveEnvironment(const Workplace& place, training::Environment& environment) {
-  if (!environment.image.empty()) return CheckImage(place.runs.workers(), environment.image);
+  if (!environment.image.empty()) {
+    const Status there = CheckImage(place.runs.workers(), environment.image);
+    return there ? Ok() : Fail(there.error().WithContext("recipe.environment.image"));
+  }
   GC_TRY(const Digest lock, LockOf(place.runs.workers(), environment.runner));
   if (environment.lock.value_or(lock) != lock)
     return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +

@@ -104,6 +104,10 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   row.set_translates(TextOrEmpty(run.translates));
   row.set_state(std::string(NameOf(StateNow(place, run))));
   row.set_reason(run.reason);
+  if (whole && run.state == RunState::kQueued) {
+    const std::string waits = WhyItWaits(place.runs.workers(), NeedsOf(run));
+    if (!waits.empty()) row.set_reason(waits);
+  }
   row.set_recipe_sha256(ToHex(run.recipe_sha256));
   row.set_priority(run.priority);
   row.set_attempts(run.attempts);

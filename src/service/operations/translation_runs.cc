@@ -34,11 +34,33 @@ Result<uint32_t> OpsetFrom(const rpc::TranslateRequest& request) {
 
 Status CheckNative(const rpc::TranslateRequest& request) {
   if (!request.runner().empty()) return Ok();
-  for (const auto& [name, value] : {std::pair("code", request.code()), {"opset", request.opset()}})
-    if (!value.empty())
+  for (const auto& [name, given] : {std::pair("code", !request.code().empty()),
+                                    {"opset", !request.opset().empty()},
+                                    {"exporter", !request.exporter().empty()},
+                                    {"allow_pickle", request.allow_pickle()}})
+    if (given)
       return Fail(Error::InvalidArgument(std::string(name) +
                                          " goes with a runner: the native translator takes none"));
   return Ok();
+}
+
+// Whoever opens a pickle runs what it says: that is for its owner to allow, and for nobody who was lent it.
+Status CheckPickle(const Act& act, const Taken& source) {
+  if (!act.request.translate().allow_pickle() || source.named.model.owner == act.caller->id) return Ok();
+  return Fail(Error::PermissionDenied("only the owner of " + source.named.FullName() +
+                                      " may let a pickle of it be opened: ask them to translate it"));
+}
+
+Status CheckOnnx(const rpc::TranslateRequest& request, const Taken& source) {
+  if (!source.version.hostable || !request.opset().empty()) return Ok();
+  return Fail(Error::FailedPrecondition(
+      source.named.FullName() + "@" + source.version.label +
+      " is ONNX already, and can be called as it is; to bring it to another opset, name it and a runner"));
+}
+
+std::string NameOfResult(const rpc::TranslateRequest& request, const Taken& source) {
+  const std::string& model = source.named.model.name;
+  return source.version.hostable ? model + "-opset" + request.opset() : TranslatedName(model);
 }
 
 Result<TranslationRecipe> RecipeOf(Workplace& place, Act& act, const Taken& source) {
@@ -47,12 +69,16 @@ Result<TranslationRecipe> RecipeOf(Workplace& place, Act& act, const Taken& sour
                            .translator = {.version = place.runs.version()}};
   GC_TRY(recipe.opset, OpsetFrom(request));
   GC_TRY_VOID(CheckNative(request));
+  GC_TRY_VOID(TranslationRecipe::CheckExporter(request.exporter()));
+  GC_TRY_VOID(CheckPickle(act, source));
   if (request.runner().empty()) {
     GC_TRY_VOID(CheckWorkers(place.runs.workers()));
     return recipe;
   }
   GC_TRY(const Digest lock, LockOf(place.runs.workers(), request.runner()));
   recipe.translator = {.version = {}, .runner = request.runner(), .lock = lock};
+  recipe.exporter = request.exporter();
+  recipe.allow_pickle = request.allow_pickle();
   if (request.code().empty()) return recipe;
   GC_TRY(const Taken code, FindTaken(place.desk, act, request.code()));
   recipe.code = ReferenceTo(code.version);
@@ -105,11 +131,8 @@ Result<Outcome> TranslateVersion(Workplace& place, Act& act) {
   act.object = request.source();
   GC_TRY_VOID(CheckPriority(request.priority()));
   GC_TRY(const Taken source, FindTaken(desk, act, request.source()));
-  if (source.version.hostable)
-    return Fail(Error::FailedPrecondition(source.named.FullName() + "@" + source.version.label +
-                                          " is ONNX already, and can be called as it is"));
-  const std::string name =
-      request.model().empty() ? TranslatedName(source.named.model.name) : request.model();
+  GC_TRY_VOID(CheckOnnx(request, source));
+  const std::string name = request.model().empty() ? NameOfResult(request, source) : request.model();
   GC_TRY(const Target target, FindTarget(desk, *act.caller, name, request.version()));
   GC_TRY(const TranslationRecipe recipe, RecipeOf(place, act, source));
   GC_TRY_VOID(CheckOpenRuns(desk, act.caller->id));

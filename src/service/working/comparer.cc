@@ -2,10 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <sstream>
 
 #include <glasscase/jobs/supervise.h>
@@ -81,7 +79,7 @@ Result<bj::object> Comparer::Ask(std::vector<std::string> words,
   // It gives up starting processes before it reads the files: when it has ended, nothing is left.
   const Fd handle(::fcntl(child.handle.get(), F_DUPFD_CLOEXEC, 0));
   const jobs::Sandbox sandbox{
-      .kill = [&] { ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0); },
+      .kill = [&] { jobs::KillProcess(handle); },
       .ended = [] { return true; }};
   Answer answer(cancel_fd_);
   const jobs::JobEnd end = jobs::Supervise(std::move(child), job, sandbox, answer);

@@ -3,12 +3,10 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -184,7 +182,7 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   // It gives up starting processes before it reads the model: when it has ended, nothing is left.
   const Fd handle(::fcntl(child->handle.get(), F_DUPFD_CLOEXEC, 0));
   const jobs::Sandbox sandbox{
-      .kill = [&] { ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0); },
+      .kill = [&] { jobs::KillProcess(handle); },
       .ended = [] { return true; }};
   Talk talk(watcher);
   jobs::JobEnd end = jobs::Supervise(*std::move(child), job, sandbox, talk);
@@ -214,6 +212,8 @@ jobs::JobEnd TranslationJob::RunConverter(jobs::JobWatcher& watcher) {
                                       std::string("/out/") + kEvidence};
   if (recipe_.code) command.insert(command.end(), {"--code", "/in/code"});
   if (recipe_.opset != 0) command.insert(command.end(), {"--opset", std::to_string(recipe_.opset)});
+  if (!recipe_.exporter.empty()) command.insert(command.end(), {"--exporter", recipe_.exporter});
+  if (recipe_.allow_pickle) command.emplace_back("--allow-pickle");
   jobs::Job job = JobOf(std::move(command));
   job.mounts = {{.from = options_.runners + "/" + runner->name, .to = kRunnerPlace}};
   job.environment = training::Recipe{}.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");

@@ -17,9 +17,14 @@ from .. import tensors
 
 Array = Any
 EXAMPLE_SEED = 1
+EXPORTERS = ("torchscript", "dynamo")
+DYNAMO_OPSET = 20  # what it writes; older ones it makes from it
 
 
 def load(source: Source) -> Loaded:
+    exporter = source.exporter or EXPORTERS[0]
+    if exporter == "dynamo" and not _is_current():
+        raise Refusal(f"PyTorch {_version()} has the exporter torchscript only: dynamo needs a runner of PyTorch 2")
     torch.set_num_threads(1)
     inputs = source.need_inputs()
     model = _open(source)
@@ -36,15 +41,15 @@ def load(source: Source) -> Loaded:
         outputs = len(run(example))
         names = ["output"] if outputs == 1 else [f"output_{place}" for place in range(outputs)]
         file = io.BytesIO()
-        rows = {name: {0: "n"} for name in (*example, *names)}
         with torch.no_grad():
             torch.onnx.export(
                 model, tuple(torch.from_numpy(array) for array in example.values()), file, opset_version=opset, input_names=list(example),
-                output_names=names, dynamic_axes=rows, **_exporter())
+                output_names=names, **_words_of(exporter, list(example), names))
         return onnx.load_from_string(file.getvalue())
 
     described = f"PyTorch {_version()}, {getattr(model, 'original_name', type(model).__name__)}"
-    return Loaded(described, inputs, run, convert, f"torch.onnx of PyTorch {_version()}", CONTINUOUS)
+    return Loaded(described, inputs, run, convert, f"torch.onnx ({exporter}) of PyTorch {_version()}", CONTINUOUS,
+                  opset=DYNAMO_OPSET if exporter == "dynamo" else None)
 
 
 def _open(source: Source) -> Any:
@@ -80,6 +85,10 @@ def _is_current() -> bool:
     return int(torch.__version__.split(".")[0]) >= 2
 
 
-def _exporter() -> dict[str, Any]:
-    """The exporter through TorchScript, which both have; `dynamic_axes` is in its words."""
-    return {"dynamo": False} if _is_current() else {}
+def _words_of(exporter: str, inputs: list[str], outputs: list[str]) -> dict[str, Any]:
+    """How each exporter is told that the number of rows is free."""
+    if exporter == "dynamo":
+        rows = torch.export.Dim("n")
+        return {"dynamo": True, "dynamic_shapes": tuple({0: rows} for _ in inputs), "external_data": False}
+    axes = {"dynamic_axes": {name: {0: "n"} for name in (*inputs, *outputs)}}
+    return axes | ({"dynamo": False} if _is_current() else {})

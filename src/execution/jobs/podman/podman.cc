@@ -1,16 +1,13 @@
 #include <glasscase/jobs_podman/podman.h>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -19,6 +16,8 @@
 
 #include <glasscase/core/bytes.h>
 #include <glasscase/jobs/last_words.h>
+#include <glasscase/jobs/namespaces.h>
+#include <glasscase/jobs/status_pipe.h>
 #include <glasscase/jobs/supervise.h>
 
 #include "bundle.h"
@@ -33,7 +32,6 @@ constexpr int kStatusFd = 3;
 constexpr int kCredentialsFd = 4;
 // glasscase-enclose outside, the same as first process of its namespace, the same inside; then the job.
 constexpr unsigned kOwnDepth = 3;
-constexpr int kAppearMs = 5'000;
 constexpr int64_t kLookMs = 60'000;      // the most that a look at the images may take
 constexpr char kRunning[] = "/dev/shm";  // of the job's own namespace: what Podman notes of a running system
 constexpr char kPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -50,57 +48,12 @@ ln -s "$config" "$place/config.json"
 exec "$runtime" --root "$place/state" run --detach --bundle "$place" --pid-file "$place/pid" job
 )";
 
-// What glasscase-enclose says.
-class StatusPipe {
- public:
-  static Result<StatusPipe> Make() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Fail(Error::FromErrno(errno, "cannot make a pipe"));
-    StatusPipe pipe;
-    pipe.read_ = Fd(ends[0]);
-    pipe.write_ = Fd(ends[1]);
-    return pipe;
-  }
-  int write_end() const { return write_.get(); }
-  void CloseWriteEnd() { write_ = Fd(); }
-
-  std::optional<int> FirstPid() {
-    while (!Number("pid ")) {
-      pollfd wait{.fd = read_.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&wait, 1, kAppearMs) <= 0 || !ReadSome()) return std::nullopt;
-    }
-    return Number("pid ");
-  }
-  void ReadAll() {
-    while (ReadSome()) {
-    }
-  }
-  bool HasBegun() const { return text_.find("began\n") != std::string::npos; }
-  std::optional<int> WaitStatus() const { return Number("ended "); }
-
- private:
-  bool ReadSome() {
-    std::array<char, 256> piece{};
-    const ssize_t got = ::read(read_.get(), piece.data(), piece.size());
-    if (got > 0) text_.append(piece.data(), static_cast<size_t>(got));
-    return got > 0 || (got < 0 && errno == EINTR);
-  }
-  std::optional<int> Number(std::string_view word) const {
-    std::istringstream lines(text_);
-    for (std::string line; std::getline(lines, line) && !lines.eof();)
-      if (line.starts_with(word)) return std::atoi(line.c_str() + word.size());
-    return std::nullopt;
-  }
-
-  Fd read_, write_;
-  std::string text_;
-};
-
-void Kill(const Fd& handle) { ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0); }
-
-bool HasEnded(const Fd& handle) {
-  pollfd wait{.fd = handle.get(), .events = POLLIN, .revents = 0};
-  return !handle.valid() || ::poll(&wait, 1, 0) > 0;
+// What glasscase-enclose says is lines of a word and a number: "pid 7", "began", "ended 0".
+std::optional<int> Number(const std::string& said, std::string_view word) {
+  std::istringstream lines(said);
+  for (std::string line; std::getline(lines, line) && !lines.eof();)
+    if (line.starts_with(word)) return std::atoi(line.c_str() + word.size());
+  return std::nullopt;
 }
 
 // Keeps nothing, and passes a wish to cancel on.
@@ -156,13 +109,11 @@ class Podman final : public Executor {
     for (const std::string* program : {&options_.podman, &options_.runtime, &options_.enclose})
       if (::access(program->c_str(), X_OK) != 0)
         return Fail(Error::Unavailable("images cannot be run: " + *program + " is not there"));
-    for (const std::string& device : options_.devices)
-      if (::access(device.c_str(), F_OK) != 0)
-        return Fail(Error::Unavailable("the device " + device + " is not there"));
+    GC_TRY_VOID(CheckDevices(options_.devices));
     if (options_.images.find_first_of(",:\\") != std::string::npos)
       return Fail(Error::Unavailable("images cannot be kept in a folder with , : or \\ in its name: " +
                                      options_.images));
-    GC_TRY(const Outcome seen, Podman_({"info", "--format", "{{.Store.GraphDriverName}}"}, kLookMs, nullptr));
+    GC_TRY(const Outcome seen, Ask({"info", "--format", "{{.Store.GraphDriverName}}"}, kLookMs, nullptr));
     if (seen.Succeeded() && seen.last == "overlay") return Ok();
     return Fail(
         Error::Unavailable("images cannot be run: " + (seen.last.empty() ? seen.end.reason : seen.last)));
@@ -188,7 +139,7 @@ class Podman final : public Executor {
 
   Result<StoredImage> Find(const ImageName& name) const {
     GC_TRY(const Outcome seen,
-           Podman_({"image", "inspect", "--format",
+           Ask({"image", "inspect", "--format",
                     R"({"id":{{json .ID}},"digest":{{json .Digest}},"env":{{json .Config.Env}}})", name.text},
                    kLookMs, nullptr));
     if (!seen.Succeeded()) return Fail(Error::NotFound(seen.last));
@@ -216,7 +167,7 @@ class Podman final : public Executor {
     words.emplace_back(name.IsOnLoopback() ? "--tls-verify=false" : "--tls-verify=true");
     words.emplace_back("--authfile=/proc/self/fd/" + std::to_string(kCredentialsFd));
     words.push_back(name.text);
-    const auto outcome = Podman_(words, options_.fetch_ms, &watcher);
+    const auto outcome = Ask(words, options_.fetch_ms, &watcher);
     if (!outcome) return NotStarted(outcome.error().message());
     if (outcome->Succeeded() || outcome->end.ending == Ending::kCancelled) return outcome->end;
     const std::string what = "the image " + name.text + " could not be fetched: ";
@@ -234,7 +185,7 @@ class Podman final : public Executor {
             "--events-backend", "none", "--log-level", "error"};
   }
 
-  Result<Outcome> Podman_(const std::vector<std::string>& words, int64_t most_ms,
+  Result<Outcome> Ask(const std::vector<std::string>& words, int64_t most_ms,
                           const JobWatcher* asked) const {
     std::vector<std::string> command = PodmanWords();
     command.insert(command.end(), words.begin(), words.end());
@@ -266,8 +217,9 @@ class Podman final : public Executor {
     if (!outcome) return NotStarted(outcome.error().message());
     JobEnd end = Explain(std::move(*outcome));
     end.image = image.digest;
-    end.in_force = InForce(job.limits);
-    end.missing = {"memory and disk of the whole job by the kernel: no cgroup and no quota is delegated"};
+    end.in_force = LimitsInForce(
+        job.limits, "its inputs, its results and the image, nothing of this machine", options_.devices);
+    end.missing = LimitsMissing();
     return end;
   }
 
@@ -279,29 +231,9 @@ class Podman final : public Executor {
       end = NotStarted(Printable(outcome.last, 600));
       end.usage = used;
     } else if (end.ending == Ending::kFailed) {
-      // A program that a signal ended: 128 and its number, as shells do.
-      if (end.exit_code > 128) end.signal = std::exchange(end.exit_code, 0) - 128;
-      end.reason = end.signal != 0 ? "the program was ended by signal " + std::to_string(end.signal)
-                                   : "the program ended with exit code " + std::to_string(end.exit_code);
-      if (!outcome.last.empty()) end.reason += "; it printed last: " + outcome.last;
+      ExplainExit(end, outcome.last);
     }
     return end;
-  }
-
-  std::vector<std::string> InForce(const Limits& limits) const {
-    const std::string looked = " looked at every " + std::to_string(kWatchEveryMs) + " ms";
-    std::vector<std::string> in_force = {
-        "network: none",
-        "files: its inputs, its results and the image, nothing of this machine",
-        "user, processes, host name: its own namespaces",
-        "system calls: without those that reach beyond",
-        "processors: " + std::to_string(limits.cpus),
-        "processes and threads: " + std::to_string(limits.processes),
-        "memory: data of each process by the kernel, of all together" + looked,
-        "disk: each file by the kernel, all together" + looked,
-        "/tmp and /dev/shm: " + std::to_string(limits.temporary_bytes) + " bytes each"};
-    for (const std::string& device : options_.devices) in_force.push_back("device passed on: " + device);
-    return in_force;
   }
 
   // ---- both ----
@@ -313,21 +245,21 @@ class Podman final : public Executor {
     GC_TRY(const Fd credentials, Credentials());
     GC_TRY(Child child, StartChild(LaunchOf(command, pid_file, job, status.write_end(), credentials.get())));
     status.CloseWriteEnd();
-    const std::optional<int> first = status.FirstPid();
-    const Fd inside(first ? static_cast<int>(::syscall(SYS_pidfd_open, *first, 0)) : -1);
+    const auto first = status.WaitFor([](const std::string& said) { return Number(said, "pid "); });
+    const Fd inside = first ? OpenProcess(*first) : Fd();
     const Fd outside(::fcntl(child.handle.get(), F_DUPFD_CLOEXEC, 0));
     const Sandbox sandbox{.own_depth = pid_file.empty() ? kOwnDepth - 1 : kOwnDepth,
                           .kill =
                               [&] {
-                                Kill(outside);
-                                Kill(inside);
+                                KillProcess(outside);
+                                KillProcess(inside);
                               },
                           .ended = [&] { return HasEnded(inside); }};
     LastWords words(watcher);
     Outcome outcome{.end = Supervise(std::move(child), job, sandbox, words), .last = {}};
-    status.ReadAll();
-    outcome.has_begun = status.HasBegun();
-    outcome.wait_status = status.WaitStatus();
+    const std::string& said = status.ReadAll();
+    outcome.has_begun = said.find("began\n") != std::string::npos;
+    outcome.wait_status = Number(said, "ended ");
     outcome.last = words.Line();
     return outcome;
   }

@@ -36,4 +36,9 @@ struct Child {
 // Internal for everything else.
 Result<Child> StartChild(const Launch& launch);
 
+// A process by its pidfd, which also tells when it has ended. One that is not valid has.
+Fd OpenProcess(pid_t pid);
+void KillProcess(const Fd& handle);
+bool HasEnded(const Fd& handle);
+
 }  // namespace glasscase::jobs

@@ -25,7 +25,11 @@ struct TranslationRecipe {
   std::optional<Reference> code{};  // that a state dict belongs to
   Translator translator;
   uint32_t opset = 0;  // 0: the one that the translator chooses
+  std::string exporter{};     // "torchscript", "dynamo"; empty: the library's first
+  bool allow_pickle = false;  // the source's owner lets the runner's sandbox open it
 
+  // InvalidArgument unless it is empty or one that some library has.
+  static Status CheckExporter(std::string_view name);
   // Of the canonical form only: every reference is resolved. InvalidArgument says which member is wrong.
   static Result<TranslationRecipe> Parse(std::string_view text);
   Result<std::string> Canonical() const;

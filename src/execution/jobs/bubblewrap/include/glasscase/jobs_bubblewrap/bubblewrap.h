@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <glasscase/jobs/executor.h>
 
@@ -15,6 +16,8 @@ struct BubblewrapOptions {
   // As root: jobs run as this user, to whom out/ of each job's folder belongs. The kernel does not hold root
   // to a number of processes.
   std::optional<uid_t> user{};
+  // Of this machine, passed on to every job: "/dev/nvidia0". Each job sees what the one before left in them.
+  std::vector<std::string> devices{};
 };
 
 std::unique_ptr<Executor> MakeBubblewrap(BubblewrapOptions options);

@@ -1,0 +1,22 @@
+// What is the same of every sandbox that is made of namespaces on this machine. For executors.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <glasscase/jobs/executor.h>
+
+namespace glasscase::jobs {
+
+// Of a job that failed by its exit code: the signal that shells give as 128 and more, and a sentence.
+void ExplainExit(JobEnd& end, const std::string& last_line);
+// JobEnd::in_force: `files` says what it sees of them.
+std::vector<std::string> LimitsInForce(const Limits& limits, std::string_view files,
+                                       const std::vector<std::string>& devices);
+// JobEnd::missing
+std::vector<std::string> LimitsMissing();
+// Unavailable names the first that is not there.
+Status CheckDevices(const std::vector<std::string>& devices);
+
+}  // namespace glasscase::jobs
