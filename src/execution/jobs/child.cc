@@ -149,9 +149,7 @@ Result<Child> StartChild(const Launch& launch) {
 
 Fd OpenProcess(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
-void KillProcess(const Fd& handle) {
-  ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0);
-}
+void KillProcess(const Fd& handle) { ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0); }
 
 bool HasEnded(const Fd& handle) {
   pollfd wait{.fd = handle.get(), .events = POLLIN, .revents = 0};

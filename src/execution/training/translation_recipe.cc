@@ -62,7 +62,8 @@ Status ReadOptions(const ObjectReader& root, TranslationRecipe& recipe) {
 Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
   GC_TRY(const auto value, json::Parse(text, {.bytes_max = Recipe::kBytesMax, .depth_max = 4}));
   GC_TRY(const ObjectReader root, ObjectReader::Open(value, "recipe"));
-  GC_TRY_VOID(root.RefuseOthers({"v", "environment", "source", "code", "opset", "exporter", "allow_pickle", "translate"}));
+  GC_TRY_VOID(root.RefuseOthers(
+      {"v", "environment", "source", "code", "opset", "exporter", "allow_pickle", "translate"}));
   GC_TRY(const uint64_t v, root.Whole("v"));
   if (v != 1) return Fail(root.Wrong("v", "must be 1"));
   GC_TRY(const std::string to, root.String("translate"));

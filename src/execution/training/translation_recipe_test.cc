@@ -23,8 +23,8 @@ TEST(TranslationRecipe, TheCanonicalFormIsReadAsItWasWritten) {
 
   const std::string code = R"("code":{"sha256":")" + kSha256 + R"(","version":")" + kId + R"("},)";
   const std::string by_runner = R"({"allow_pickle":true,)" + code + R"("environment":{"lock":")" + kSha256 +
-                                R"(","runner":"torch"},"exporter":"dynamo","opset":17,)" +
-                                kSource + R"(,"translate":"onnx","v":1})";
+                                R"(","runner":"torch"},"exporter":"dynamo","opset":17,)" + kSource +
+                                R"(,"translate":"onnx","v":1})";
   const auto other = TranslationRecipe::Parse(by_runner);
   ASSERT_TRUE(other) << other.error().message();
   EXPECT_EQ(other->translator.runner, "torch");

@@ -214,7 +214,8 @@ Status CheckForm(const TranslateOptions& options) {
   if (of_run)
     return Fail(Error::InvalidArgument(
         "--output translates a file here; --name, --version, --runner, --code, --opset, --exporter, "
-        "--allow-pickle, --priority and --detach are for a registered model: leave out the one or the others"));
+        "--allow-pickle, --priority and --detach are for a registered model: leave out the one or the "
+        "others"));
   if (IsFile(options.source)) return Ok();
   std::error_code ignored;
   if (fs::exists(options.source, ignored))
@@ -267,8 +268,9 @@ void AddTranslateCommand(CommandTree& tree) {
             .add_option("--exporter", options.exporter,
                         "With a runner of PyTorch: torchscript (the default) or dynamo")
             ->type_name("EXPORTER");
-        command.add_flag("--allow-pickle", options.allow_pickle,
-                         "With --runner: let its sandbox open a pickle, whose code runs there (your own models only)");
+        command.add_flag(
+            "--allow-pickle", options.allow_pickle,
+            "With --runner: let its sandbox open a pickle, whose code runs there (your own models only)");
         command.add_option("--priority", options.priority, "-100 to 100; larger: before others")
             ->type_name("N");
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");

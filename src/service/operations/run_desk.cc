@@ -9,6 +9,7 @@
 
 #include <glasscase/core/log.h>
 #include <glasscase/json/strict.h>
+#include <glasscase/process/file_io.h>
 
 #include "run_verification.h"
 
@@ -39,16 +40,6 @@ bool IsObject(const std::string& text) {
   if (text.size() > kRecordBytesMax) return false;
   const auto value = json::Parse(text, {.bytes_max = kRecordBytesMax});
   return value && value->is_object();
-}
-
-Status Append(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Fail(Error::FromErrno(errno, "cannot write what a run prints"));
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return Ok();
 }
 
 }  // namespace
@@ -267,7 +258,8 @@ void RunDesk::OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vec
       struct stat facts {};
       if (active == nullptr || ::fstat(active->log.get(), &facts) != 0) return;
       if (static_cast<uint64_t>(facts.st_size) + message.job_log().text().size() > kLogBytesMax) return;
-      const Status written = Append(active->log.get(), message.job_log().text());
+      const Status written = process::WriteAll(active->log.get(), AsBytes(message.job_log().text()),
+                                               "cannot write what a run prints");
       if (!written) LogWarning("runs: " + written.error().message());
       return;
     }

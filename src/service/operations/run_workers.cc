@@ -44,9 +44,8 @@ bool MayDo(const RunWorker& worker, const RunNeeds& needs) {
 bool IsFor(const RunWorkers& workers, const RunWorker& worker, const RunNeeds& needs) {
   if (!MayDo(worker, needs)) return false;
   if (HasRunner(worker, needs)) return true;
-  return std::ranges::none_of(workers, [&](const auto& one) {
-    return MayDo(one.second, needs) && HasRunner(one.second, needs);
-  });
+  return std::ranges::none_of(
+      workers, [&](const auto& one) { return MayDo(one.second, needs) && HasRunner(one.second, needs); });
 }
 
 std::string WhyItWaits(const RunWorkers& workers, const RunNeeds& needs) {

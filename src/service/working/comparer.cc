@@ -78,9 +78,7 @@ Result<bj::object> Comparer::Ask(std::vector<std::string> words,
                                               .limits = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}}}));
   // It gives up starting processes before it reads the files: when it has ended, nothing is left.
   const Fd handle(::fcntl(child.handle.get(), F_DUPFD_CLOEXEC, 0));
-  const jobs::Sandbox sandbox{
-      .kill = [&] { jobs::KillProcess(handle); },
-      .ended = [] { return true; }};
+  const jobs::Sandbox sandbox{.kill = [&] { jobs::KillProcess(handle); }, .ended = [] { return true; }};
   Answer answer(cancel_fd_);
   const jobs::JobEnd end = jobs::Supervise(std::move(child), job, sandbox, answer);
   return Understood(end, answer.text());

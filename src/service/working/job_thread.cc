@@ -15,6 +15,7 @@
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
 #include <glasscase/json/strict.h>
+#include <glasscase/process/file_io.h>
 #include <glasscase/training/translation_recipe.h>
 #include <glasscase/working/machine.h>
 
@@ -45,16 +46,6 @@ bool IsPlain(std::string_view path) {
   for (const fs::path& part : fs::path(path))
     if (part == ".." || part == "." || part.empty() || part == "/") return false;
   return path.find('\0') == std::string_view::npos;
-}
-
-Status Write(int file, const std::string& path, ByteSpan bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Fail(Error::FromErrno(errno, "cannot write " + path));
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-  return Ok();
 }
 
 // Read-only for everybody: a run may be done by another user.
@@ -275,7 +266,7 @@ Status JobThread::PlaceFiles() {
   }
   inputs_.clear();
   GC_TRY(const Fd file, NewFile(folder_ + "/in/recipe.json"));
-  return Write(file.get(), "recipe.json", AsBytes(recipe_text_));
+  return process::WriteAll(file.get(), AsBytes(recipe_text_), "cannot write recipe.json");
 }
 
 Status JobThread::CheckLimits(const training::Recipe& recipe) const {
@@ -300,16 +291,11 @@ Status JobThread::PlaceInput(const JobInput& input) const {
   const std::string path = folder_ + "/in/" + input.path;
   GC_TRY(const Fd file, NewFile(path));
   Sha256Stream hash;
-  std::vector<uint8_t> buffer(size_t{1} << 20);
-  for (off_t at = 0;;) {
-    const ssize_t got = ::pread(input.file.get(), buffer.data(), buffer.size(), at);
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read the input " + Printable(input.path)));
-    if (got == 0) break;
-    const ByteSpan piece(buffer.data(), static_cast<size_t>(got));
-    hash.Update(piece);
-    GC_TRY_VOID(Write(file.get(), path, piece));
-    at += got;
-  }
+  GC_TRY_VOID(process::ReadPieces(input.file.get(), UINT64_MAX,
+                                  "cannot read the input " + Printable(input.path), [&](ByteSpan piece) {
+                                    hash.Update(piece);
+                                    return process::WriteAll(file.get(), piece, "cannot write " + path);
+                                  }));
   if (hash.Finish() == input.sha256) return Ok();
   return Fail(Error::DataLoss("the input " + Printable(input.path) +
                               " has other bytes than were registered; `glasscase fsck`"));

@@ -17,6 +17,7 @@
 #include <glasscase/json/canonical.h>
 #include <glasscase/json/object_reader.h>
 #include <glasscase/json/strict.h>
+#include <glasscase/process/file_io.h>
 #include <glasscase/translating/program.h>
 
 #include <glasscase/working/machine.h>
@@ -52,14 +53,11 @@ Result<Fd> NewFile(const std::string& path) {
 
 Result<Digest> DigestOf(const Fd& file) {
   Sha256Stream hash;
-  std::vector<uint8_t> buffer(size_t{1} << 20);
-  for (off_t at = 0;;) {
-    const ssize_t got = ::pread(file.get(), buffer.data(), buffer.size(), at);
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read the translation"));
-    if (got == 0) return hash.Finish();
-    hash.Update(ByteSpan(buffer.data(), static_cast<size_t>(got)));
-    at += got;
-  }
+  GC_TRY_VOID(process::ReadPieces(file.get(), UINT64_MAX, "cannot read the translation", [&](ByteSpan piece) {
+    hash.Update(piece);
+    return Ok();
+  }));
+  return hash.Finish();
 }
 
 jobs::JobEnd NotStarted(const Error& error) {
@@ -181,9 +179,7 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   if (!child) return NotStarted(child.error());
   // It gives up starting processes before it reads the model: when it has ended, nothing is left.
   const Fd handle(::fcntl(child->handle.get(), F_DUPFD_CLOEXEC, 0));
-  const jobs::Sandbox sandbox{
-      .kill = [&] { jobs::KillProcess(handle); },
-      .ended = [] { return true; }};
+  const jobs::Sandbox sandbox{.kill = [&] { jobs::KillProcess(handle); }, .ended = [] { return true; }};
   Talk talk(watcher);
   jobs::JobEnd end = jobs::Supervise(*std::move(child), job, sandbox, talk);
   end.in_force = {"files, network, new processes: given up before the model is read",

@@ -86,9 +86,9 @@ class Bubblewrap final : public Executor {
     LastWords words(watcher);
     JobEnd end = Supervise(std::move(*child), job, sandbox, words);
     Explain(end, Number(status->ReadAll(), "exit-code"), words.Line());
-    end.in_force = LimitsInForce(
-        job.limits, "its inputs, its results and the environment, nothing else of this machine",
-        options_.devices);
+    end.in_force =
+        LimitsInForce(job.limits, "its inputs, its results and the environment, nothing else of this machine",
+                      options_.devices);
     end.missing = LimitsMissing();
     return end;
   }

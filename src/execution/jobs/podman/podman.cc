@@ -140,8 +140,8 @@ class Podman final : public Executor {
   Result<StoredImage> Find(const ImageName& name) const {
     GC_TRY(const Outcome seen,
            Ask({"image", "inspect", "--format",
-                    R"({"id":{{json .ID}},"digest":{{json .Digest}},"env":{{json .Config.Env}}})", name.text},
-                   kLookMs, nullptr));
+                R"({"id":{{json .ID}},"digest":{{json .Digest}},"env":{{json .Config.Env}}})", name.text},
+               kLookMs, nullptr));
     if (!seen.Succeeded()) return Fail(Error::NotFound(seen.last));
     boost::system::error_code code;
     const bj::value facts = bj::parse(seen.last, code);
@@ -185,8 +185,7 @@ class Podman final : public Executor {
             "--events-backend", "none", "--log-level", "error"};
   }
 
-  Result<Outcome> Ask(const std::vector<std::string>& words, int64_t most_ms,
-                          const JobWatcher* asked) const {
+  Result<Outcome> Ask(const std::vector<std::string>& words, int64_t most_ms, const JobWatcher* asked) const {
     std::vector<std::string> command = PodmanWords();
     command.insert(command.end(), words.begin(), words.end());
     const Job job{.folder = options_.images,
@@ -217,8 +216,8 @@ class Podman final : public Executor {
     if (!outcome) return NotStarted(outcome.error().message());
     JobEnd end = Explain(std::move(*outcome));
     end.image = image.digest;
-    end.in_force = LimitsInForce(
-        job.limits, "its inputs, its results and the image, nothing of this machine", options_.devices);
+    end.in_force = LimitsInForce(job.limits, "its inputs, its results and the image, nothing of this machine",
+                                 options_.devices);
     end.missing = LimitsMissing();
     return end;
   }

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include <glasscase/process/fd.h>
+#include <glasscase/process/file_io.h>
 
 #include "job_file.h"
 
@@ -33,12 +34,7 @@ class ToFile final : public JobWatcher {
  public:
   ToFile(Fd log, Fd cancel) : log_(std::move(log)), cancel_(std::move(cancel)) {}
   void OnLog(std::string_view bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(log_.get(), bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return;  // the end is what counts
-      bytes.remove_prefix(static_cast<size_t>(written));
-    }
+    (void)process::WriteAll(log_.get(), AsBytes(bytes), "log");  // the end is what counts
   }
   int cancel_fd() const override { return cancel_.get(); }
   void Cancel() const { Signal(cancel_.get()); }

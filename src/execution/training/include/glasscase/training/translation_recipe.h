@@ -24,7 +24,7 @@ struct TranslationRecipe {
   Reference source;
   std::optional<Reference> code{};  // that a state dict belongs to
   Translator translator;
-  uint32_t opset = 0;  // 0: the one that the translator chooses
+  uint32_t opset = 0;         // 0: the one that the translator chooses
   std::string exporter{};     // "torchscript", "dynamo"; empty: the library's first
   bool allow_pickle = false;  // the source's owner lets the runner's sandbox open it
 
