@@ -91,6 +91,8 @@ bj::object Pod(const Job& job, const PlaceOnVolume& place, uint32_t user, const 
       {"hostname", "job"},
       {"nodeSelector", {{"kubernetes.io/arch", kArchitecture}, {"kubernetes.io/os", "linux"}}},
       {"restartPolicy", "Never"},
+      // As first process of its own a program would not be ended by SIGTERM, nor by its own abort().
+      {"shareProcessNamespace", true},
       {"securityContext",
        {{"runAsGroup", user},
         {"runAsNonRoot", true},
