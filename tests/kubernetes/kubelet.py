@@ -119,7 +119,7 @@ class Container:
             words += self.mounted(mount)
         for name, value in {"PATH": "/usr/bin"}.items():
             words += ["--setenv", name, value]
-        for one in self.spec["env"]:
+        for one in self.spec.get("env", []):
             words += ["--setenv", one["name"], unescaped(one["value"])]
         words += ["--chdir", self.spec["workingDir"], *map(unescaped, self.spec["command"])]
         user, group = security["runAsUser"], security["runAsGroup"]
@@ -132,7 +132,7 @@ class Container:
         if "emptyDir" in volume:
             return ["--size", volume["emptyDir"]["sizeLimit"].replace("Mi", "000000"), "--tmpfs", mount["mountPath"]]
         folder = self.node.folder_of(self.pod["metadata"]["namespace"], volume["persistentVolumeClaim"]["claimName"])
-        return ["--ro-bind" if mount["readOnly"] else "--bind", str(folder / mount["subPath"]), mount["mountPath"]]
+        return ["--ro-bind" if mount.get("readOnly") else "--bind", str(folder / mount["subPath"]), mount["mountPath"]]
 
     def begin_time_limit(self) -> None:
         seconds = self.pod["spec"]["activeDeadlineSeconds"]

@@ -25,7 +25,7 @@ CONTRACT = [
 OWN = [
     "ResultsWithANameAreLimitedInBytes", "CommandsAndVariablesComeAsTheyAre", "TheRecordSaysWhatWasHeldAndWhatWasNot",
     "AnImageThatTheRegistryDoesNotHaveIsTheOwnersFault", "AnImageThatDoesNotComeIsOurs", "OtherRegistriesAndTagsAreRefused",
-    "WhatNoServerCanHaveTakenIsRefusedInItsWords", "AServerThatDoesNotKnowUsIsSaid",
+    "WhatTheServerDoesNotTakeIsSaidInItsWords", "AServerThatDoesNotKnowUsIsSaid",
 ]
 BY_WORKFLOW = ["IsThere", "AProgramReadsItsInputsAndLeavesResults", "AFailureSaysHow", "ACancelledJobIsGone",
                "JobsRunBesideEachOther", "TimeIsLimitedForThoseToWhomSigtermMeansNothing"]

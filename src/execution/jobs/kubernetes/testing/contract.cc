@@ -109,12 +109,14 @@ TEST_P(KubernetesTest, OtherRegistriesAndTagsAreRefused) {
   EXPECT_THAT(Run(job).reason, HasSubstr("digest"));
 }
 
-TEST_P(KubernetesTest, WhatNoServerCanHaveTakenIsRefusedInItsWords) {
+TEST_P(KubernetesTest, WhatTheServerDoesNotTakeIsSaidInItsWords) {
   KubernetesOptions options = Options();
-  options.claim = "No Such Name";
+  options.gpus = 1;
+  options.gpu_resource = "no such/resource!";
   const JobEnd end = MakeKubernetes(options)->Run(Shell("true"), recorder_);
   EXPECT_EQ(end.ending, Ending::kNotStarted);
-  EXPECT_THAT(end.reason, HasSubstr(Given("OBJECT") == "workflow" ? "claimName" : "claimName"));
+  EXPECT_THAT(end.reason, HasSubstr("422"));
+  EXPECT_THAT(end.reason, HasSubstr("no such/resource!"));
 }
 
 TEST_P(KubernetesTest, AServerThatDoesNotKnowUsIsSaid) {
