@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ IMAGES = {
     "unreachable": ("ErrImagePull", "rpc error: code = Unavailable desc = dial tcp: i/o timeout"),
     "unmade": ("CreateContainerError", "the runtime has no memory for it"),
 }
+ROOM_BYTES = 64 << 30
 CHUNK = 16 * 1024  # of a line, as runtimes cut them
 EVERY = 0.05
 
@@ -117,8 +118,7 @@ class Container:
                  "--dev", "/dev"]
         for mount in self.spec["volumeMounts"]:
             words += self.mounted(mount)
-        for name, value in {"PATH": "/usr/bin"}.items():
-            words += ["--setenv", name, value]
+        words += ["--setenv", "PATH", "/usr/bin"]  # the image's
         for one in self.spec.get("env", []):
             words += ["--setenv", one["name"], unescaped(one["value"])]
         words += ["--chdir", self.spec["workingDir"], *map(unescaped, self.spec["command"])]
@@ -130,7 +130,7 @@ class Container:
     def mounted(self, mount: Object) -> list[str]:
         volume = next(one for one in self.pod["spec"]["volumes"] if one["name"] == mount["name"])
         if "emptyDir" in volume:
-            return ["--size", volume["emptyDir"]["sizeLimit"].replace("Mi", "000000"), "--tmpfs", mount["mountPath"]]
+            return ["--size", volume["emptyDir"]["sizeLimit"], "--tmpfs", mount["mountPath"]]
         folder = self.node.folder_of(self.pod["metadata"]["namespace"], volume["persistentVolumeClaim"]["claimName"])
         return ["--ro-bind" if mount.get("readOnly") else "--bind", str(folder / mount["subPath"]), mount["mountPath"]]
 
@@ -213,15 +213,13 @@ class Node:
         self.api = api
         self.containers: dict[str, Container] = {}
         self.stopping = threading.Event()
-        self.logs_cut = 0  # how often a log was asked for
         self.server = self.make_log_server(identity)
         port = self.server.server_address[1]
-        room = {"cpu": "64", "memory": "64Gi", "pods": "100", "ephemeral-storage": "100Gi"}
+        room = {"cpu": "64", "memory": str(ROOM_BYTES), "pods": "100", "ephemeral-storage": "100Gi"}
         api.create("/api/v1/nodes", {"metadata": {"name": NODE}})
         api.patch(f"/api/v1/nodes/{NODE}/status", {"status": {
             "capacity": room, "allocatable": room, "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}, "conditions": [{"type": "Ready", "status": "True"}]}})
-        self.takes_pods = True
         self.threads = [threading.Thread(target=target, daemon=True) for target in (self.server.serve_forever, self.run)]
         for thread in self.threads:
             thread.start()
@@ -264,11 +262,18 @@ class Node:
             if container is None or container.is_done:
                 self.persist(lambda: self.api.delete(path, gracePeriodSeconds=0, preconditions={"uid": uid}))
         elif not pod["spec"].get("nodeName"):
-            if self.takes_pods:
-                self.persist(lambda: self.api.create(path + "/binding", {
-                    "metadata": {"name": metadata["name"]}, "target": {"kind": "Node", "name": NODE}}))
+            self.schedule(pod, path)
         elif container is None:
             self.containers[uid] = Container(self, pod)
+
+    def schedule(self, pod: Object, path: str) -> None:
+        if int(pod["spec"]["containers"][0]["resources"]["requests"]["memory"]) > ROOM_BYTES:
+            self.persist(lambda: self.api.patch(path + "/status", {"status": {"conditions": [{
+                "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+                "message": "0/1 nodes are available: 1 Insufficient memory."}]}}))
+        else:
+            self.persist(lambda: self.api.create(path + "/binding", {
+                "metadata": {"name": pod["metadata"]["name"]}, "target": {"kind": "Node", "name": NODE}}))
 
     def folder_of(self, namespace: str, claim: str) -> Path:
         volume = self.api.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")["spec"]["volumeName"]
@@ -303,7 +308,6 @@ class Node:
         return server
 
     def write_log(self, container: Container, query: dict[str, str], out: Any) -> None:
-        self.logs_cut += 1
         since = datetime.fromisoformat(query["sinceTime"]) if "sinceTime" in query else None
         assert query.get("timestamps") == "true"
         try:
@@ -327,6 +331,6 @@ def skip_to(file: Any, since: datetime) -> None:
     while True:
         at = file.tell()
         line = file.readline()
-        if not line or datetime.fromisoformat(line[:19].decode() + "+00:00") >= since - timedelta(0):
+        if not line or datetime.fromisoformat(line[:19].decode() + "+00:00") >= since:
             file.seek(at)
             return

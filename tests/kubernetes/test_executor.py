@@ -25,6 +25,7 @@ CONTRACT = [
 OWN = [
     "ResultsWithANameAreLimitedInBytes", "CommandsAndVariablesComeAsTheyAre", "TheRecordSaysWhatWasHeldAndWhatWasNot",
     "AnImageThatTheRegistryDoesNotHaveIsTheOwnersFault", "AnImageThatDoesNotComeIsOurs", "OtherRegistriesAndTagsAreRefused",
+    "AJobForWhichThereIsNoRoomIsGivenBackInTheSchedulersWords",
     "WhatTheServerDoesNotTakeIsSaidInItsWords", "AServerThatDoesNotKnowUsIsSaid",
 ]
 BY_WORKFLOW = ["IsThere", "AProgramReadsItsInputsAndLeavesResults", "AFailureSaysHow", "ACancelledJobIsGone",

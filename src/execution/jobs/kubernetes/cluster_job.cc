@@ -160,8 +160,13 @@ void ClusterJob::LookAtPods() {
   if (!pods) return NoteSilence(pods.error());
   silent_since_.reset();
   asked_pause_ = milliseconds(0);
+  const auto now = Clock::now();
   const PodView* const pod = TheOne(*pods);
-  return pod != nullptr ? LookAtPod(*pod) : LookWithoutPod();
+  if (pod != nullptr)
+    LookAtPod(*pod);
+  else
+    LookWithoutPod();
+  looked_at_ = now;
 }
 
 // A server that is away ends no job, not at once.
@@ -183,7 +188,8 @@ void ClusterJob::LookAtPod(const PodView& pod) {
   const bool has_begun =
       pod.container == ContainerState::kRunning || pod.container == ContainerState::kTerminated;
   if (has_begun && !running_since_) {
-    running_since_ = Clock::now();
+    // One that has ended already began after the last look.
+    running_since_ = pod.container == ContainerState::kRunning ? Clock::now() : looked_at_;
     BeginLog(pod);
   }
   auto end = EndOfPod(pod, job_);

@@ -89,6 +89,7 @@ class ClusterJob {
   std::vector<std::string> missing_;
 
   const Clock::time_point begun_ = Clock::now();
+  Clock::time_point looked_at_ = begun_;  // the pod
   std::optional<Clock::time_point> running_since_, ended_at_, silent_since_, hindered_since_;
   std::string hindrance_;
   Clock::time_point look_at_folder_{}, look_for_events_ = begun_;

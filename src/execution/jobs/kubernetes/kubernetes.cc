@@ -1,8 +1,11 @@
 #include <glasscase/jobs_kubernetes/kubernetes.h>
 
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 
 #include <glasscase/jobs/image_name.h>
@@ -14,6 +17,8 @@ namespace {
 
 namespace bj = boost::json;
 namespace fs = std::filesystem;
+
+constexpr int64_t kAskAgainMs = 2'000;
 
 class Kubernetes final : public Executor {
  public:
@@ -43,7 +48,9 @@ class Kubernetes final : public Executor {
     auto server = ApiServer::Connect(options_.access);
     Status ready = server ? CheckUser() : Fail(server.error());
     // Where the server was away when this worker began.
-    if (ready && !is_prepared_) ready = Prepare(**server);
+    if (ready && !is_prepared_) ready = PrepareWithPatience(**server, watcher);
+    if (!ready && ready.error().code() == Code::kCancelled)
+      return {.ending = Ending::kCancelled, .reason = ready.error().message()};
     if (!ready) return {.ending = Ending::kNotStarted, .reason = ready.error().message()};
     return ClusterJob(options_, user_, **server, job, watcher).Run();
   }
@@ -66,6 +73,20 @@ class Kubernetes final : public Executor {
     GC_TRY_VOID(RemoveLeftOvers(server));
     is_prepared_ = true;
     return Ok();
+  }
+
+  Status PrepareWithPatience(ApiServer& server, const JobWatcher& watcher) const {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.patience_ms);
+    while (true) {
+      Status prepared = Prepare(server);
+      const bool is_away = !prepared && (prepared.error().code() == Code::kUnavailable ||
+                                         prepared.error().code() == Code::kDeadlineExceeded);
+      if (!is_away || std::chrono::steady_clock::now() >= until) return prepared;
+      pollfd cancel{.fd = watcher.cancel_fd(), .events = POLLIN, .revents = 0};
+      const int64_t pause_ms = std::max<int64_t>(kAskAgainMs, server.retry_after_ms());
+      if (::poll(&cancel, 1, static_cast<int>(pause_ms)) > 0)
+        return Fail(Error(Code::kCancelled, "it was cancelled"));
+    }
   }
 
   Status CheckPolicy(ApiServer& server) const {

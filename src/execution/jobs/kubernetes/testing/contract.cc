@@ -1,6 +1,6 @@
 // What every executor promises, on a cluster that tests/kubernetes has started and says in the environment:
-// GC_KUBERNETES_URL, _CA, _TOKEN, _NAMESPACE, _CLAIM, _OBJECT, and TMPDIR, the folder that the claim is. Of the
-// contract, tests/kubernetes/test_executor.py runs what is the executor's and not the node's.
+// GC_KUBERNETES_URL, _CA, _TOKEN, _NAMESPACE, _CLAIM, _OBJECT, and TMPDIR, the folder that the claim is. Of
+// the contract, tests/kubernetes/test_executor.py runs what is the executor's and not the node's.
 #include <glasscase/jobs_kubernetes/kubernetes.h>
 
 #include <unistd.h>
@@ -76,8 +76,9 @@ TEST_P(KubernetesTest, ResultsWithANameAreLimitedInBytes) {
 TEST_P(KubernetesTest, CommandsAndVariablesComeAsTheyAre) {
   Job job = Shell("echo $(id -u) '$(SEED)' $SEED; env | sort; pwd; hostname");
   job.environment = {{"SEED", "$(PATH) $$ 42"}, {"PATH", "/usr/bin"}};
-  EXPECT_EQ(Says(job), std::to_string(User().value_or(::geteuid())) +
-                           " $(SEED) $(PATH) $$ 42\nPATH=/usr/bin\nPWD=/out\nSEED=$(PATH) $$ 42\n/out\njob\n");
+  EXPECT_EQ(Says(job),
+            std::to_string(User().value_or(::geteuid())) +
+                " $(SEED) $(PATH) $$ 42\nPATH=/usr/bin\nPWD=/out\nSEED=$(PATH) $$ 42\n/out\njob\n");
 }
 
 TEST_P(KubernetesTest, TheRecordSaysWhatWasHeldAndWhatWasNot) {
@@ -99,6 +100,15 @@ TEST_P(KubernetesTest, AnImageThatDoesNotComeIsOurs) {
   const JobEnd end = Run(WithImage("unreachable"));
   EXPECT_EQ(end.ending, Ending::kNotStarted);
   EXPECT_THAT(end.reason, HasSubstr("i/o timeout"));
+}
+
+TEST_P(KubernetesTest, AJobForWhichThereIsNoRoomIsGivenBackInTheSchedulersWords) {
+  KubernetesOptions options = Options();
+  options.start_ms = 2'000;
+  limits_.memory_bytes = uint64_t{1} << 40;
+  const JobEnd end = MakeKubernetes(options)->Run(Shell("true"), recorder_);
+  EXPECT_EQ(end.ending, Ending::kNotStarted);
+  EXPECT_THAT(end.reason, HasSubstr("Insufficient memory"));
 }
 
 TEST_P(KubernetesTest, OtherRegistriesAndTagsAreRefused) {

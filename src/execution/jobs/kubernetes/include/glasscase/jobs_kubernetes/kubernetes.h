@@ -26,9 +26,9 @@ struct ClusterAccess {
 struct KubernetesOptions {
   ClusterAccess access;
   std::string name_space = "default";
-  std::string claim{};                      // a PersistentVolumeClaim of that namespace, and
+  std::string claim{};                    // a PersistentVolumeClaim of that namespace, and
   std::string claim_folder{};             // the folder in it that is
-  std::string folder{};                     // this one here: every job's folder lies below
+  std::string folder{};                   // this one here: every job's folder lies below
   std::vector<std::string> registries{};  // "host:port" that images may come from
   std::vector<std::string>
       pull_secrets{};           // Secrets of the namespace with the cluster's names and passwords for them
