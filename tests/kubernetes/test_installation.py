@@ -214,6 +214,20 @@ def test_the_workers_role_opens_nothing_else(world: World) -> None:
     assert refused.value.status == 403
 
 
+def test_the_network_policy_is_there_whenever_a_run_is(glasscase: Installation, world: World, tmp_path: Path) -> None:
+    api, path = world.cluster.api, f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies/glasscase-jobs"
+    api.delete(path)
+    code = add(glasscase, tmp_path, "denied", {"train.py": "open('/out/model.txt', 'w').write('x')"})
+    assert train(glasscase, on_cluster(tmp_path, code), "denied-one")["state"] == "succeeded"
+    assert api.get(path)["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    api.patch(path, {"spec": {"egress": [{}]}})
+    try:
+        run = train(glasscase, on_cluster(tmp_path, code), "opened")
+        assert run["state"] == "failed" and "does not deny all" in run["reason"], run
+    finally:
+        api.delete(path)
+
+
 def test_no_token_is_in_a_command_line_or_a_log(glasscase: Installation, world: World) -> None:
     token = world.token.read_text()
     for process in glasscase.processes():

@@ -47,8 +47,7 @@ class Kubernetes final : public Executor {
                         " of this machine: only images are run there"};
     auto server = ApiServer::Connect(options_.access);
     Status ready = server ? CheckUser() : Fail(server.error());
-    // Where the server was away when this worker began.
-    if (ready && !is_prepared_) ready = PrepareWithPatience(**server, watcher);
+    if (ready) ready = PrepareWithPatience(**server, watcher);
     if (!ready && ready.error().code() == Code::kCancelled)
       return {.ending = Ending::kCancelled, .reason = ready.error().message()};
     if (!ready) return {.ending = Ending::kNotStarted, .reason = ready.error().message()};
@@ -68,10 +67,13 @@ class Kubernetes final : public Executor {
         "jobs in a cluster run as the user of this worker, which must not be root"));
   }
 
+  // Before each job: the server may have been away when this worker began, and somebody may have removed the
+  // policy since.
   Status Prepare(ApiServer& server) const {
     GC_TRY_VOID(CheckPolicy(server));
+    if (has_removed_) return Ok();
     GC_TRY_VOID(RemoveLeftOvers(server));
-    is_prepared_ = true;
+    has_removed_ = true;
     return Ok();
   }
 
@@ -121,7 +123,7 @@ class Kubernetes final : public Executor {
   const KubernetesOptions options_;
   const uint32_t user_;
   const Paths paths_;
-  mutable std::atomic<bool> is_prepared_ = false;  // the NetworkPolicy is there
+  mutable std::atomic<bool> has_removed_ = false;  // what was left over
 };
 
 }  // namespace

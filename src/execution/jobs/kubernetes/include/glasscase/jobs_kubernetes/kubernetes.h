@@ -42,8 +42,9 @@ struct KubernetesOptions {
   int64_t patience_ms = 300'000;   // that the API server may be silent
 };
 
-// `Check` makes the namespace's NetworkPolicy where it is missing, and removes what workers that are gone
-// left in the cluster: objects of this volume whose worker's folder below `folder` is not there any more.
+// `Check`, and the beginning of each job, makes the namespace's NetworkPolicy where it is missing. The first
+// time it also removes what workers that are gone left in the cluster: objects of this volume whose worker's
+// folder below `folder` is not there any more.
 std::unique_ptr<Executor> MakeKubernetes(KubernetesOptions options);
 
 }  // namespace glasscase::jobs
