@@ -6,6 +6,7 @@
 #   make test           everything: unit, system, conformance, attacks, faults, fuzz
 #   make test-thread    unit tests under the thread sanitizer
 #   make test-frameworks  examples and conversions of Keras, JAX, CatBoost and the current PyTorch (10 GB, made once)
+#   make test-kubernetes  runs on a cluster: a real API server and Job controller (built once, 20 minutes), a node that the tests play
 #   make check          format, clang-tidy, architecture, shellcheck, mypy (BASE=main: changed files only)
 #   make format         rewrite the sources as the formatter wants them
 #   make bench          measurements against a peer
@@ -24,7 +25,7 @@ BOOTSTRAP_FLAGS ?=
 PYTHON := .deps/venv/bin/python
 BIN    := build/release/bin
 
-.PHONY: all bootstrap build demo serve test test-thread test-frameworks check format bench fuzz runners install clean
+.PHONY: all bootstrap build demo serve test test-thread test-frameworks test-kubernetes check format bench fuzz runners install clean
 .DEFAULT_GOAL := build
 
 bootstrap:
@@ -51,6 +52,12 @@ test-frameworks: build
 	@tools/runners
 	@tools/runners catboost jax keras pytorch-current
 	@$(PYTHON) -m pytest -q -rP tests/frameworks
+
+test-kubernetes: build
+	@tools/kubernetes
+	@cmake --preset debug --log-level=WARNING
+	@cmake --build --preset debug --target jobs_kubernetes_contract
+	@$(PYTHON) -m pytest -q tests/kubernetes
 
 check: bootstrap
 	@$(PYTHON) tools/check $(if $(BASE),--base $(BASE))

@@ -16,6 +16,7 @@
 
 #include <glasscase/core/log.h>
 #include <glasscase/jobs_bubblewrap/bubblewrap.h>
+#include <glasscase/jobs_kubernetes/kubernetes.h>
 #include <glasscase/jobs_podman/podman.h>
 #include <glasscase/jobs_slurm/one_job.h>
 #include <glasscase/jobs_slurm/slurm.h>
@@ -27,6 +28,7 @@
 #include <glasscase/working/machine.h>
 #include <glasscase/working/worker.h>
 
+#include "cluster.h"
 #include "images.h"
 #include "job_folder.h"
 
@@ -58,7 +60,8 @@ struct Arguments {
   working::WorkerOptions options{.name = "local", .folder = {}, .runners = {}};
   std::string jobs = "/var/tmp";
   glasscase::worker::ImageArguments images;
-  std::string executor = "bubblewrap";  // of runners
+  glasscase::worker::ClusterArguments cluster;
+  std::string executor = "bubblewrap";
   std::string partition;
   std::string slurm_conf;
   std::string one_job;  // a file: be the program on a node of Slurm, for one job
@@ -73,8 +76,10 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--name", arguments.options.name, "What runs say of who did them");
   app.add_option("--runners", arguments.options.runners, "Folder of the runners");
   app.add_option("--jobs", arguments.jobs, "Where the files of jobs lie while they run");
-  app.add_option("--executor", arguments.executor, "Where jobs of runners run: on this machine, or by Slurm")
-      ->check(CLI::IsMember({"bubblewrap", "slurm"}));
+  app.add_option("--executor", arguments.executor,
+                 "Where jobs run: on this machine; those of runners by Slurm; those in images by Kubernetes")
+      ->check(CLI::IsMember({"bubblewrap", "kubernetes", "slurm"}));
+  glasscase::worker::DeclareClusterOptions(app, arguments.cluster);
   app.add_option("--partition", arguments.partition, "Of Slurm (default: the cluster's)");
   app.add_option("--slurm-conf", arguments.slurm_conf, "Slurm's settings (default: where Slurm looks)");
   app.add_option("--one-job", arguments.one_job, "Used on Slurm's nodes");
@@ -164,11 +169,16 @@ int main(int argc, char** argv) {
         Error::FailedPrecondition(
             "it would not know the user that workers of root run as: run glasscase serve as "
             "an ordinary user that the cluster knows"));
+  const bool by_kubernetes = arguments.executor == "kubernetes";
   const bool runs_images = !arguments.images.registries.empty();
   auto images = glasscase::worker::Images::Read(arguments.images);
   if (!images) Die("no images", images.error());
-  const auto confinement = process::Confine(
-      {.network = runs_images || by_slurm, .makes_sandboxes = true, .user_offset = kWorkerUser});
+  auto cluster = by_kubernetes ? glasscase::worker::ReadCluster(arguments.cluster)
+                               : glasscase::Result<glasscase::jobs::KubernetesOptions>();
+  if (!cluster) Die("no cluster", cluster.error());
+  const auto confinement = process::Confine({.network = runs_images || by_slurm || by_kubernetes,
+                                             .makes_sandboxes = true,
+                                             .user_offset = kWorkerUser});
   if (!confinement) Die("cannot give up rights", confinement.error());
   auto folder = glasscase::worker::MakeJobFolder(arguments.jobs);
   if (!folder) Die("no place for jobs", folder.error());
@@ -182,7 +192,14 @@ int main(int argc, char** argv) {
   const auto executor = MakeExecutor(arguments);
   IsThere(*executor, "jobs");
   std::unique_ptr<glasscase::jobs::Executor> of_images;
-  if (runs_images) {
+  if (by_kubernetes) {
+    cluster->folder = arguments.jobs;
+    cluster->registries = arguments.images.registries;
+    of_images = glasscase::jobs::MakeKubernetes(*std::move(cluster));
+    IsThere(*of_images, "images");
+    // A cluster that is away now may be there when a job comes.
+    arguments.options.registries = arguments.images.registries;
+  } else if (runs_images) {
     auto podman = std::move(*images).Settle(folder->path);
     if (!podman) Die("no images", podman.error());
     of_images = glasscase::jobs::MakePodman(*podman);

@@ -10,7 +10,7 @@ _glasscase() {
   case "$path" in
     "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck ledger migrate chain anchor train runs translate verify witness completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
-    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --workers --runners --executor --partition --slurm-conf --jobs --registries --registry-auth --images --devices --config --json --profile" ;;
+    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --workers --runners --executor --partition --slurm-conf --kubernetes-url --kubernetes-ca --kubernetes-token --kubernetes-cert --kubernetes-key --kubernetes-namespace --kubernetes-claim --kubernetes-pull-secrets --kubernetes-runtime-class --kubernetes-object --kubernetes-account --kubernetes-gpus --jobs --registries --registry-auth --images --devices --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
     "publish") names=""; flags="--help --name --version --card --licence --tag --field --derived-from --signature --signer --media-type --trained-on --tested-on --translated-from --release-of --kept --json --profile" ;;

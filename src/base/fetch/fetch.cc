@@ -207,6 +207,25 @@ void SetLimits(CURL* handle, const Request& request, const FetcherOptions& optio
   }
 }
 
+curl_blob BlobOf(std::string_view text) {
+  return {.data = const_cast<char*>(text.data()), .len = text.size(), .flags = CURL_BLOB_NOCOPY};
+}
+
+void SetCertificates(CURL* handle, const FetcherOptions& options) {
+  if (!options.ca_pem.empty()) {
+    const curl_blob authorities = BlobOf(options.ca_pem);
+    curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &authorities);
+    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
+  }
+  if (options.certificate_pem.empty() || !options.key_pem) return;
+  const curl_blob certificate = BlobOf(options.certificate_pem);
+  const curl_blob key = BlobOf(options.key_pem->Reveal(RevealToken()));
+  curl_easy_setopt(handle, CURLOPT_SSLCERTTYPE, "PEM");
+  curl_easy_setopt(handle, CURLOPT_SSLCERT_BLOB, &certificate);
+  curl_easy_setopt(handle, CURLOPT_SSLKEYTYPE, "PEM");
+  curl_easy_setopt(handle, CURLOPT_SSLKEY_BLOB, &key);
+}
+
 void SetSignature(CURL* handle, const SigV4Credentials& credentials) {
   const std::string provider = "aws:amz:" + credentials.region + ":" + credentials.service;
   curl_easy_setopt(handle, CURLOPT_AWS_SIGV4, provider.c_str());
@@ -230,6 +249,9 @@ Error ErrorOf(CURLcode code, const Exchange& exchange, const char* detail) {
     case CURLE_SSL_CACERT_BADFILE:
       return Error::FailedPrecondition("the certificate of " + exchange.host +
                                        " is not trusted; configure its authority: " + why);
+    case CURLE_SSL_CERTPROBLEM:
+      return Error::FailedPrecondition("the certificate and key to show to " + exchange.host +
+                                       " cannot be used: " + why);
     case CURLE_URL_MALFORMAT: return Error::InvalidArgument("not a URL that can be asked: " + exchange.host);
     case CURLE_UNSUPPORTED_PROTOCOL:  // also what libcurl makes of an answer without an HTTP head
     case CURLE_WEIRD_SERVER_REPLY: return Error::Unavailable(exchange.host + " does not speak HTTP: " + why);
@@ -326,13 +348,7 @@ Result<Answer> Fetcher::Fetch(const Request& request) {
   curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "glasscase");
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  if (!state_->options.ca_pem.empty()) {
-    curl_blob authorities{.data = state_->options.ca_pem.data(),
-                          .len = state_->options.ca_pem.size(),
-                          .flags = CURL_BLOB_NOCOPY};
-    curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &authorities);
-    curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
-  }
+  SetCertificates(handle, state_->options);
   curl_easy_setopt(handle, CURLOPT_CONNECT_TO, resolved.get());
   curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, OnHeader);
   curl_easy_setopt(handle, CURLOPT_HEADERDATA, &exchange);

@@ -304,6 +304,16 @@ TEST(FetchTest, PlainHttpBehindAnHttpsUrlIsUnavailable) {
 
 // ---- requests that cannot be sent ----
 
+TEST(FetchTest, ACertificateToShowThatIsNoneIsSaid) {
+  LoopbackServer server([](Connection& connection) { connection.ReadRequest(); });
+  const auto fetcher = MakeFetcher(
+      {.certificate_pem = "none", .key_pem = std::make_shared<const Secret>(std::string("secret-key"))});
+  const auto answer = fetcher->Fetch({.url = "https://127.0.0.1:" + std::to_string(server.port()) + "/"});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code(), Code::kFailedPrecondition) << answer.error().message();
+  EXPECT_THAT(answer.error().message(), Not(HasSubstr("secret-key")));
+}
+
 TEST(FetchTest, OnlyHttpUrlsAreAsked) {
   const auto fetcher = MakeFetcher();
   for (const char* url : {"file:///etc/passwd", "ftp://127.0.0.1/", "127.0.0.1:1/", "", "http://",

@@ -32,7 +32,7 @@ std::string HintFor(const CLI::App& command, const std::string& key) {
 
 bool IsPath(const std::string& key) {
   return key == "data" || key == "runners" || key == "images" || key == "jobs" || key == "slurm-conf" ||
-         key == "registry-auth" || key.starts_with("tls-");
+         key == "registry-auth" || key.starts_with("tls-") || IsClusterPath(key);
 }
 
 Status Apply(CLI::App& command, const fs::path& folder, const CLI::ConfigItem& item) {
@@ -105,17 +105,20 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       ->type_name("DIR");
   command
       .add_option("--executor", settings.executor,
-                  "Where runs of runners are: on this machine, or on a cluster (default: bubblewrap)")
-      ->check(CLI::IsMember({"bubblewrap", "slurm"}))
+                  "Where runs are: on this machine; those of runners by slurm; those in images by kubernetes "
+                  "(default: bubblewrap)")
+      ->check(CLI::IsMember({"bubblewrap", "kubernetes", "slurm"}))
       ->type_name("NAME");
   command.add_option("--partition", settings.partition, "Partition of Slurm (default: the cluster's)")
       ->type_name("NAME");
   command.add_option("--slurm-conf", settings.slurm_conf, "Slurm's settings (default: where Slurm looks)")
       ->type_name("FILE");
+  DeclareClusterOptions(command, settings.cluster);
   command
-      .add_option("--jobs", settings.jobs,
-                  "Where the files of runs lie while they run; for Slurm, shared with the nodes (default: "
-                  "/var/tmp)")
+      .add_option(
+          "--jobs", settings.jobs,
+          "Where the files of runs lie while they run; for a cluster, shared with its nodes (default: "
+          "/var/tmp)")
       ->type_name("DIR");
   command
       .add_option("--registries", settings.registries,
@@ -199,6 +202,20 @@ Status WriteStoreSettings(const fs::path& data, const ServeSettings& settings) {
   return Ok();
 }
 
+namespace {
+
+Status CheckCluster(const ServeSettings& settings) {
+  const bool is_used = settings.executor == "kubernetes";
+  if (is_used && (settings.registries.empty() || settings.jobs.empty()))
+    return Fail(
+        Error::InvalidArgument("--executor kubernetes needs --registries, where images of runs may come "
+                               "from, and --jobs, a folder on a "
+                               "volume that the cluster has too"));
+  return CheckClusterSettings(settings.cluster, is_used);
+}
+
+}  // namespace
+
 Status CheckServeSettings(const ServeSettings& settings) {
   if (settings.tls_cert.empty() != settings.tls_key.empty()) {
     return Fail(Error::InvalidArgument("--tls-cert and --tls-key belong together: one of them is missing"));
@@ -218,6 +235,7 @@ Status CheckServeSettings(const ServeSettings& settings) {
   if (settings.http == settings.control) {
     return Fail(Error::InvalidArgument("--http and --control need an address each: " + settings.http));
   }
+  GC_TRY_VOID(CheckCluster(settings));
   return ServersOf(settings).map([](const auto&) {});
 }
 
@@ -309,6 +327,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
   if (!settings.slurm_conf.empty())
     arguments.push_back("--worker-arg=--slurm-conf=" +
                         std::filesystem::absolute(settings.slurm_conf).string());
+  for (const std::string& argument : ClusterArguments(settings.cluster))
+    arguments.push_back("--worker-arg=" + argument);
   if (!settings.jobs.empty())
     arguments.push_back("--worker-arg=--jobs=" + std::filesystem::absolute(settings.jobs).string());
   if (!settings.registry_auth.empty())

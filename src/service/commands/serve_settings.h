@@ -10,6 +10,8 @@
 
 #include <glasscase/core/error.h>
 
+#include "cluster_settings.h"
+
 namespace glasscase::commands {
 
 struct ServeSettings {
@@ -27,9 +29,10 @@ struct ServeSettings {
   std::string runners;                    // folder
   std::vector<std::string> registries{};  // "host:port" that images of runs come from
   std::string registry_auth{};            // file
-  std::string executor{};                 // of runners: "bubblewrap", "slurm"
+  std::string executor{};                 // "bubblewrap"; of runners "slurm", of images "kubernetes"
   std::string partition{};                // of Slurm
   std::string slurm_conf{};               // file
+  ClusterSettings cluster{};              // of Kubernetes
   std::string jobs{};                     // folder
   std::string images{};                   // folder
   std::vector<std::string> devices{};     // for runs, not by Slurm

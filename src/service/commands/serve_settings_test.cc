@@ -80,5 +80,34 @@ TEST_F(ServeSettingsTest, TheSupervisorGetsTheSameWords) {
                                       "127.0.0.1:8010", "--ready-fd", "9"}));
 }
 
+TEST_F(ServeSettingsTest, AClusterOfKubernetesNeedsItsParts) {
+  settings_.executor = "kubernetes";
+  const auto said = [&] { return CheckServeSettings(settings_).error().message(); };
+  EXPECT_NE(said().find("--registries"), std::string::npos);
+  settings_.registries = {"registry.example"};
+  settings_.jobs = "/shared/jobs";
+  EXPECT_NE(said().find("--kubernetes-claim"), std::string::npos);
+  settings_.cluster.claim = "files/jobs";
+  EXPECT_TRUE(CheckServeSettings(settings_));
+  settings_.cluster.url = "https://cluster.example:6443";
+  EXPECT_NE(said().find("--kubernetes-token"), std::string::npos);
+  settings_.cluster.certificate = "/x/cert";
+  EXPECT_NE(said().find("belong together"), std::string::npos);
+  settings_.cluster.key = "/x/key";
+  EXPECT_TRUE(CheckServeSettings(settings_));
+  settings_.cluster.token = "/x/token";
+  EXPECT_NE(said().find("give one"), std::string::npos);
+  settings_.executor = "bubblewrap";
+  EXPECT_NE(said().find("--executor kubernetes"), std::string::npos);
+}
+
+TEST_F(ServeSettingsTest, FilesOfTheClusterCountFromTheFileAndReachWorkers) {
+  ASSERT_TRUE(Read("kubernetes-token = token\nkubernetes-pull-secrets = \"a,b\"\nkubernetes-gpus = 2\n"));
+  EXPECT_EQ(ClusterArguments(settings_.cluster),
+            (std::vector<std::string>{"--kubernetes-token=" + (folder_ / "token").string(),
+                                      "--kubernetes-pull-secret=a", "--kubernetes-pull-secret=b",
+                                      "--kubernetes-gpus=2"}));
+}
+
 }  // namespace
 }  // namespace glasscase::commands

@@ -15,13 +15,13 @@
 #include <boost/json.hpp>
 
 #include <glasscase/core/bytes.h>
+#include <glasscase/jobs/image_name.h>
 #include <glasscase/jobs/last_words.h>
 #include <glasscase/jobs/namespaces.h>
 #include <glasscase/jobs/status_pipe.h>
 #include <glasscase/jobs/supervise.h>
 
 #include "bundle.h"
-#include "image_name.h"
 
 namespace glasscase::jobs {
 namespace {
@@ -89,14 +89,6 @@ JobEnd Ended(Ending ending, std::string reason) { return {.ending = ending, .rea
 
 JobEnd NotStarted(const std::string& reason) {
   return Ended(Ending::kNotStarted, "the container could not be made: " + reason);
-}
-
-// A registry's own words that asking again does not change.
-bool IsRefusal(const std::string& words) {
-  return std::ranges::any_of(
-      std::array{"unauthorized", "authentication required", "denied", "manifest unknown", "name unknown",
-                 "not found", "does not match", "no image found"},
-      [&](const char* one) { return words.find(one) != std::string::npos; });
 }
 
 class Podman final : public Executor {
@@ -172,7 +164,7 @@ class Podman final : public Executor {
     if (outcome->Succeeded() || outcome->end.ending == Ending::kCancelled) return outcome->end;
     const std::string what = "the image " + name.text + " could not be fetched: ";
     if (outcome->WasEnded()) return Ended(Ending::kNotStarted, what + outcome->end.reason);
-    return Ended(IsRefusal(outcome->last) ? Ending::kFailed : Ending::kNotStarted,
+    return Ended(IsRefusalOfRegistry(outcome->last) ? Ending::kFailed : Ending::kNotStarted,
                  what + Printable(outcome->last, 600));
   }
 

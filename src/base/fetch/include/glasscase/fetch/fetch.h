@@ -80,6 +80,10 @@ struct FetcherOptions {
   // Certificates (PEM) of the authorities that are trusted, instead of the system's. Text, not a file:
   // whoever fetches may have given up its files by then, and with them the system's.
   std::string ca_pem{};
+  // Who this side is, to servers that ask for a certificate: PEM, and its key. Several fetchers of one client
+  // share the key.
+  std::string certificate_pem{};
+  std::shared_ptr<const Secret> key_pem{};
   std::vector<ResolvedHost> resolved{};
 };
 
@@ -94,7 +98,7 @@ class Fetcher {
   // Any HTTP status is an answer. Fails with
   //   InvalidArgument     the URL, the method or a header cannot be sent; nothing was
   //   Unavailable         no connection, one that broke, or something that is not HTTP
-  //   FailedPrecondition  the server's certificate is not trusted
+  //   FailedPrecondition  the server's certificate is not trusted, or ours is none
   //   DeadlineExceeded    too slow; the server may have done what it was asked
   //   ResourceExhausted   the answer is longer than allowed
   //   Cancelled           asked to stop

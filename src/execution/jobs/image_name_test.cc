@@ -1,4 +1,4 @@
-#include "image_name.h"
+#include <glasscase/jobs/image_name.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,6 +41,18 @@ TEST(ImageName, OtherRegistriesAreNotAskedForAnything) {
   EXPECT_THAT(CheckRegistry(*name, {"registry.example", "10.0.0.1"}).error().message(),
               HasSubstr("only from: registry.example, 10.0.0.1"));
   EXPECT_THAT(CheckRegistry(*name, {}).error().message(), HasSubstr("nowhere"));
+}
+
+TEST(ImageName, ARegistrysRefusalIsToldFromItsAbsence) {
+  for (const char* words :
+       {"reading manifest sha256:00 in a/b: manifest unknown",
+        "failed to resolve reference \"r.example/a@sha256:00\": r.example/a@sha256:00: not found",
+        "unexpected status from HEAD request to https://r.example/v2/a: 403 Forbidden",
+        "pull access denied, repository does not exist or may require authorization"})
+    EXPECT_TRUE(IsRefusalOfRegistry(words)) << words;
+  for (const char* words : {"dial tcp: lookup r.example: no such host", "i/o timeout", "connection refused",
+                            "unexpected status: 503 Service Unavailable"})
+    EXPECT_FALSE(IsRefusalOfRegistry(words)) << words;
 }
 
 }  // namespace

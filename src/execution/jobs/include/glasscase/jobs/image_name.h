@@ -1,4 +1,4 @@
-// Names of images: "registry.example:5000/group/name@sha256:…".
+// Names of images: "registry.example:5000/group/name@sha256:…". For executors.
 #pragma once
 
 #include <string>
@@ -22,5 +22,8 @@ struct ImageName {
 
 // FailedPrecondition says which registries there are.
 Status CheckRegistry(const ImageName& image, const std::vector<std::string>& registries);
+
+// Whether these are a registry's own words that asking again does not change: no such image, not for you.
+bool IsRefusalOfRegistry(std::string_view words);
 
 }  // namespace glasscase::jobs

@@ -1,6 +1,7 @@
-#include "image_name.h"
+#include <glasscase/jobs/image_name.h>
 
 #include <algorithm>
+#include <array>
 
 #include <glasscase/core/bytes.h>
 
@@ -47,6 +48,13 @@ Status CheckRegistry(const ImageName& image, const std::vector<std::string>& reg
   for (const std::string& one : registries) known += (known.empty() ? "" : ", ") + one;
   return Fail(Error::FailedPrecondition("this worker takes no images from " + image.registry +
                                         ", only from: " + (known.empty() ? "nowhere" : known)));
+}
+
+bool IsRefusalOfRegistry(std::string_view words) {
+  return std::ranges::any_of(
+      std::array{"unauthorized", "authentication required", "denied", "manifest unknown", "name unknown",
+                 "not found", "does not match", "no image found", "401 Unauthorized", "403 Forbidden"},
+      [&](const char* one) { return words.find(one) != std::string_view::npos; });
 }
 
 }  // namespace glasscase::jobs
