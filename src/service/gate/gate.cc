@@ -204,7 +204,8 @@ Status Gate::Trusts(const Pin& pin) const {
 
 size_t Gate::CountUp() const {
   return static_cast<size_t>(
-      std::ranges::count_if(connections_, [](const auto& one) { return one.second.pin.has_value(); }));
+      std::ranges::count_if(
+      connections_, [](const auto& one) { return one.second.pin && !one.second.tunnel->is_gone(); }));
 }
 
 void Gate::OnUp(Id id, const Pin& pin) {
