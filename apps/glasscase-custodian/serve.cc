@@ -318,6 +318,7 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
   GC_TRY_VOID(OpenStores(works, directory));
   GC_TRY(ledger::NoteSigner signer, LedgerKey(works, directory));
   GC_TRY(EcdsaPrivateKey signing_key, LoadOrMakeSigningKey(directory.get(), works.random));
+  GC_TRY(EcdsaPrivateKey gate_key, LoadOrMakeGateKey(directory.get(), works.random));
   operations::Settings settings;
   GC_TRY(settings.audit_directory, OpenFolderAt(directory.get(), kAuditFolder));
   GC_TRY_VOID(MakeFolderAt(directory.get(), kRunsFolder));
@@ -345,6 +346,7 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
                                         .log_files = *works.log_files,
                                         .log_signer = std::move(signer),
                                         .signing_key = std::move(signing_key),
+                                        .gate_key = std::move(gate_key),
                                         .ask_witness = MakeAskWitness(*works.stores),
                                         .anchor = works.anchor.get(),
                                         .holds_seat = [&works] { return works.seat->Holds(); }},

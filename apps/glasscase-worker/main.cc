@@ -1,5 +1,5 @@
 // glasscase-worker: runs jobs in sandboxes. It holds no keys and gets the files of each job by descriptor.
-// Started by glasscased.
+// Started by glasscased, or with --connect on another machine.
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -31,6 +31,7 @@
 #include "cluster.h"
 #include "images.h"
 #include "job_folder.h"
+#include "remote.h"
 
 namespace {
 
@@ -64,6 +65,7 @@ struct Arguments {
   std::string executor = "bubblewrap";
   std::string partition;
   std::string slurm_conf;
+  glasscase::worker::RemoteArguments remote;
   std::string one_job;  // a file: be the program on a node of Slurm, for one job
 };
 
@@ -83,6 +85,15 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--partition", arguments.partition, "Of Slurm (default: the cluster's)");
   app.add_option("--slurm-conf", arguments.slurm_conf, "Slurm's settings (default: where Slurm looks)");
   app.add_option("--one-job", arguments.one_job, "Used on Slurm's nodes");
+  auto* connect = app.add_option("--connect", arguments.remote.connect,
+                                 "Work for the installation at HOST:PORT, its serve --worker-listen");
+  auto* key = app.add_option("--key", arguments.remote.key, "This worker's key, made by --new-key");
+  auto* gate = app.add_option("--gate", arguments.remote.gate, "The installation's pin, sha256//...");
+  connect->needs(key)->needs(gate);
+  key->needs(connect);
+  gate->needs(connect);
+  app.add_option("--new-key", arguments.remote.new_key,
+                 "Make a key for a worker in this file, where there is none, print its pin and end");
   app.add_option("--registry", arguments.images.registries,
                  "Run images from this registry, HOST or HOST:PORT (repeat)");
   app.add_option("--registry-auth", arguments.images.credentials,
@@ -155,7 +166,7 @@ std::unique_ptr<glasscase::jobs::Executor> MakeExecutor(const Arguments& argumen
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Runs the jobs of a Glasscase installation. Started by glasscased.", "glasscase-worker");
+  CLI::App app("Runs the jobs of a Glasscase installation. Started by glasscased, or by hand on another machine.", "glasscase-worker");
   Arguments arguments;
   Declare(app, arguments);
   CLI11_PARSE(app, argc, argv);
@@ -163,6 +174,15 @@ int main(int argc, char** argv) {
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   if (!arguments.one_job.empty()) return BeOnNode(arguments.one_job);
+  if (!arguments.remote.new_key.empty()) {
+    const Status made = glasscase::worker::MakeKey(arguments.remote.new_key);
+    if (!made) Die("no key", made.error());
+    return 0;
+  }
+  if (!arguments.remote.connect.empty()) {
+    const Status kept = glasscase::worker::KeepWorker(arguments.remote, arguments.jobs);
+    if (!kept) Die("no worker", kept.error());
+  }
   const bool by_slurm = arguments.executor == "slurm";
   if (by_slurm && ::geteuid() == 0)
     Die("no jobs by Slurm",

@@ -45,6 +45,9 @@ void Declare(CLI::App& app, SupervisorOptions& options) {
   };
   app.add_option("--workers", options.workers, "processes that run jobs");
   repeated("--worker-arg", options.worker_arguments, "an argument for every worker (repeat)");
+  app.add_option("--worker-listen", options.worker_listen,
+                 "address and port for workers on other machines (default: none)");
+  repeated("--gate-arg", options.gate_arguments, "an argument for the gate (repeat)");
   repeated("--server", options.servers, "a server that the custodian may reach, HOST:PORT (repeat)");
   repeated("--edge-arg", options.edge_arguments, "one more argument for both edges (repeat)");
   repeated("--host-arg", options.host_arguments, "one more argument for hosts (repeat)");

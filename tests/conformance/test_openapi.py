@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import subprocess
@@ -227,6 +228,12 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("GET", "/glasscase/v1/runs/{run}", names={"run": "none"}).status_code == 404
     assert walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": "none"}).status_code == 404
     assert walk("POST", "/glasscase/v1/runs/{run}/verifications", names={"run": "none"}, json={}).status_code == 404
+    pin = "sha256//" + base64.b64encode(bytes(32)).decode()
+    assert walk("POST", "/glasscase/v1/workers", json={"name": "far", "key": "none"}).status_code == 400
+    assert walk("POST", "/glasscase/v1/workers", json={"name": "far", "key": pin}).json()["workers"][0]["key"] == pin
+    assert walk("GET", "/glasscase/v1/workers").json()["workers"][0]["connected"] is False
+    assert walk("DELETE", "/glasscase/v1/workers/{name}", names={"name": "far"}).ok
+    assert walk("DELETE", "/glasscase/v1/workers/{name}", names={"name": "far"}).status_code == 404
     # Runs need a worker: tests/system/test_runs.py.
     assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
     assert walk("POST", "/glasscase/v1/runs/batch", json={"runs": [{"model": "m", "recipe": "{}", "seeds": [1, 2]}]}).status_code == 400

@@ -54,6 +54,7 @@ std::string_view ProcessKindName(ProcessKind kind) {
     case ProcessKind::kInspector: return "inspector";
     case ProcessKind::kRelay: return "relay";
     case ProcessKind::kWorker: return "worker";
+    case ProcessKind::kGate: return "gate";
   }
   return kUnknownKind;
 }

@@ -203,6 +203,9 @@ void AllowMakingPipes(Filter& filter) {
 }
 void AllowMovingBytes(Filter& filter) { filter.Allow({SCMP_SYS(splice), SCMP_SYS(sendfile)}); }
 
+// Between itself and whoever it gives the other end to: no address, no way out.
+void AllowSocketPairs(Filter& filter) { filter.AllowIf(SCMP_SYS(socketpair), {Equals(0, AF_UNIX)}); }
+
 // Connections to the servers that the operator configured.
 void AllowOutgoingConnections(Filter& filter) {
   for (const uint64_t family : {AF_INET, AF_INET6})
@@ -224,12 +227,14 @@ Status ApplySyscallProfile(SyscallProfile profile, bool connects) {
   AllowDescriptorFlags(filter);
   AllowEventLoop(filter);
   AllowConnectedSockets(filter);
-  const bool is_witness = profile == SyscallProfile::kWitness;
+  const bool is_gate = profile == SyscallProfile::kGate;
+  const bool is_witness = profile == SyscallProfile::kWitness || is_gate;
+  const bool is_tunnel = profile == SyscallProfile::kTunnel;
+  const bool is_relay = profile == SyscallProfile::kRelay || is_tunnel;
   if (profile == SyscallProfile::kEdge || is_witness) AllowAcceptedConnections(filter);
-  if (profile != SyscallProfile::kEdge && !is_witness && profile != SyscallProfile::kRelay)
-    AllowOwnMemoryFiles(filter);
-  if (profile == SyscallProfile::kCustodian || is_witness) AllowFiles(filter);
-  const bool is_relay = profile == SyscallProfile::kRelay;
+  if (profile != SyscallProfile::kEdge && !is_witness && !is_relay) AllowOwnMemoryFiles(filter);
+  if (profile == SyscallProfile::kCustodian || is_witness || is_tunnel) AllowFiles(filter);
+  if (is_gate) AllowSocketPairs(filter);
   if (is_relay) AllowReadingFiles(filter);
   if (is_relay) AllowLookingNamesUp(filter);
   if (is_relay) AllowAcceptedConnections(filter);

@@ -149,6 +149,7 @@ void DeclareCommands(CommandTree& tree, Context& context) {
   AddMigrateCommand(tree);
   AddChainCommands(tree);
   AddRunCommands(tree);
+  AddWorkerCommands(tree);
   AddTranslateCommand(tree);
   AddVerifyCommand(tree);
   AddWitnessCommands(tree);

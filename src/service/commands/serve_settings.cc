@@ -100,6 +100,10 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       ->check(CLI::Range(0, 64))
       ->type_name("N");
   command
+      .add_option("--worker-listen", settings.worker_listen,
+                  "Where workers on other machines connect (default: nowhere)")
+      ->type_name("ADDRESS:PORT");
+  command
       .add_option("--runners", settings.runners,
                   "Folder of the runners, each a locked environment (default: none)")
       ->type_name("DIR");
@@ -236,6 +240,13 @@ Status CheckServeSettings(const ServeSettings& settings) {
     return Fail(Error::InvalidArgument("--http and --control need an address each: " + settings.http));
   }
   GC_TRY_VOID(CheckCluster(settings));
+  if (!settings.worker_listen.empty()) {
+    auto address = ListenAddress::Parse(settings.worker_listen);
+    if (!address) return Fail(address.error().WithContext("--worker-listen"));
+    if (settings.worker_listen == settings.http || settings.worker_listen == settings.control)
+      return Fail(Error::InvalidArgument("--worker-listen needs an address of its own: " +
+                                         settings.worker_listen));
+  }
   return ServersOf(settings).map([](const auto&) {});
 }
 
@@ -317,6 +328,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.push_back("--custodian-arg=--uploads-expire-s=" + std::to_string(settings.uploads_expire_s));
   if (settings.workers > 0)
     arguments.insert(arguments.end(), {"--workers", std::to_string(settings.workers)});
+  if (!settings.worker_listen.empty())
+    arguments.insert(arguments.end(), {"--worker-listen", settings.worker_listen});
   if (!settings.runners.empty())
     arguments.push_back("--worker-arg=--runners=" + std::filesystem::absolute(settings.runners).string());
   for (const std::string& one : settings.registries) arguments.push_back("--worker-arg=--registry=" + one);
@@ -330,7 +343,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
   for (const std::string& argument : ClusterArguments(settings.cluster))
     arguments.push_back("--worker-arg=" + argument);
   if (!settings.jobs.empty())
-    arguments.push_back("--worker-arg=--jobs=" + std::filesystem::absolute(settings.jobs).string());
+    for (const char* argument : {"--worker-arg=--jobs=", "--gate-arg=--spool="})
+      arguments.push_back(argument + std::filesystem::absolute(settings.jobs).string());
   if (!settings.registry_auth.empty())
     arguments.push_back("--worker-arg=--registry-auth=" +
                         std::filesystem::absolute(settings.registry_auth).string());

@@ -26,6 +26,7 @@ struct ServeSettings {
   std::string blobs;                      // s3://…; empty: in the data directory
   std::string blob_cache;                 // bytes, with an ending as in 16G
   uint32_t workers = 0;                   // that run jobs
+  std::string worker_listen{};            // where those of other machines connect; empty: nowhere
   std::string runners;                    // folder
   std::vector<std::string> registries{};  // "host:port" that images of runs come from
   std::string registry_auth{};            // file

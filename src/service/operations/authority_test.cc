@@ -62,6 +62,9 @@ rpc::Request Harmless(Op op) {
     case Op::kVerifyRun: request.mutable_verify_run()->set_run("none"); break;
     case Op::kRunLog: request.mutable_run_log()->set_run("none"); break;
     case Op::kTranslate: request.mutable_translate()->set_source("none"); break;
+    case Op::kAddWorker: request.mutable_add_worker(); break;
+    case Op::kListWorkers: request.mutable_list_workers(); break;
+    case Op::kRemoveWorker: request.mutable_remove_worker()->set_name("none"); break;
     case Op::kHistory: request.mutable_history()->set_model("none"); break;
     case Op::OP_NOT_SET: break;
   }
@@ -97,6 +100,8 @@ constexpr Row kMatrix[] = {
     {Op::kShowRun, false, true, false, false},       {Op::kCancelRun, false, true, false, false},
     {Op::kRunLog, false, true, false, false},        {Op::kVerifyRun, false, true, false, false},
     {Op::kTranslate, false, true, false, false},     {Op::kSubmitRuns, false, true, false, false},
+    {Op::kAddWorker, true, false, false, false},     {Op::kListWorkers, true, true, false, false},
+    {Op::kRemoveWorker, true, false, false, false},
 };
 
 class AuthorityTest : public OperationsTest {

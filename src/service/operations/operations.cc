@@ -16,6 +16,7 @@
 #include "inspections.h"
 #include "peer_links.h"
 #include "publishing.h"
+#include "remote_workers.h"
 #include "reports.h"
 #include "routes.h"
 #include "run_desk.h"
@@ -120,11 +121,14 @@ class Operations::Core {
         inspections_(desk_),
         publishing_(desk_, uploads_, inspections_),
         runs_(desk_, inspections_, settings_.version, std::move(settings_.runs_directory)),
+        remote_workers_(desk_, parts.gate_key),
         faults_(desk_),
         place_{desk_,
                uploads_,
                publishing_,
                runs_,
+               remote_workers_,
+               [this](const PeerId& peer) { PeerGone(peer); },
                [this] { return DescribeStatus(); },
                [this] { return DescribeChain(); }} {
     pusher_.LeaseWhile(parts.holds_seat);
@@ -150,6 +154,7 @@ class Operations::Core {
   void SweepBlobs() { SweepUnusedBlobs(desk_); }
   Status TakeUpUploads() { return uploads_.TakeUp(); }
   Status TakeUpRuns() { return runs_.TakeUp(); }
+  Status LoadWorkers() { return remote_workers_.Load(); }
   void Link(const PeerId& peer, Fd socket);
   void PeerGone(const PeerId& peer);
   void Flush();
@@ -158,6 +163,7 @@ class Operations::Core {
   void OnMessage(const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds);
   void OnRequest(const LinkId& from, rpc::Request request);
   void OnFault(const LinkId& from, const rpc::ModelFault& fault);
+  void OnWorkerCame(const rpc::WorkerCame& came, std::vector<Fd> fds);
   void OnLost(const LinkId& link);
   void EndOf(const LinkId& link);
   void EndLostWorker(const LinkId& link);
@@ -184,6 +190,7 @@ class Operations::Core {
   Inspections inspections_;
   Publishing publishing_;
   RunDesk runs_;
+  RemoteWorkers remote_workers_;
   std::unique_ptr<WitnessDesk> witnesses_;  // null: the policy has none
   std::unique_ptr<ChainDesk> chain_;        // null: no chain is configured
   FaultCounter faults_;
@@ -215,6 +222,8 @@ void Operations::Core::Link(const PeerId& peer, Fd socket) {
   current_[peer] = links_.Add(peer, std::move(socket));
   if (peer.kind == process::ProcessKind::kInspector) {
     inspections_.OnLinked(peer.slot);
+  } else if (peer.kind == process::ProcessKind::kGate) {
+    remote_workers_.TellGate();
   } else if (peer.kind != process::ProcessKind::kWorker) {
     pusher_.Welcome(peer);
   }
@@ -239,6 +248,7 @@ void Operations::Core::OnLost(const LinkId& link) {
 // Usually it is dead, and the supervisor is about to say so. One that was cut off for what it sent would wait
 // for a new link for ever.
 void Operations::Core::EndLostWorker(const LinkId& link) {
+  if (RemoteWorkers::IsRemote(link.peer)) return;  // it connects again by itself
   desk_.loop.After(kLostWorkerMs, [this, link, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
     const auto found = current_.find(link.peer);
@@ -250,7 +260,9 @@ void Operations::Core::EndOf(const LinkId& link) {
   publishing_.DropOf(link);
   faults_.Forget(link);
   if (link.peer.kind == process::ProcessKind::kInspector) inspections_.OnGone(link.peer.slot);
-  if (link.peer.kind == process::ProcessKind::kWorker) runs_.OnWorkerGone(link.peer);
+  if (link.peer.kind != process::ProcessKind::kWorker) return;
+  remote_workers_.NoteGone(link.peer);
+  runs_.OnWorkerGone(link.peer);
 }
 
 // ---- messages ----
@@ -287,8 +299,12 @@ void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message, s
       if (kind == process::ProcessKind::kInspector)
         return inspections_.OnReport(from.peer.slot, message.inspect_report());
       break;
+    case Kind::kWorkerCame:
+      if (kind == process::ProcessKind::kGate) return OnWorkerCame(message.worker_came(), std::move(fds));
+      break;
     default:
       if (kind != process::ProcessKind::kWorker) break;
+      if (message.has_worker_hello()) remote_workers_.Restrain(from.peer, *message.mutable_worker_hello());
       return runs_.OnMessage(from.peer, std::move(message), std::move(fds));
   }
   LogWarning("the " + std::string(process::ProcessKindName(kind)) + " sent a message that it must not send");
@@ -322,6 +338,14 @@ void Operations::Core::OnFault(const LinkId& from, const rpc::ModelFault& fault)
   const auto change = faults_.Note(from, fault);
   if (!change) return LogWarning("a fault of a model cannot be noted: " + change.error().message());
   if (!change->empty()) pusher_.Push(*change, [](double) {});
+}
+
+void Operations::Core::OnWorkerCame(const rpc::WorkerCame& came, std::vector<Fd> fds) {
+  const auto peer = fds.size() == 1 ? remote_workers_.Admit(came)
+                                    : Fail(Error::InvalidArgument("a worker came without a link"));
+  if (!peer) return LogWarning(peer.error().message());
+  Link(*peer, std::move(fds[0]));  // in place of an earlier one of the same worker
+  remote_workers_.NoteConnected(*peer, came.address());
 }
 
 // ---- answers ----
@@ -429,6 +453,7 @@ rpc::StatusAnswer Operations::Core::DescribeStatus() {
     for (const std::string& item : profile.hello.in_force()) row->add_in_force(Printable(item));
     for (const std::string& item : profile.hello.missing()) row->add_missing(Printable(item));
     row->set_note(peer.kind == process::ProcessKind::kWorker ? runs_.TroubleOf(peer) : profile.note);
+    if (RemoteWorkers::IsRemote(peer)) row->set_process("worker " + remote_workers_.NameOf(peer));
     if (peer.kind != process::ProcessKind::kHost) continue;
     const auto owner = desk_.catalog.FindOwnerOfSlot(peer.slot);
     if (owner && *owner) row->set_note((*owner)->name + (profile.note.empty() ? "" : ": " + profile.note));
@@ -499,6 +524,7 @@ Result<std::unique_ptr<Operations>> Operations::Start(const Parts& parts, Settin
   GC_TRY_VOID(core->AskForHosts());
   GC_TRY_VOID(core->StartLedger(parts));
   GC_TRY_VOID(core->TakeUpUploads());
+  GC_TRY_VOID(core->LoadWorkers());
   GC_TRY_VOID(core->TakeUpRuns());
   return std::unique_ptr<Operations>(new Operations(std::move(core)));
 }

@@ -81,7 +81,8 @@ void PeerLinks::OnReady(const LinkId& id, uint32_t events) {
   Status status = Ok();
   if ((events & EPOLLOUT) != 0) status = link.socket.Flush();
   bool broke_rules = false;
-  const bool may_send_files = id.peer.kind == process::ProcessKind::kWorker;
+  const bool may_send_files =
+      id.peer.kind == process::ProcessKind::kWorker || id.peer.kind == process::ProcessKind::kGate;
   if (status && (events & ~uint32_t{EPOLLOUT}) != 0) {
     status = link.socket.Receive([&](process::Frame frame) {
       rpc::ToCustodian message;

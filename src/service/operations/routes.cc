@@ -12,7 +12,7 @@ using rpc::Request;
 
 constexpr access::Roles kOperatorOrOwner = kOperator | kOwner;
 
-constexpr std::array<Route, 46> kRoutes = {{
+constexpr std::array<Route, 49> kRoutes = {{
     {Request::kAddSubject, "add_subject", false, kOperatorOrOwner, true, AddSubject},
     {Request::kListSubjects, "list_subjects", false, kOperatorOrOwner, true, ListSubjects},
     {Request::kRevokeSubject, "revoke_subject", false, kOperator, true, RevokeSubject},
@@ -58,6 +58,9 @@ constexpr std::array<Route, 46> kRoutes = {{
     {Request::kTranslate, "translate", false, kOwner, true, TranslateVersion},
     {Request::kRunLog, "run_log", false, kOwner, false, ReadRunLog},
     {Request::kVerifyRun, "verify_run", false, kOwner, true, VerifyRun},
+    {Request::kAddWorker, "add_worker", false, kOperator, true, AddWorker},
+    {Request::kListWorkers, "list_workers", false, kOperatorOrOwner, true, ListWorkers},
+    {Request::kRemoveWorker, "remove_worker", false, kOperator, true, RemoveWorker},
     {Request::kStop, "stop", false, kOperator, true, Stop},
 }};
 

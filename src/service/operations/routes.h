@@ -13,6 +13,7 @@ namespace glasscase::operations {
 class Uploads;
 class Publishing;
 class RunDesk;
+class RemoteWorkers;
 
 // What acts need beyond the desk.
 struct Workplace {
@@ -20,6 +21,8 @@ struct Workplace {
   Uploads& uploads;
   Publishing& publishing;
   RunDesk& runs;
+  RemoteWorkers& remote_workers;
+  std::function<void(const PeerId&)> end_link;  // to a process, as if it had died
   std::function<rpc::StatusAnswer()> status;
   std::function<rpc::ListChainAnswer()> describe_chain;  // without acts
 };
@@ -132,6 +135,11 @@ Result<Outcome> ShowRun(Workplace& place, Act& act);
 Result<Outcome> CancelRun(Workplace& place, Act& act);
 Result<Outcome> VerifyRun(Workplace& place, Act& act);
 Result<Outcome> ReadRunLog(Workplace& place, Act& act);
+
+// worker_acts.cc
+Result<Outcome> AddWorker(Workplace& place, Act& act);
+Result<Outcome> ListWorkers(Workplace& place, Act& act);
+Result<Outcome> RemoveWorker(Workplace& place, Act& act);
 
 // translation_runs.cc
 Result<Outcome> TranslateVersion(Workplace& place, Act& act);

@@ -39,6 +39,7 @@ const ChildId kCustodian{ProcessKind::kCustodian, 0};
 const ChildId kPublicEdge{ProcessKind::kPublicEdge, 0};
 const ChildId kControlEdge{ProcessKind::kControlEdge, 0};
 const ChildId kRelay{ProcessKind::kRelay, 0};
+const ChildId kGate{ProcessKind::kGate, 0};
 
 int64_t NowMillis() {
   timespec now{};
@@ -73,6 +74,8 @@ Status Supervisor::State::CheckOptions() const {
   }
   if (options_.workers > 0 && access(ProgramOf(Kind::kWorker).c_str(), X_OK) != 0)
     return Fail(Error::FromErrno(errno, ProgramOf(Kind::kWorker)));
+  if (HasGate() && access(ProgramOf(Kind::kGate).c_str(), X_OK) != 0)
+    return Fail(Error::FromErrno(errno, ProgramOf(Kind::kGate)));
   return Ok();
 }
 
@@ -84,6 +87,9 @@ Status Supervisor::State::Prepare() {
   GC_TRY(lock_, TakeServeLock(data_directory_.get()));
   GC_TRY(http_, ListeningSocket::Open(options_.http));
   GC_TRY(control_, ListeningSocket::Open(options_.control));
+  if (HasGate()) {
+    GC_TRY(for_workers_, ListeningSocket::Open(options_.worker_listen));
+  }
   if (!options_.tls_certificate.empty()) {
     GC_TRY(tls_, TlsFiles::Open(options_.tls_certificate, options_.tls_key));
   }
@@ -121,10 +127,12 @@ void Supervisor::State::OnSignals() {
 }
 
 Status Supervisor::State::Run() {
-  LogInfo("serving http on " + http_->address() + ", control on " + control_->address());
+  LogInfo("serving http on " + http_->address() + ", control on " + control_->address() +
+          (for_workers_ ? ", workers on " + for_workers_->address() : ""));
   if (HasRelay()) Start(kRelay);
   for (const ChildId& id : {kCustodian, kPublicEdge, kControlEdge}) Start(id);
   for (uint32_t slot = 0; slot < options_.workers; ++slot) Start({Kind::kWorker, slot});
+  if (HasGate()) Start(kGate);
   if (tls_) loop_.Every(kTlsCheckMillis, [this] { CheckTlsFiles(); });
   loop_.Run();
   if (options_.ready_fd >= 0) close(std::exchange(options_.ready_fd, -1));
@@ -142,6 +150,7 @@ std::string Supervisor::State::ProgramOf(Kind kind) const {
     case Kind::kInspector: return options_.program_directory + "/glasscase-inspector";
     case Kind::kRelay: return options_.program_directory + "/glasscase-relay";
     case Kind::kWorker: return options_.program_directory + "/glasscase-worker";
+    case Kind::kGate: return options_.program_directory + "/glasscase-gate";
   }
   return {};
 }
@@ -169,6 +178,7 @@ std::vector<std::string> Supervisor::State::ArgumentsOf(const ChildId& id) const
     append({"--name", "local-" + std::to_string(id.slot + 1)});
     append(options_.worker_arguments);
   }
+  if (id == kGate) append(options_.gate_arguments);
   return arguments;
 }
 
@@ -217,6 +227,7 @@ void Supervisor::State::Equip(const ChildId& id) {
     case Kind::kInspector:
     case Kind::kWorker: return LinkToCustodian(id);
     case Kind::kRelay: return EquipRelay(id);
+    case Kind::kGate: return EquipGate(id);
   }
 }
 
@@ -251,6 +262,15 @@ void Supervisor::State::EquipRelay(const ChildId& id) {
     Send(id, {.type = Type::kOutlet, .peer = Kind::kCustodian, .slot = static_cast<uint32_t>(i)},
          {outlets_[i].get()});
   }
+}
+
+void Supervisor::State::EquipGate(const ChildId& id) {
+  LinkToCustodian(id);
+  if (const Status repaired = for_workers_->Repair(); !repaired) {
+    LogError(Name(id) + ": " + repaired.error().message());
+    return Kill(id);
+  }
+  Send(id, {.type = Type::kListen}, {for_workers_->fd()});
 }
 
 bool Supervisor::State::SendTlsFiles(const ChildId& id) {
@@ -480,7 +500,7 @@ bool Supervisor::State::AnyRunning(const std::vector<Kind>& kinds) const {
 void Supervisor::State::AdvanceShutdown() {
   static const std::vector<std::vector<Kind>> stages = {
       {Kind::kPublicEdge, Kind::kControlEdge, Kind::kInspector},
-      {Kind::kHost, Kind::kWorker},
+      {Kind::kHost, Kind::kWorker, Kind::kGate},
       {Kind::kCustodian},
       {Kind::kRelay}};
   while (shutdown_stage_ < stages.size()) {

@@ -30,6 +30,7 @@ class Supervisor::State {
 
   Status CheckOptions() const;
   bool HasRelay() const { return !options_.servers.empty(); }
+  bool HasGate() const { return !options_.worker_listen.empty(); }
   Status WatchSignals();
   void OnSignals();
 
@@ -44,6 +45,7 @@ class Supervisor::State {
   void EquipEdge(const ChildId& id);
   void EquipHost(const ChildId& id);
   void EquipRelay(const ChildId& id);
+  void EquipGate(const ChildId& id);
   bool SendTlsFiles(const ChildId& id);
   void LinkToCustodian(const ChildId& id);
   void LinkCalls(const ChildId& host);
@@ -79,6 +81,7 @@ class Supervisor::State {
   Fd signals_;
   std::optional<ListeningSocket> http_;
   std::optional<ListeningSocket> control_;
+  std::optional<ListeningSocket> for_workers_;  // on other machines
   std::optional<TlsFiles> tls_;
   std::vector<Fd> outlets_;  // of the custodian that runs, in the order of options_.servers
   Children children_;

@@ -22,6 +22,8 @@ enum class SyscallProfile : uint8_t {
   kInspector,  // memory, files already open, clock
   kWitness,    // as kEdge, and files below its root
   kRelay,      // as kEdge, and connections, and reading the files by which names are looked up
+  kGate,       // as kWitness, and pairs of sockets
+  kTunnel,     // as kRelay, and files below its root
 };
 
 struct Policy {
@@ -30,7 +32,8 @@ struct Policy {
   // Without the caller's network: TCP may connect to these ports (of the loopback, where there is nothing
   // else).
   std::vector<uint16_t> connect_ports{};
-  // Keeps the root directory and may read what the system looks names up with (Landlock: nothing else).
+  // Keeps the root directory and may read what the system looks names up with (Landlock: nothing else but,
+  // with files_below_root, the files below the working directory, which root_directory_fd becomes).
   bool looks_names_up = false;
   // Becomes "/" and the working directory; -1: an empty directory. Use relative paths: they hold also where
   // the kernel refuses to change the root.

@@ -23,14 +23,15 @@ enum class ProcessKind : uint32_t {
   kHost = 4,
   kInspector = 5,
   kRelay = 6,
-  kWorker = 7
+  kWorker = 7,
+  kGate = 8
 };
 std::string_view ProcessKindName(ProcessKind kind);  // "custodian", "public edge", ...
 
 struct LifelineMessage {
   enum class Type : uint32_t {
     // supervisor -> child
-    kListen = 1,    // fds: listening socket (edges)
+    kListen = 1,    // fds: listening socket (edges, gate)
     kRpcLink = 2,   // fds: FrameSocket to `peer` `slot` (custodian: one per peer; others: to the custodian).
                     //      Replaces an earlier one of that peer and slot.
     kCallLink = 3,  // fds: channel memory, wake_host, wake_edge (public edge and host `slot`)

@@ -61,6 +61,7 @@ struct Parts {
   ledger::LogFiles& log_files;
   ledger::NoteSigner log_signer;
   EcdsaPrivateKey signing_key;  // of what is published, for others to check
+  EcdsaPrivateKey gate_key;     // of the TLS that workers on other machines meet
   AskWitness ask_witness{};     // with Settings::witnesses
   ledger::Anchor* anchor =
       nullptr;             // of the chain, where one is configured; used on a thread of Operations' own

@@ -18,15 +18,17 @@ struct SupervisorOptions {
   std::string tls_certificate;  // path of a PEM chain; empty: no TLS
   std::string tls_key;
   bool behind_proxy = false;         // whoever starts us vouches for a proxy that ends TLS
-  std::string program_directory;     // of glasscase-custodian, -edge, -host, -inspector, -relay and -worker
+  std::string program_directory;     // of glasscase-custodian, -edge, -gate, -host, -inspector, -relay and -worker
   int ready_fd = -1;                 // gets "ready\n" when every process is ready; closed at the end
   uint64_t host_memory_bytes = 0;    // of each host; 0: no limit
   std::vector<std::string> servers;  // "host:port" of each server that the custodian may reach, by the relay
   std::vector<std::string> custodian_arguments;  // appended to the command lines
   std::vector<std::string> edge_arguments;
   std::vector<std::string> host_arguments;
-  uint32_t workers = 0;  // that run jobs
+  uint32_t workers = 0;       // that run jobs
+  std::string worker_listen;  // as http, for workers on other machines; empty: none
   std::vector<std::string> worker_arguments;
+  std::vector<std::string> gate_arguments;
 };
 
 class Supervisor {
