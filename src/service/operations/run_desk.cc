@@ -81,7 +81,7 @@ bool RunDesk::IsFree(const PeerId& id, const RunWorker& worker) const {
 std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {
   const RunNeeds needs = NeedsOf(run);
   for (const auto& [id, worker] : workers_)
-    if (IsFree(id, worker) && MayDo(worker, needs)) return id;
+    if (IsFree(id, worker) && IsFor(workers_, worker, needs)) return id;
   return std::nullopt;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <glasscase/training/translation_recipe.h>
+
 namespace glasscase::operations {
 namespace {
 
@@ -11,18 +13,48 @@ bool HasRegistry(const rpc::WorkerHello& worker, const std::string& registry) {
   return std::ranges::find(worker.registries(), registry) != worker.registries().end();
 }
 
+bool HasRunner(const RunWorker& worker, const RunNeeds& needs) {
+  return needs.runner.empty() || std::ranges::any_of(worker.hello.runners(), [&](const rpc::Runner& one) {
+           return one.name() == needs.runner && std::ranges::equal(AsBytes(one.lock()), needs.lock);
+         });
+}
+
 }  // namespace
 
 RunNeeds NeedsOf(const catalog::Run& run) {
   RunNeeds needs{.worker = run.wanted_worker};
+  if (!run.translates.IsNil()) {
+    const auto recipe = training::TranslationRecipe::Parse(run.recipe);
+    if (recipe) needs.runner = recipe->translator.runner, needs.lock = recipe->translator.lock;
+    return needs;
+  }
   const auto recipe = training::Recipe::Parse(run.recipe);
-  if (recipe && !recipe->environment.image.empty()) needs.registry = RegistryOf(recipe->environment.image);
+  if (!recipe) return needs;
+  if (!recipe->environment.image.empty()) needs.registry = RegistryOf(recipe->environment.image);
+  needs.runner = recipe->environment.runner;
+  needs.lock = recipe->environment.lock.value_or(Digest{});
   return needs;
 }
 
 bool MayDo(const RunWorker& worker, const RunNeeds& needs) {
   if (!needs.worker.empty() && needs.worker != worker.hello.name()) return false;
   return needs.registry.empty() || HasRegistry(worker.hello, needs.registry);
+}
+
+bool IsFor(const RunWorkers& workers, const RunWorker& worker, const RunNeeds& needs) {
+  if (!MayDo(worker, needs)) return false;
+  if (HasRunner(worker, needs)) return true;
+  return std::ranges::none_of(workers, [&](const auto& one) {
+    return MayDo(one.second, needs) && HasRunner(one.second, needs);
+  });
+}
+
+std::string WhyItWaits(const RunWorkers& workers, const RunNeeds& needs) {
+  if (std::ranges::any_of(workers, [&](const auto& one) { return MayDo(one.second, needs); })) return {};
+  Status there = CheckWorkers(workers);
+  if (there && !needs.worker.empty()) there = CheckWorker(workers, needs.worker);
+  if (there && !needs.registry.empty()) there = CheckImage(workers, needs.registry + "/");
+  return "it waits: " + (there ? "no worker that is there may do it" : there.error().message());
 }
 
 Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner) {
@@ -76,9 +108,8 @@ Status CheckImage(const RunWorkers& workers, const std::string& image) {
       known += (known.empty() ? "" : ", ") + Printable(one, 64);
   }
   return Fail(Error::FailedPrecondition(
-      known.empty() ? "recipe.environment.image: no worker that is there runs images; serve with --registries"
-                    : "recipe.environment.image: no worker takes images from " + RegistryOf(image) +
-                          "; there are: " + known));
+      known.empty() ? "no worker that is there runs images; serve with --registries"
+                    : "no worker takes images from " + RegistryOf(image) + "; there are: " + known));
 }
 
 }  // namespace glasscase::operations

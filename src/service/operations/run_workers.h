@@ -20,9 +20,16 @@ using RunWorkers = std::map<PeerId, RunWorker>;
 struct RunNeeds {
   std::string worker{};    // the one that its owner wants; empty: any
   std::string registry{};  // of its image; empty: it has none
+  std::string runner{};    // of its environment, with
+  Digest lock{};           // that lock file; empty: none
 };
 RunNeeds NeedsOf(const catalog::Run& run);
 bool MayDo(const RunWorker& worker, const RunNeeds& needs);
+// Of those that may do it, the ones with its runner come first. Where none has it, any of them takes it and
+// says what is missing.
+bool IsFor(const RunWorkers& workers, const RunWorker& worker, const RunNeeds& needs);
+// Why none of those that are there may do it; empty: one may.
+std::string WhyItWaits(const RunWorkers& workers, const RunNeeds& needs);
 
 // FailedPrecondition when there is none.
 Status CheckWorkers(const RunWorkers& workers);
