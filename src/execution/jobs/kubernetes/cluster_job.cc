@@ -83,7 +83,7 @@ JobEnd ClusterJob::Run() {
 Status ClusterJob::Make(const PlaceOnVolume& place) {
   const bj::object object = options_.by_workflow ? DescribeWorkflow(name_, job_, place, user_, options_)
                                                  : DescribeJob(name_, job_, place, user_, options_);
-  const Status made = Persist([&]() -> Status {
+  Status made = Persist([&]() -> Status {
     if (is_cancelled_) {
       End(Ending::kCancelled, "it was cancelled");
       return Fail(Error(Code::kCancelled, "it was cancelled"));

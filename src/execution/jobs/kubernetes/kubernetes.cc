@@ -112,7 +112,7 @@ class Kubernetes final : public Executor {
     for (const auto& [name, worker] : NamesAndLabels(list, kWorkerLabel)) {
       std::error_code code;
       if (worker.empty() || fs::exists(fs::path(options_.folder) / worker, code) || code) continue;
-      const Status removed = server.Delete(
+      Status removed = server.Delete(
           paths_.objects + "/" + name,
           {{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"propagationPolicy", "Foreground"}});
       if (!removed && removed.error().code() != Code::kNotFound) return removed;

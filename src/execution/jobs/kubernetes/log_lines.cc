@@ -9,6 +9,8 @@
 namespace glasscase::jobs {
 namespace {
 
+namespace chrono = std::chrono;
+
 constexpr size_t kTimeMax = 40;
 constexpr int64_t kNanos = 1'000'000'000;
 
@@ -62,9 +64,8 @@ std::optional<int64_t> ParseLogTime(std::string_view text) {
     if (!number || (kForm[i].second != '\0' && !Skip(text, kForm[i].second))) return std::nullopt;
     parts[i] = *number;
   }
-  using namespace std::chrono;
-  const year_month_day day{year(parts[0]), month(static_cast<unsigned>(parts[1])),
-                           std::chrono::day(static_cast<unsigned>(parts[2]))};
+  const chrono::year_month_day day{chrono::year(parts[0]), chrono::month(static_cast<unsigned>(parts[1])),
+                                   chrono::day(static_cast<unsigned>(parts[2]))};
   // What nanoseconds in 64 bits hold.
   if (!day.ok() || parts[0] < 1970 || parts[0] > 2200 || parts[3] > 23 || parts[4] > 59 || parts[5] > 60)
     return std::nullopt;
@@ -72,8 +73,8 @@ std::optional<int64_t> ParseLogTime(std::string_view text) {
   if (!nanos) return std::nullopt;
   const auto offset = Offset(text);
   if (!offset || !text.empty()) return std::nullopt;
-  const int64_t seconds = sys_days(day).time_since_epoch().count() * int64_t{86'400} + parts[3] * 3600 +
-                          parts[4] * 60 + parts[5] - *offset;
+  const int64_t seconds = chrono::sys_days(day).time_since_epoch().count() * int64_t{86'400} +
+                          parts[3] * 3600 + parts[4] * 60 + parts[5] - *offset;
   return seconds * kNanos + *nanos;
 }
 
@@ -146,11 +147,10 @@ void LogLines::PassOn(std::string_view text, const Pass& pass) {
 
 std::string LogLines::since() const {
   if (!last_) return "";
-  using namespace std::chrono;
-  const sys_seconds time{seconds(last_->time / kNanos)};
-  const sys_days days = floor<std::chrono::days>(time);
-  const year_month_day day(days);
-  const hh_mm_ss clock(time - days);
+  const chrono::sys_seconds time{chrono::seconds(last_->time / kNanos)};
+  const chrono::sys_days days = chrono::floor<chrono::days>(time);
+  const chrono::year_month_day day(days);
+  const chrono::hh_mm_ss clock(time - days);
   std::array<char, 40> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(day.year()),
                 static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()),

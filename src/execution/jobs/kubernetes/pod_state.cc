@@ -52,12 +52,14 @@ void ReadContainer(const bj::value& status, PodView& pod) {
   pod.image_id = Text(&status, {"imageID"});
   const bj::value* const state = Find(&status, "state");
   const bj::value* one = nullptr;
-  if ((one = Find(state, "terminated")) != nullptr)
-    pod.container = ContainerState::kTerminated;
-  else if ((one = Find(state, "running")) != nullptr)
-    pod.container = ContainerState::kRunning;
-  else if ((one = Find(state, "waiting")) != nullptr)
-    pod.container = ContainerState::kWaiting;
+  for (const auto& [name, container] :
+       {std::pair("terminated", ContainerState::kTerminated), std::pair("running", ContainerState::kRunning),
+        std::pair("waiting", ContainerState::kWaiting)}) {
+    one = Find(state, name);
+    if (one == nullptr) continue;
+    pod.container = container;
+    break;
+  }
   pod.container_reason = Text(one, {"reason"});
   pod.container_message = Text(one, {"message"});
   pod.exit_code = Whole(one, "exitCode");
@@ -215,11 +217,12 @@ std::vector<std::pair<std::string, std::string>> NamesAndLabels(const bj::value&
 
 std::string LastMessage(const bj::value& list) {
   std::string time, message;
-  for (const bj::value& item : Items(&list, {"items"})) {
-    std::string at = Text(&item, {"lastTimestamp"});
+  const bj::array& items = Items(&list, {"items"});
+  for (size_t i = 0; i < items.size(); ++i) {
+    const std::string at = Text(&items[i], {"lastTimestamp"});
     if (at < time) continue;
-    time = std::move(at);
-    message = Text(&item, {"message"});
+    time = at;
+    message = Text(&items[i], {"message"});
   }
   return message;
 }
