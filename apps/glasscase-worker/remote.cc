@@ -14,7 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
-#include <optional>
+#include <memory>
 
 #include <glasscase/core/log.h>
 #include <glasscase/core/secret.h>
@@ -109,6 +109,7 @@ Result<bool> Keeper::StartWorker() {
   if (child == 0) {
     BecomeChild(pid_);
     const int end = ends.second.release();
+    ends.first.release();  // closed below, with all that is not the worker's
     if (end != process::kLifelineFd && ::dup2(end, process::kLifelineFd) < 0) ::_exit(1);
     ::syscall(SYS_close_range, process::kLifelineFd + 1, ~0U, 0);
     return true;
@@ -270,7 +271,10 @@ Status MakeKey(const std::string& path) {
 Status KeepWorker(const RemoteArguments& arguments, const std::string& spool_parent) {
   const uid_t user = ::geteuid() == 0 ? process::kUserBase + kConnectionUser : ::geteuid();
   GC_TRY(tunnel::Spool spool, tunnel::Spool::Make(spool_parent, user));
-  return Keeper(arguments, std::move(spool)).Run();
+  auto keeper = std::make_unique<Keeper>(arguments, std::move(spool));
+  const Status kept = keeper->Run();
+  (void)keeper.release();  // its descriptors are closed in the worker, and their numbers are others by now
+  return kept;
 }
 
 }  // namespace glasscase::worker
