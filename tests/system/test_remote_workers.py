@@ -160,16 +160,16 @@ def test_a_run_survives_that_something_is_killed(
         glasscase: Installation, connected: RemoteWorker, tmp_path: Path, killed: str) -> None:
     run = slow_run(glasscase, tmp_path, f"killed-{killed}")
     if killed in ("gate", "custodian"):
-        os.kill(glasscase.processes(f"glasscase-{killed}"[:15])[0].pid, signal.SIGKILL)
+        os.kill(glasscase.processes(f"glasscase-{killed}")[0].pid, signal.SIGKILL)
     elif killed == "all":
         connected.stop(signal.SIGKILL)
         connected.start()
     else:
         connected.part(0 if killed == "worker" else 1).kill()
-    wait_until("it was noticed", lambda: show(glasscase, run)["state"] in ("queued", "preparing"), 15)
-    wait_until("it has ended", lambda: show(glasscase, run)["state"] in ("succeeded", "failed"), 60)
+    wait_until("it was noticed", lambda: show(glasscase, run).get("state") in ("queued", "preparing"), 15)
+    wait_until("it has ended", lambda: show(glasscase, run).get("state") in ("succeeded", "failed"), 60)
     done = show(glasscase, run)
-    assert (done["state"], done["worker"]) == ("succeeded", "far"), done
+    assert (done["state"], done["worker"]) == ("succeeded", "far"), (done["reason"], done)
     assert json.loads(done["evidence"])["class"] == "B"
 
 
@@ -267,7 +267,7 @@ def test_whoever_is_not_enrolled_is_refused_with_the_reason_and_disturbs_nobody(
     refused(None, b"\x16\x03\x01", "hands were not shaken within 10 s")
     assert is_connected(glasscase, "far")
     wait_until("the run goes on", lambda: show(glasscase, run)["state"] == "succeeded", 30)
-    assert show(glasscase, run)["attempts"] in (1, None) or True
+    assert show(glasscase, run)["attempts"] == 1
 
 
 def test_silent_connections_keep_no_worker_out(
