@@ -224,8 +224,8 @@ def test_names_and_keys_are_enrolled_once(glasscase: Installation, readable: Pat
         done = glasscase.cli("workers", "add", name, "--key", key, check=False)
         assert done.returncode != 0 and words in done.stderr, (name, done.stderr)
     learner = glasscase.learner("worker-learner")
-    for words in (("workers", "add", "x", "--key", pin), ("workers", "list"), ("workers", "remove", "once")):
-        assert glasscase.cli(*words, token=learner, check=False).returncode == 1
+    for act in (["add", "x", "--key", pin], ["list"], ["remove", "once"]):
+        assert glasscase.cli("workers", *act, token=learner, check=False).returncode == 1
     glasscase.cli("workers", "remove", "once")
     assert "no worker of another machine" in glasscase.cli("workers", "remove", "once", check=False).stderr
 
@@ -363,6 +363,25 @@ def test_a_stolen_key_gives_no_other_name_and_no_other_run(
         assert (done["worker"], json.loads(done["evidence"])["class"]) == ("far", "B"), done
         assert "lies" not in glasscase.cli("runs", "logs", run).stdout
         assert glasscase.cli("status").returncode == 0
+
+
+def test_a_run_that_a_thief_sits_on_can_be_cancelled(
+        glasscase: Installation, thief: ssl.SSLContext, tmp_path: Path) -> None:
+    code = add(glasscase, tmp_path, "sat-code", {"train.py": "open('/out/model.bin', 'w').write('x')"})
+    first = train(glasscase, recipe(tmp_path, code, **PLAIN), "sat-model")
+    with connect(glasscase, thief) as stream:
+        stream.sendall(hello("x"))
+        wait_until("it is there", lambda: is_connected(glasscase, "stolen"), 5)
+        run = json.loads(glasscase.cli("runs", "verify", first["id"], "--on", "stolen", "--detach", "--json").stdout)["id"]
+        wait_until("it was given the run", lambda: show(glasscase, run)["worker"] == "stolen", 10)
+        glasscase.cli("runs", "cancel", run)
+        deadline = time.monotonic() + 40
+        while show(glasscase, run)["state"] != "cancelled":
+            assert time.monotonic() < deadline
+            stream.sendall(record(ALIVE, b""))
+            time.sleep(2)
+        assert "did not say that it has ended" in str(show(glasscase, run)["reason"])
+        assert is_connected(glasscase, "stolen")
 
 
 def test_the_second_connection_with_a_key_ends_the_first(glasscase: Installation, thief: ssl.SSLContext) -> None:
