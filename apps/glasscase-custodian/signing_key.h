@@ -1,5 +1,6 @@
-// Keys in files, P-256, PKCS#8 in PEM: keys/signing.key, which signs what is published for tools of others, with
-// its other half, signing.pem; and keys/gate.key, by which workers on other machines know this installation.
+// Keys in files, P-256, PKCS#8 in PEM: keys/signing.key, which signs what is published for tools of others,
+// with its other half, signing.pem; and keys/gate.key, by which workers on other machines know this
+// installation.
 #pragma once
 
 #include <glasscase/core/error.h>

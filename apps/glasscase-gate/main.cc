@@ -1,4 +1,5 @@
-// glasscase-gate: takes the connections of workers on other machines. A child of glasscased, started only with
+// glasscase-gate: takes the connections of workers on other machines. A child of glasscased, started only
+// with
 // --worker-listen.
 #include <fcntl.h>
 #include <sys/epoll.h>

@@ -29,8 +29,8 @@ constexpr uint64_t kOpenFilesMax = 16'384;  // the files of jobs on their way
 Result<Secret> ReadKey(const std::string& path) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid())
-    return Fail(Error::FromErrno(errno, "cannot open the worker's key " + path + " (glasscase-worker --new-key " +
-                                            path + " makes one)"));
+    return Fail(Error::FromErrno(errno, "cannot open the worker's key " + path +
+                                            " (glasscase-worker --new-key " + path + " makes one)"));
   std::string text(kKeyBytesMax, '\0');
   const ssize_t got = ::read(file.get(), text.data(), text.size());
   if (got < 0) return Fail(Error::FromErrno(errno, "cannot read the worker's key " + path));
@@ -83,7 +83,8 @@ Result<Fd> Connect(const outlet::Server& gate) {
   const int code = ::getaddrinfo(gate.host.c_str(), std::to_string(gate.port).c_str(), &hints, &found);
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, ::freeaddrinfo);
   if (code != 0)
-    return Fail(Error::Unavailable("there is no address of " + Printable(gate.host) + ": " + ::gai_strerror(code)));
+    return Fail(
+        Error::Unavailable("there is no address of " + Printable(gate.host) + ": " + ::gai_strerror(code)));
   Result<Fd> connected = Fail(Error::Unavailable("there is no address of " + Printable(gate.host)));
   for (const addrinfo* one = addresses.get(); one != nullptr && !connected; one = one->ai_next)
     connected = ConnectTo(*one);
@@ -93,7 +94,8 @@ Result<Fd> Connect(const outlet::Server& gate) {
 Error GateError(const RemoteArguments& arguments, const Error& error, const Pin& own) {
   const bool unknown = error.message().find("does not know this key") != std::string::npos;
   return error.WithContext("gate " + arguments.connect)
-      .WithContext(unknown ? "enrol this worker there: glasscase workers add NAME --key " + PinText(own) : "");
+      .WithContext(unknown ? "enrol this worker there: glasscase workers add NAME --key " + PinText(own)
+                           : "");
 }
 
 // Until it is over; why.

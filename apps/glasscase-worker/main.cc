@@ -166,7 +166,9 @@ std::unique_ptr<glasscase::jobs::Executor> MakeExecutor(const Arguments& argumen
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Runs the jobs of a Glasscase installation. Started by glasscased, or by hand on another machine.", "glasscase-worker");
+  CLI::App app(
+      "Runs the jobs of a Glasscase installation. Started by glasscased, or by hand on another machine.",
+      "glasscase-worker");
   Arguments arguments;
   Declare(app, arguments);
   CLI11_PARSE(app, argc, argv);

@@ -131,8 +131,7 @@ Status Keeper::StartConnection() {
   if (child == 0) {
     BecomeChild(pid_);
     for (Fd* one : {&signals_, &worker_.fd, &connection_.fd, &link_, &ends.first, &up_read}) *one = Fd();
-    ::_exit(static_cast<int>(
-        RunConnection(arguments_, spool_, std::move(ends.second), std::move(up_write))));
+    ::_exit(static_cast<int>(RunConnection(arguments_, spool_, std::move(ends.second), std::move(up_write))));
   }
   link_ = std::move(ends.first);
   connection_ = {.pid = child, .fd = std::move(up_read)};

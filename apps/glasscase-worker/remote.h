@@ -1,5 +1,5 @@
-// A worker on another machine than the installation: the worker itself, as everywhere, and beside it a process
-// that holds its key and the connection. A third one, which does nothing else, keeps both going.
+// A worker on another machine than the installation: the worker itself, as everywhere, and beside it a
+// process that holds its key and the connection. A third one, which does nothing else, keeps both going.
 #pragma once
 
 #include <string>
@@ -18,8 +18,8 @@ struct RemoteArguments {
 // Makes a key where there is none and prints its pin.
 Status MakeKey(const std::string& file);
 
-// Returns in a process that is to be the worker, with its lifeline as process::kLifelineFd; again in another one
-// whenever one ends. An error: it cannot be. The process that called keeps them and ends with them, at
+// Returns in a process that is to be the worker, with its lifeline as process::kLifelineFd; again in another
+// one whenever one ends. An error: it cannot be. The process that called keeps them and ends with them, at
 // SIGTERM or SIGINT with 0.
 Status KeepWorker(const RemoteArguments& arguments, const std::string& spool_parent);
 

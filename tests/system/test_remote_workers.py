@@ -160,16 +160,16 @@ def test_a_run_survives_that_something_is_killed(
         glasscase: Installation, connected: RemoteWorker, tmp_path: Path, killed: str) -> None:
     run = slow_run(glasscase, tmp_path, f"killed-{killed}")
     if killed in ("gate", "custodian"):
-        os.kill(glasscase.processes(f"glasscase-{killed}"[:15])[0].pid, signal.SIGKILL)
+        os.kill(glasscase.processes(f"glasscase-{killed}")[0].pid, signal.SIGKILL)
     elif killed == "all":
         connected.stop(signal.SIGKILL)
         connected.start()
     else:
         connected.part(0 if killed == "worker" else 1).kill()
-    wait_until("it was noticed", lambda: show(glasscase, run)["state"] in ("queued", "preparing"), 15)
-    wait_until("it has ended", lambda: show(glasscase, run)["state"] in ("succeeded", "failed"), 60)
+    wait_until("it was noticed", lambda: show(glasscase, run).get("state") in ("queued", "preparing"), 15)
+    wait_until("it has ended", lambda: show(glasscase, run).get("state") in ("succeeded", "failed"), 60)
     done = show(glasscase, run)
-    assert (done["state"], done["worker"]) == ("succeeded", "far"), done
+    assert (done["state"], done["worker"]) == ("succeeded", "far"), (done["reason"], done)
     assert json.loads(done["evidence"])["class"] == "B"
 
 
@@ -224,8 +224,8 @@ def test_names_and_keys_are_enrolled_once(glasscase: Installation, readable: Pat
         done = glasscase.cli("workers", "add", name, "--key", key, check=False)
         assert done.returncode != 0 and words in done.stderr, (name, done.stderr)
     learner = glasscase.learner("worker-learner")
-    for words in (("workers", "add", "x", "--key", pin), ("workers", "list"), ("workers", "remove", "once")):
-        assert glasscase.cli(*words, token=learner, check=False).returncode == 1
+    for act in (["add", "x", "--key", pin], ["list"], ["remove", "once"]):
+        assert glasscase.cli("workers", *act, token=learner, check=False).returncode == 1
     glasscase.cli("workers", "remove", "once")
     assert "no worker of another machine" in glasscase.cli("workers", "remove", "once", check=False).stderr
 
@@ -267,7 +267,7 @@ def test_whoever_is_not_enrolled_is_refused_with_the_reason_and_disturbs_nobody(
     refused(None, b"\x16\x03\x01", "hands were not shaken within 10 s")
     assert is_connected(glasscase, "far")
     wait_until("the run goes on", lambda: show(glasscase, run)["state"] == "succeeded", 30)
-    assert show(glasscase, run)["attempts"] in (1, None) or True
+    assert show(glasscase, run)["attempts"] == 1
 
 
 def test_silent_connections_keep_no_worker_out(
@@ -363,6 +363,25 @@ def test_a_stolen_key_gives_no_other_name_and_no_other_run(
         assert (done["worker"], json.loads(done["evidence"])["class"]) == ("far", "B"), done
         assert "lies" not in glasscase.cli("runs", "logs", run).stdout
         assert glasscase.cli("status").returncode == 0
+
+
+def test_a_run_that_a_thief_sits_on_can_be_cancelled(
+        glasscase: Installation, thief: ssl.SSLContext, tmp_path: Path) -> None:
+    code = add(glasscase, tmp_path, "sat-code", {"train.py": "open('/out/model.bin', 'w').write('x')"})
+    first = train(glasscase, recipe(tmp_path, code, **PLAIN), "sat-model")
+    with connect(glasscase, thief) as stream:
+        stream.sendall(hello("x"))
+        wait_until("it is there", lambda: is_connected(glasscase, "stolen"), 5)
+        run = json.loads(glasscase.cli("runs", "verify", first["id"], "--on", "stolen", "--detach", "--json").stdout)["id"]
+        wait_until("it was given the run", lambda: show(glasscase, run)["worker"] == "stolen", 10)
+        glasscase.cli("runs", "cancel", run)
+        deadline = time.monotonic() + 40
+        while show(glasscase, run)["state"] != "cancelled":
+            assert time.monotonic() < deadline
+            stream.sendall(record(ALIVE, b""))
+            time.sleep(2)
+        assert "did not say that it has ended" in str(show(glasscase, run)["reason"])
+        assert is_connected(glasscase, "stolen")
 
 
 def test_the_second_connection_with_a_key_ends_the_first(glasscase: Installation, thief: ssl.SSLContext) -> None:

@@ -29,9 +29,9 @@ TEST(Pin, ComesBackFromItsText) {
 }
 
 TEST(Pin, AnythingElseIsRefusedWithHowOneLooks) {
-  for (const std::string_view text : {"", "sha256//", "sha256:abc", "sha256//AAAA",
-                                      "sha512//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-                                      "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}) {
+  for (const std::string_view text :
+       {"", "sha256//", "sha256:abc", "sha256//AAAA", "sha512//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}) {
     const auto pin = ParsePin(text);
     ASSERT_FALSE(pin) << text;
     EXPECT_NE(pin.error().message().find("sha256// and 44 characters"), std::string::npos);

@@ -101,8 +101,10 @@ Status RecordReader::TakeRecord(RecordType type, std::string_view body, RecordSi
 }
 
 Status RecordReader::TakeFrame(std::string_view body, RecordSink& sink) {
-  if (has_frame_) return Fail(Error::InvalidArgument("a frame came before the files of the last were complete"));
-  if (body.size() < kCountBytes) return Fail(Error::InvalidArgument("a frame does not say how many files it has"));
+  if (has_frame_)
+    return Fail(Error::InvalidArgument("a frame came before the files of the last were complete"));
+  if (body.size() < kCountBytes)
+    return Fail(Error::InvalidArgument("a frame does not say how many files it has"));
   const uint64_t count = ReadNumber(body.substr(0, kCountBytes));
   body.remove_prefix(kCountBytes);
   if (count > process::kFdsMax || body.size() < count * kSizeBytes)

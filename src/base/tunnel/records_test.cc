@@ -106,11 +106,12 @@ std::string WhyRefused(const std::string& stream, Sink& sink) {
 }
 
 TEST(Records, FramesAndFilesComeAsTheyWent) {
-  const std::vector<Got> sent = {{"plain", {}},
-                                 {"", {}},
-                                 {"with files", {"", Pattern(1), Pattern(kPieceBytesMax), "",
-                                                 Pattern(kPieceBytesMax + 1), Pattern(5'000'000)}},
-                                 {std::string(kFrameBytesMax, 'p'), {"last"}}};
+  const std::vector<Got> sent = {
+      {"plain", {}},
+      {"", {}},
+      {"with files",
+       {"", Pattern(1), Pattern(kPieceBytesMax), "", Pattern(kPieceBytesMax + 1), Pattern(5'000'000)}},
+      {std::string(kFrameBytesMax, 'p'), {"last"}}};
   RecordWriter writer;
   for (const Got& one : sent) ASSERT_TRUE(writer.Add(FrameOf(one.payload, one.files)));
   EXPECT_EQ(writer.held_files(), 7U);

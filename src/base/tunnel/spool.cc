@@ -57,8 +57,9 @@ Status Spool::CheckRoom(uint64_t bytes) const {
     return Fail(Error::FromErrno(errno, "cannot look at the disk of " + path_));
   const uint64_t free = static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
   if (free >= kFreeBytesMin && bytes <= free - kFreeBytesMin) return Ok();
-  return Fail(Error::ResourceExhausted("no room for files that are announced: bytes=" + std::to_string(bytes) +
-                                       ", free=" + std::to_string(free) + " in " + path_));
+  return Fail(
+      Error::ResourceExhausted("no room for files that are announced: bytes=" + std::to_string(bytes) +
+                               ", free=" + std::to_string(free) + " in " + path_));
 }
 
 Result<Fd> Spool::MakeFile() const {

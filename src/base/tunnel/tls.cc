@@ -50,7 +50,8 @@ Result<Pin> PinIn(X509_PUBKEY* key) {
 
 Result<KeyPtr> ReadKey(const Secret& key_pem) {
   GC_TRY(const EcdsaPrivateKey checked, EcdsaPrivateKey::FromPem(key_pem));
-  if (checked.curve() != Curve::kP256) return Fail(Error::InvalidArgument("the key is not of the curve P-256"));
+  if (checked.curve() != Curve::kP256)
+    return Fail(Error::InvalidArgument("the key is not of the curve P-256"));
   const std::string_view text = key_pem.Reveal(RevealToken());
   const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
@@ -267,7 +268,8 @@ Result<size_t> TlsStream::After(int result, const char* what) {
   if (error == SSL_ERROR_SYSCALL || ERR_GET_REASON(last) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
     return Fail(Error::Unavailable("the connection broke off"));
   // In TLS 1.3 a server's refusal of the client reaches it when it reads.
-  return Fail(Error(Code::kUnauthenticated, WordsFor(last).value_or("cannot " + std::string(what) + ": " + LastReason())));
+  return Fail(Error(Code::kUnauthenticated,
+                    WordsFor(last).value_or("cannot " + std::string(what) + ": " + LastReason())));
 }
 
 Result<size_t> TlsStream::Read(char* to, size_t bytes) {

@@ -1,5 +1,5 @@
-// The input is what a hostile other end sends, in pieces: each a length (one byte, plus one) and its bytes. What
-// is accepted must go out again as the same records' frames and files.
+// The input is what a hostile other end sends, in pieces: each a length (one byte, plus one) and its bytes.
+// What is accepted must go out again as the same records' frames and files.
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,7 +40,8 @@ class Sink final : public RecordSink {
     RecordWriter writer;
     GC_CHECK(writer.Add(std::move(frame)).has_value());
     GC_CHECK(writer.held_bytes() > 0);
-    for (std::string out; !writer.empty(); out.clear()) GC_CHECK(writer.Next(out).has_value() && !out.empty());
+    for (std::string out; !writer.empty(); out.clear())
+      GC_CHECK(writer.Next(out).has_value() && !out.empty());
     GC_CHECK(writer.held_bytes() == 0 && writer.held_files() == 0);
     return Ok();
   }

@@ -85,8 +85,8 @@ void AddLedgerCommands(CommandTree& tree);  // receipt, history
 void AddStatusCommand(CommandTree& tree);
 void AddKeepingCommands(CommandTree& tree);  // backup, restore, fsck
 void AddMigrateCommand(CommandTree& tree);
-void AddChainCommands(CommandTree& tree);  // chain init, chain show, anchor
-void AddRunCommands(CommandTree& tree);    // train, runs
+void AddChainCommands(CommandTree& tree);   // chain init, chain show, anchor
+void AddRunCommands(CommandTree& tree);     // train, runs
 void AddWorkerCommands(CommandTree& tree);  // workers
 void AddTranslateCommand(CommandTree& tree);
 void AddWitnessCommands(CommandTree& tree);  // init, serve

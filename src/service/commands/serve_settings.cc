@@ -244,8 +244,8 @@ Status CheckServeSettings(const ServeSettings& settings) {
     auto address = ListenAddress::Parse(settings.worker_listen);
     if (!address) return Fail(address.error().WithContext("--worker-listen"));
     if (settings.worker_listen == settings.http || settings.worker_listen == settings.control)
-      return Fail(Error::InvalidArgument("--worker-listen needs an address of its own: " +
-                                         settings.worker_listen));
+      return Fail(
+          Error::InvalidArgument("--worker-listen needs an address of its own: " + settings.worker_listen));
   }
   return ServersOf(settings).map([](const auto&) {});
 }

@@ -39,8 +39,9 @@ Result<Outcome> AddWorker(Context& context, const WorkerOptions& options) {
   }
   context.console.PrintLine("worker " + Visible(options.name) + " may connect; on its machine:");
   context.console.PrintLine("glasscase-worker --connect HOST:PORT --key FILE --gate " + ShellQuote(gate));
-  context.console.Note(listens ? "HOST:PORT is where this installation's --worker-listen is reached from there"
-                               : "this installation takes no workers yet: serve with --worker-listen ADDRESS:PORT");
+  context.console.Note(
+      listens ? "HOST:PORT is where this installation's --worker-listen is reached from there"
+              : "this installation takes no workers yet: serve with --worker-listen ADDRESS:PORT");
   return Done();
 }
 
@@ -57,11 +58,11 @@ Result<Outcome> ListWorkers(Context& context, const NoOptions&) {
   std::vector<std::vector<std::string>> rows = {{"WORKER", "WHERE", "RUNS", "RUNNERS", "SINCE", "TROUBLE"}};
   for (const json::value& worker : ArrayOf(answer, "workers")) {
     workers.push_back(WithId(worker));
-    rows.push_back({ShownOf(worker, "name"), WhereOf(worker),
-                    std::to_string(IntegerOf(worker, "running")) + "/" +
-                        std::to_string(IntegerOf(worker, "slots")),
-                    Join(ShownTextsOf(worker, "runners"), ", "), ShownOf(worker, "connected_at"),
-                    ShownOf(worker, "trouble")});
+    rows.push_back(
+        {ShownOf(worker, "name"), WhereOf(worker),
+         std::to_string(IntegerOf(worker, "running")) + "/" + std::to_string(IntegerOf(worker, "slots")),
+         Join(ShownTextsOf(worker, "runners"), ", "), ShownOf(worker, "connected_at"),
+         ShownOf(worker, "trouble")});
   }
   if (context.console.json) {
     context.console.PrintJson(workers);
@@ -99,7 +100,8 @@ void AddWorkerCommands(CommandTree& tree) {
       "glasscase workers add gpu-1 --key sha256//...",
       [](CLI::App& command, WorkerOptions& options) {
         AddName(command, options);
-        command.add_option("--key", options.key, "The pin of its key, which glasscase-worker --new-key prints")
+        command
+            .add_option("--key", options.key, "The pin of its key, which glasscase-worker --new-key prints")
             ->required()
             ->type_name("PIN");
       },

@@ -196,15 +196,15 @@ void Gate::MakeRoom() {
 
 Status Gate::Trusts(const Pin& pin) const {
   if (enrolled_.contains(pin)) return Ok();
-  return Fail(Error(Code::kUnauthenticated, "its key " + PinText(pin) +
-                                                " is not enrolled; if it is yours: glasscase workers add NAME "
-                                                "--key " +
-                                                PinText(pin)));
+  return Fail(
+      Error(Code::kUnauthenticated, "its key " + PinText(pin) +
+                                        " is not enrolled; if it is yours: glasscase workers add NAME "
+                                        "--key " +
+                                        PinText(pin)));
 }
 
 size_t Gate::CountUp() const {
-  return static_cast<size_t>(
-      std::ranges::count_if(
+  return static_cast<size_t>(std::ranges::count_if(
       connections_, [](const auto& one) { return one.second.pin && !one.second.tunnel->is_gone(); }));
 }
 

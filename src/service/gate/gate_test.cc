@@ -219,7 +219,7 @@ TEST_F(GateTest, WithTheCustodianItsWorkersGoAndComeAgainToTheNext) {
   Enrol({{"one", one_.pin()}});
   Caller& caller = Call(one_);
   RunUntil([&] { return caller.said.size() == 5; });
-  came_.clear();
+  const auto kept = std::move(came_);  // the link to the worker lives a little longer
   custodian_.reset();
   RunUntil([&] { return caller.is_over; });
   EXPECT_THAT(caller.said, testing::HasSubstr("the installation is away"));

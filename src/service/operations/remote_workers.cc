@@ -18,8 +18,8 @@ Result<EnrolledWorker> ParseLine(const std::string& line) {
   std::string pin;
   EnrolledWorker worker;
   if (!(words >> name >> pin >> worker.enrolled_micros))
-    return Fail(Error::DataLoss("the catalog's list of remote workers has a line that is none: " +
-                                Printable(line)));
+    return Fail(
+        Error::DataLoss("the catalog's list of remote workers has a line that is none: " + Printable(line)));
   worker.name = std::move(name);
   GC_TRY(worker.pin, ParsePin(pin));
   return worker;
@@ -124,8 +124,7 @@ PeerId RemoteWorkers::PeerOf(const std::string& name) {
 }
 
 std::string RemoteWorkers::NameOf(const PeerId& peer) const {
-  const auto found =
-      std::ranges::find_if(slots_, [&](const auto& one) { return one.second == peer.slot; });
+  const auto found = std::ranges::find_if(slots_, [&](const auto& one) { return one.second == peer.slot; });
   return IsRemote(peer) && found != slots_.end() ? found->first : "";
 }
 

@@ -11,6 +11,7 @@
 #include <glasscase/json/strict.h>
 #include <glasscase/process/file_io.h>
 
+#include "remote_workers.h"
 #include "run_verification.h"
 
 namespace glasscase::operations {
@@ -227,8 +228,25 @@ Status RunDesk::Cancel(const Run& run) {
   }
   rpc::FromCustodian message;
   message.mutable_cancel_job()->set_run(std::string(run.id.AsBytes()));
-  desk_.links.Send(active->second.worker, message);
+  const PeerId worker = active->second.worker;
+  desk_.links.Send(worker, message);
+  if (RemoteWorkers::IsRemote(worker)) GiveUpLater(run.id, worker);
   return Ok();
+}
+
+// Those of this machine do what they are told; of another one nobody knows.
+void RunDesk::GiveUpLater(const Uuid& run, const PeerId& worker) {
+  desk_.loop.After(kCancelMs, [this, run, worker, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    const auto active = active_.find(run);
+    if (active == active_.end() || active->second.worker != worker || active->second.records) return;
+    auto found = desk_.catalog.FindRun(run);
+    if (!found || !*found) return;
+    Release(run);
+    EndRunOrKeep(**std::move(found), RunState::kCancelled,
+                 "it was cancelled, and its worker did not say that it has ended");
+    Pump();
+  });
 }
 
 // ---- in ----

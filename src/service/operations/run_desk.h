@@ -38,6 +38,7 @@ class RunDesk {
   static constexpr uint32_t kTrialsMax = 50;        // that are not counted, of one run on workers that fail
   static constexpr uint32_t kStagingsMax = 6;       // of one result
   static constexpr uint32_t kSlotsMax = 256;        // of one worker
+  static constexpr int64_t kCancelMs = 30'000;      // until a worker on another machine is not waited for
   static constexpr uint32_t kOpenRunsMax = 10'000;  // of one owner
 
   // `folder` gets what runs print, a file for each. `version`: of this program.
@@ -96,6 +97,8 @@ class RunDesk {
   Status Prepare(const catalog::Run& run, const PeerId& worker);
   // Ends it where an input is gone; where our disk or store fails, it waits until that is over.
   void CannotBegin(catalog::Run run, const Error& why);
+  // Of one that was cancelled: what its worker does not say is not waited for.
+  void GiveUpLater(const Uuid& run, const PeerId& worker);
   void OnRuns(Active& active, const std::string& run);
   void OnEnded(const PeerId& worker, const rpc::JobEnded& end);
   void OnResults(Active& active, const rpc::JobResults& results, std::vector<Fd> fds) const;

@@ -42,7 +42,7 @@ class SupervisorTest : public ::testing::Test {
     folder_ = directory;
     fs::create_directories(folder_ / "data");
     fs::create_directories(folder_ / "bin");
-    for (const char* const name : {"custodian", "edge", "host", "inspector", "relay"}) {
+    for (const char* const name : {"custodian", "edge", "gate", "host", "inspector", "relay"}) {
       fs::create_symlink(FAKE_CHILD, folder_ / "bin" / (std::string("glasscase-") + name));
     }
     options_.data_directory = folder_ / "data";
@@ -191,6 +191,21 @@ TEST_F(SupervisorTest, RelayGetsTheOutletsOfTheCustodianAndAfterItsDeathAgain) {
   kill(PidOf("glasscase-relay"), SIGKILL);
   const pid_t second = PidOf("glasscase-relay", 2);
   Lines("glasscase-relay " + std::to_string(second) + " outlet 1 1\n");
+}
+
+TEST_F(SupervisorTest, WithoutAnAddressForWorkersThereIsNoGate) {
+  StartAndWait();
+  EXPECT_EQ(Log().find("glasscase-gate"), std::string::npos);
+}
+
+TEST_F(SupervisorTest, TheGateGetsItsSocketAndAfterItsDeathAgain) {
+  options_.worker_listen = "127.0.0.1:0";
+  options_.gate_arguments = {"--log=" + (folder_ / "log").string()};
+  StartAndWait();
+  Lines("glasscase-gate \\d+ listen\n");
+  kill(PidOf("glasscase-gate"), SIGKILL);
+  const pid_t second = PidOf("glasscase-gate", 2);
+  Lines("glasscase-gate " + std::to_string(second) + " listen\n");
 }
 
 TEST_F(SupervisorTest, AnOutletThatLeadsNowhereCostsTheCustodianItsLife) {

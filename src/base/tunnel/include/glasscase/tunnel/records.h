@@ -87,8 +87,8 @@ class RecordWriter {
     std::string record;  // empty when it was given
     std::vector<Fd> files;
     std::vector<uint64_t> sizes;
-    size_t next = 0;   // file
-    uint64_t at = 0;   // in it
+    size_t next = 0;  // file
+    uint64_t at = 0;  // in it
   };
   void DropGiven();
 

@@ -18,9 +18,9 @@ namespace glasscase::tunnel {
 
 struct TunnelLimits {
   int64_t handshake_ms = 10'000;
-  int64_t alive_every_ms = 5'000;  // a sign of life, whatever else is sent
-  int64_t silent_ms = 20'000;      // without a byte from the other end: it is gone
-  int64_t stalled_ms = 30'000;     // it takes nothing of what is to be sent: likewise
+  int64_t alive_every_ms = 5'000;           // a sign of life, whatever else is sent
+  int64_t silent_ms = 20'000;               // without a byte from the other end: it is gone
+  int64_t stalled_ms = 30'000;              // it takes nothing of what is to be sent: likewise
   size_t held_bytes_max = size_t{4} << 20;  // frames that wait to be sent, before no more are taken
   size_t held_files_max = 1'024;            // likewise
 };
@@ -32,8 +32,8 @@ class Tunnel final : private RecordSink {
   struct Listener {
     // Hands are shaken; the other end is who Trust said. Attach now or End.
     std::function<void(const Pin& peer)> on_up;
-    // The first bytes came: the other end has accepted this one. (In TLS 1.3 a client's hands are shaken before
-    // the server has looked at its certificate.)
+    // The first bytes came: the other end has accepted this one. (In TLS 1.3 a client's hands are shaken
+    // before the server has looked at its certificate.)
     std::function<void()> on_heard{};
     // Once, and nothing follows; the tunnel may be destroyed by it.
     std::function<void(const Error& why)> on_gone;
@@ -80,7 +80,7 @@ class Tunnel final : private RecordSink {
   std::optional<process::FrameSocket> link_;
   RecordReader reader_;
   RecordWriter writer_;
-  std::string out_;     // records on their way
+  std::string out_;  // records on their way
   size_t out_sent_ = 0;
   std::optional<std::string> ended_;  // what the other end gave as its reason
   bool is_up_ = false;

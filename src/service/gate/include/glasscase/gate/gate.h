@@ -18,8 +18,8 @@
 namespace glasscase::gate {
 
 struct GateOptions {
-  size_t workers_max = 256;   // connected at a time
-  size_t waiting_max = 64;    // whose hands are not shaken
+  size_t workers_max = 256;  // connected at a time
+  size_t waiting_max = 64;   // whose hands are not shaken
   tunnel::TunnelLimits limits{};
   process::Confinement confinement{};  // of this process, for `glasscase status`
 };
@@ -39,7 +39,7 @@ class Gate {
   struct Connection {
     std::unique_ptr<tunnel::Tunnel> tunnel;
     std::string address;
-    std::string name{};                // once it is known who it is
+    std::string name{};  // once it is known who it is
     std::optional<Pin> pin{};
   };
   using Id = uint64_t;
@@ -73,7 +73,7 @@ class Gate {
   std::map<Id, Connection> connections_;
   Id next_ = 1;
   process::EventLoop::TimerId timer_ = 0;
-  uint32_t refusals_ = 0;  // of this second
+  uint32_t refusals_ = 0;                                  // of this second
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // what is posted looks whether this is gone
 };
 

@@ -17,9 +17,10 @@ struct SupervisorOptions {
   std::string control = "127.0.0.1:8010";
   std::string tls_certificate;  // path of a PEM chain; empty: no TLS
   std::string tls_key;
-  bool behind_proxy = false;         // whoever starts us vouches for a proxy that ends TLS
-  std::string program_directory;     // of glasscase-custodian, -edge, -gate, -host, -inspector, -relay and -worker
-  int ready_fd = -1;                 // gets "ready\n" when every process is ready; closed at the end
+  bool behind_proxy = false;  // whoever starts us vouches for a proxy that ends TLS
+  std::string
+      program_directory;  // of glasscase-custodian, -edge, -gate, -host, -inspector, -relay and -worker
+  int ready_fd = -1;      // gets "ready\n" when every process is ready; closed at the end
   uint64_t host_memory_bytes = 0;    // of each host; 0: no limit
   std::vector<std::string> servers;  // "host:port" of each server that the custodian may reach, by the relay
   std::vector<std::string> custodian_arguments;  // appended to the command lines
