@@ -57,7 +57,7 @@ test-kubernetes: build
 	@tools/kubernetes
 	@cmake --preset debug --log-level=WARNING
 	@cmake --build --preset debug --target jobs_kubernetes_contract
-	@$(PYTHON) -m pytest -q tests/kubernetes
+	@$(PYTHON) -m pytest -q -rP --durations=5 tests/kubernetes
 
 check: bootstrap
 	@$(PYTHON) tools/check $(if $(BASE),--base $(BASE))
