@@ -4,13 +4,13 @@ _glasscase() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     longer="${path:+$path }${COMP_WORDS[i]}"
     case "$longer" in
-      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"ledger"|"ledger renew"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"train"|"runs"|"runs list"|"runs show"|"runs logs"|"runs verify"|"runs evidence"|"runs cancel"|"translate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
+      "init"|"serve"|"stop"|"status"|"publish"|"dataset"|"dataset add"|"call"|"list"|"list models"|"list datasets"|"list subjects"|"list grants"|"list tokens"|"search"|"show"|"lineage"|"default"|"retire"|"erase"|"edit"|"card"|"card set"|"card remove"|"take"|"receipt"|"signature"|"history"|"subject"|"subject add"|"token"|"token create"|"token rotate"|"invite"|"grant"|"revoke"|"revoke grant"|"revoke token"|"revoke subject"|"login"|"whoami"|"version"|"backup"|"restore"|"fsck"|"ledger"|"ledger renew"|"migrate"|"chain"|"chain init"|"chain show"|"anchor"|"train"|"runs"|"runs list"|"runs show"|"runs logs"|"runs verify"|"runs evidence"|"runs cancel"|"workers"|"workers add"|"workers list"|"workers remove"|"translate"|"verify"|"witness"|"witness init"|"witness serve"|"completion") path="$longer" ;;
     esac
   done
   case "$path" in
-    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck ledger migrate chain anchor train runs translate verify witness completion"; flags="--help --json --profile" ;;
+    "") names="init serve stop status publish dataset call list search show lineage default retire erase edit card take receipt signature history subject token invite grant revoke login whoami version backup restore fsck ledger migrate chain anchor train runs workers translate verify witness completion"; flags="--help --json --profile" ;;
     "init") names=""; flags="--help --data --owner --tls-self-signed --json --profile" ;;
-    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --workers --runners --executor --partition --slurm-conf --kubernetes-url --kubernetes-ca --kubernetes-token --kubernetes-cert --kubernetes-key --kubernetes-namespace --kubernetes-claim --kubernetes-pull-secrets --kubernetes-runtime-class --kubernetes-object --kubernetes-account --kubernetes-gpus --jobs --registries --registry-auth --images --devices --config --json --profile" ;;
+    "serve") names=""; flags="--help --data --http --control --tls-cert --tls-key --behind-proxy --closed-log --catalog --blobs --blob-cache --uploads-expire --workers --worker-listen --runners --executor --partition --slurm-conf --kubernetes-url --kubernetes-ca --kubernetes-token --kubernetes-cert --kubernetes-key --kubernetes-namespace --kubernetes-claim --kubernetes-pull-secrets --kubernetes-runtime-class --kubernetes-object --kubernetes-account --kubernetes-gpus --jobs --registries --registry-auth --images --devices --config --json --profile" ;;
     "stop") names=""; flags="--help --data --json --profile" ;;
     "status") names=""; flags="--help --json --profile" ;;
     "publish") names=""; flags="--help --name --version --card --licence --tag --field --derived-from --signature --signer --media-type --trained-on --tested-on --translated-from --release-of --kept --json --profile" ;;
@@ -69,6 +69,10 @@ _glasscase() {
     "runs verify") names=""; flags="--help --on --detach --json --profile" ;;
     "runs evidence") names=""; flags="--help --output --json --profile" ;;
     "runs cancel") names=""; flags="--help --json --profile" ;;
+    "workers") names="add list remove"; flags="--help --json --profile" ;;
+    "workers add") names=""; flags="--help --key --json --profile" ;;
+    "workers list") names=""; flags="--help --json --profile" ;;
+    "workers remove") names=""; flags="--help --json --profile" ;;
     "translate") names=""; flags="--help --output --evidence --name --version --runner --code --opset --exporter --allow-pickle --priority --detach --json --profile" ;;
     "verify") names=""; flags="--help --model --policy --file --evidence --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;
