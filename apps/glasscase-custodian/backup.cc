@@ -35,10 +35,10 @@ constexpr int kAttempts = 3;
 constexpr uint64_t kIndexBytesMax = uint64_t{256} << 20;
 
 // Copied when they are there.
-constexpr const char* kSettings[] = {
-    "glasscase.conf",   "tls/cert.pem", "tls/key.pem", "keys/ledger.key", "ledger-policy",
-    "keys/signing.key", "signing.pem",  "chain.json",  "keys/chain.key",  "keys/chain-node.token",
-    "keys/gate.key"};
+constexpr const char* kSettings[] = {"glasscase.conf",        "tls/cert.pem",  "tls/key.pem",
+                                     "keys/ledger.key",       "ledger-policy", "keys/signing.key",
+                                     "signing.pem",           "chain.json",    "keys/chain.key",
+                                     "keys/chain-node.token", "keys/gate.key"};
 
 std::string BlobPath(const std::string& hex) { return "blobs/sha256/" + hex.substr(0, 2) + "/" + hex; }
 
