@@ -232,7 +232,7 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("POST", "/glasscase/v1/workers", json={"name": "far", "key": "none"}).status_code == 400
     assert walk("POST", "/glasscase/v1/workers", json={"name": "far", "key": pin}).json()["workers"][0]["key"] == pin
     assert walk("GET", "/glasscase/v1/workers").json()["workers"][0]["connected"] is False
-    assert walk("DELETE", "/glasscase/v1/workers/{name}", names={"name": "far"}).ok
+    assert walk("DELETE", "/glasscase/v1/workers/{name}", names={"name": "far"}).status_code == 200
     assert walk("DELETE", "/glasscase/v1/workers/{name}", names={"name": "far"}).status_code == 404
     # Runs need a worker: tests/system/test_runs.py.
     assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
@@ -259,7 +259,7 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
 
 
 def walk_without_token(walk: Walk, method: str, path: str) -> None:
-    answer = walk(method, path, "", names={"id": "x", "subject": "x", "file": "0", "run": "x"})
+    answer = walk(method, path, "", names={"id": "x", "subject": "x", "file": "0", "run": "x", "name": "x"})
     assert answer.status_code == 401, (method, path)
 
 
@@ -267,7 +267,7 @@ def walk_on_the_other_listener(walk: Walk, method: str, path: str, listener: str
     if listener == "both" or path == "/glasscase/v1/invitations/redeem":
         return
     concrete = path
-    for name, value in (walk.names | {"id": "x", "subject": "x", "file": "0", "run": "x"}).items():
+    for name, value in (walk.names | {"id": "x", "subject": "x", "file": "0", "run": "x", "name": "x"}).items():
         concrete = concrete.replace("{" + name + "}", value)
     answer = walk.installation.request(method, concrete, control=listener == "public")
     assert answer.status_code in (403, 404, 405), (method, path, answer.text)
