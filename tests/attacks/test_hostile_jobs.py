@@ -223,7 +223,7 @@ CASES = {
         os.mkdir("/out/model")
         for name in ("a", "A"):
             open(f"/out/model/{name}", "w").write(name)
-    """, "take for one"),
+    """, "would be one file"),
     "leaves-too-many-files": Case("""
         import os
         os.mkdir("/out/model")

@@ -214,6 +214,7 @@ class OperationsTest : public ::testing::Test {
                                     .log_files = log_files,
                                     .log_signer = LogSigner(),
                                     .signing_key = signing_key,
+                                    .gate_key = signing_key,
                                     .ask_witness = ask_witness,
                                     .holds_seat = [this] { return holds_seat; }},
                                    std::move(settings))
