@@ -7,6 +7,7 @@
 namespace glasscase::operations {
 namespace {
 
+using process::ProcessKind;
 using ::testing::HasSubstr;
 
 RunWorker Worker(const std::string& name, const std::string& runner, uint8_t lock) {
