@@ -22,6 +22,7 @@ namespace glasscase::jobs {
 namespace {
 
 constexpr int kLookMs = 1'000;
+constexpr int kToldMs = 200;  // for our signal, after the program's
 
 int told = -1;  // becomes readable by SIGTERM
 
@@ -83,6 +84,13 @@ class Attention {
   std::thread thread_{[this] { Watch(); }};
 };
 
+// Slurm ends every process of a job, the program perhaps before us: then that is no fault of its own.
+bool WasEndedFromOutside(const JobEnd& end) {
+  if (end.ending != Ending::kFailed || end.signal == 0) return false;
+  pollfd wait{.fd = told, .events = POLLIN, .revents = 0};
+  return ::poll(&wait, 1, kToldMs) > 0;
+}
+
 int Say(const Error& error) {
   std::fprintf(stderr, "%s\n", error.message().c_str());
   return 1;
@@ -109,6 +117,7 @@ int RunOneJob(const std::string& file, const std::string& machine, Executor& exe
     end = executor.Run(job->job, watcher);
     end.machine = machine;
   }
+  if (WasEndedFromOutside(end)) end.ending = Ending::kCancelled;
   const Status written = WriteText(folder + kEndFile, WriteEnd(end));
   return written ? 0 : Say(written.error());
 }
