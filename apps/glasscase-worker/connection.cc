@@ -12,7 +12,6 @@
 #include <memory>
 
 #include <glasscase/core/log.h>
-#include <glasscase/core/secret.h>
 #include <glasscase/outlet/server.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
@@ -26,7 +25,9 @@ constexpr int kConnectMs = 10'000;
 constexpr size_t kKeyBytesMax = 4'096;
 constexpr uint64_t kOpenFilesMax = 16'384;  // the files of jobs on their way
 
-Result<Secret> ReadKey(const std::string& path) {
+}  // namespace
+
+Result<Secret> ReadWorkerKey(const std::string& path) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid())
     return Fail(Error::FromErrno(errno, "cannot open the worker's key " + path +
@@ -37,6 +38,8 @@ Result<Secret> ReadKey(const std::string& path) {
   text.resize(static_cast<size_t>(got));
   return Secret(std::move(text));
 }
+
+namespace {
 
 Status ConfineToConnection(const tunnel::Spool& spool) {
   GC_TRY_VOID(tunnel::WarmUpTls());
@@ -131,7 +134,7 @@ ConnectionEnd RunConnection(const RemoteArguments& arguments, const tunnel::Spoo
   if (!address) return never(address.error().WithContext("--connect"));
   const auto gate = ParsePin(arguments.gate);
   if (!gate) return never(gate.error().WithContext("--gate"));
-  const auto key = ReadKey(arguments.key);
+  const auto key = ReadWorkerKey(arguments.key);
   if (!key) return never(key.error());
   const auto identity = tunnel::TlsIdentity::FromKey(*key);
   if (!identity) return never(identity.error().WithContext(arguments.key));

@@ -3,12 +3,17 @@
 
 #include <string>
 
+#include <glasscase/core/error.h>
+#include <glasscase/core/secret.h>
 #include <glasscase/process/fd.h>
 #include <glasscase/tunnel/spool.h>
 
 #include "remote.h"
 
 namespace glasscase::worker {
+
+// The file of --key. Errors say how one is made.
+Result<Secret> ReadWorkerKey(const std::string& path);
 
 enum class ConnectionEnd : int { kTryAgain = 1, kNever = 2 };
 

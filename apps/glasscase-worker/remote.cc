@@ -236,16 +236,6 @@ Status Keeper::Run() {
   }
 }
 
-Result<Secret> ReadKeyFile(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open " + path));
-  std::string text(4'096, '\0');
-  const ssize_t got = ::read(file.get(), text.data(), text.size());
-  if (got < 0) return Fail(Error::FromErrno(errno, "cannot read " + path));
-  text.resize(static_cast<size_t>(got));
-  return Secret(std::move(text));
-}
-
 }  // namespace
 
 Status MakeKey(const std::string& path) {
@@ -260,7 +250,7 @@ Status MakeKey(const std::string& path) {
   } else if (errno != EEXIST) {
     return Fail(Error::FromErrno(errno, "cannot make " + path));
   }
-  GC_TRY(const Secret pem, ReadKeyFile(path));
+  GC_TRY(const Secret pem, ReadWorkerKey(path));
   const auto key = EcdsaPrivateKey::FromPem(pem);
   if (!key) return Fail(key.error().WithContext(path));
   std::printf("%s\n", PinText(PinOf(key->public_key())).c_str());

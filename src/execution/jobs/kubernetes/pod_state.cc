@@ -5,6 +5,7 @@
 
 #include <glasscase/core/bytes.h>
 #include <glasscase/jobs/image_name.h>
+#include <glasscase/jobs/namespaces.h>
 
 namespace glasscase::jobs {
 namespace {
@@ -107,11 +108,8 @@ JobEnd EndOfContainer(const PodView& pod, const Job& job) {
   if (pod.exit_code == 0 && pod.signal == 0) return End(Ending::kSucceeded, "");
   if (SaysOneOf(pod.container_reason, {"StartError", "ContainerCannotRun"})) return EndOfStart(pod, job);
   JobEnd end{.ending = Ending::kFailed, .exit_code = pod.exit_code, .signal = pod.signal, .reason = ""};
-  // A program that a signal ended: 128 and its number, as shells do.
-  if (end.signal == 0 && end.exit_code > 128) end.signal = end.exit_code - 128;
   if (end.signal != 0) end.exit_code = 0;
-  end.reason = end.signal != 0 ? "the program was ended by signal " + std::to_string(end.signal)
-                               : "the program ended with exit code " + std::to_string(end.exit_code);
+  ExplainExit(end, "");
   return end;
 }
 

@@ -1,4 +1,5 @@
-// What is the same of every sandbox that is made of namespaces on this machine. For executors.
+// What is the same of every sandbox that is made of namespaces, and of every program that ends. For
+// executors.
 #pragma once
 
 #include <string>
