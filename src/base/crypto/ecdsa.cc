@@ -13,18 +13,10 @@
 #include <array>
 #include <utility>
 
+#include <glasscase/crypto/owned.h>
+
 namespace glasscase {
 namespace {
-
-template <auto Free>
-struct FreeWith {
-  template <typename T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-template <typename T, auto Free>
-using Owned = std::unique_ptr<T, FreeWith<Free>>;
 
 using Bio = Owned<BIO, BIO_free_all>;
 using Number = Owned<BIGNUM, BN_clear_free>;

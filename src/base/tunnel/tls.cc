@@ -15,6 +15,7 @@
 #include <optional>
 
 #include <glasscase/crypto/ecdsa.h>
+#include <glasscase/crypto/owned.h>
 #include <glasscase/crypto/random.h>
 #include <glasscase/crypto/sha256.h>
 
@@ -28,16 +29,9 @@ constexpr long kCertificateBytesMax = 8 << 10;  // a client's, before it is know
 constexpr std::array<unsigned char, 19> kProtocol = {18,  'g', 'l', 'a', 's', 's', 'c', 'a', 's', 'e',
                                                      '-', 'w', 'o', 'r', 'k', 'e', 'r', '/', '1'};
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Deleter<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free>>;
+using KeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
+using CertificatePtr = Owned<X509, X509_free>;
+using BioPtr = Owned<BIO, BIO_free>;
 
 Result<Pin> PinIn(X509_PUBKEY* key) {
   unsigned char* der = nullptr;

@@ -7,9 +7,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
-
 #include <glasscase/core/bytes.h>
+#include <glasscase/crypto/owned.h>
 #include <glasscase/crypto/sha256.h>
 
 namespace glasscase::commands {
@@ -17,17 +16,10 @@ namespace {
 
 constexpr long kValidSeconds = 10L * 365 * 24 * 3600;
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using CertificatePtr = std::unique_ptr<X509, Deleter<X509_free>>;
-using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free>>;
-using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
+using KeyPtr = Owned<EVP_PKEY, EVP_PKEY_free>;
+using CertificatePtr = Owned<X509, X509_free>;
+using BioPtr = Owned<BIO, BIO_free>;
+using ExtensionPtr = Owned<X509_EXTENSION, X509_EXTENSION_free>;
 
 std::string TextOfBio(BIO* bio) {
   char* data = nullptr;
