@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,8 +21,8 @@
 #include <glasscase/outlet/outlets.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
+#include <glasscase/process/follow_lifeline.h>
 #include <glasscase/process/frame_socket.h>
-#include <glasscase/process/lifeline.h>
 #include <glasscase/rpc/link.pb.h>
 
 #include "chain.h"
@@ -362,21 +361,8 @@ void OnMessage(Works& works, process::ReceivedLifelineMessage received) {
       if (received.fds.size() == 1) works.operations->Link(peer, std::move(received.fds[0]));
       return;
     case Type::kPeerGone: works.operations->PeerGone(peer); return;
-    // Edges and hosts have finished by then; what is left is to write down.
     case Type::kShutDown: works.loop.Stop(); return;
     default: LogWarning("the supervisor sent a message that is not for the custodian"); return;
-  }
-}
-
-void OnLifeline(Works& works) {
-  while (true) {
-    auto received = process::ReceiveLifeline(kLifelineFd);
-    if (!received) {
-      LogInfo("the supervisor is gone");
-      return works.loop.Stop();
-    }
-    if (!*received) return;
-    OnMessage(works, std::move(**received));
   }
 }
 
@@ -396,10 +382,10 @@ Status Serve(ServeOptions options) {
   GC_TRY_VOID(AwaitSeat(works, inbox));
   GC_TRY_VOID(Start(works, directory, std::move(confined.confinement), options));
 
-  const int flags = ::fcntl(kLifelineFd, F_GETFL);
-  if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
-    return Fail(Error::FromErrno(errno, "cannot set up the lifeline"));
-  works.loop.Add(kLifelineFd, EPOLLIN, [&works](uint32_t) { OnLifeline(works); });
+  // When it ends, edges and hosts have finished; what is left is to write down.
+  GC_TRY_VOID(process::FollowLifeline(
+      works.loop, kLifelineFd,
+      [&works](process::ReceivedLifelineMessage received) { OnMessage(works, std::move(received)); }));
   for (process::ReceivedLifelineMessage& message : inbox.TakeKept()) OnMessage(works, std::move(message));
   LifelineSupervisor::Say({.type = Type::kReady});
   if (works.seat->shared()) works.loop.Every(kSeatMs, [&works] { KeepSeat(works); });

@@ -1,8 +1,5 @@
 // glasscase-gate: takes the connections of workers on other machines. A child of glasscased, started only
-// with
-// --worker-listen.
-#include <fcntl.h>
-#include <sys/epoll.h>
+// with --worker-listen.
 #include <unistd.h>
 
 #include <csignal>
@@ -14,7 +11,7 @@
 #include <glasscase/gate/gate.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
-#include <glasscase/process/lifeline.h>
+#include <glasscase/process/follow_lifeline.h>
 #include <glasscase/tunnel/spool.h>
 #include <glasscase/tunnel/tls.h>
 
@@ -22,7 +19,6 @@ namespace {
 
 namespace process = glasscase::process;
 using glasscase::Error;
-using glasscase::Fail;
 using glasscase::LogError;
 using glasscase::LogWarning;
 using glasscase::Ok;
@@ -48,20 +44,14 @@ Result<process::Confinement> ConfineToSpool(const Spool& spool) {
   return confinement;
 }
 
-void OnLifeline(process::EventLoop& loop, Gate& gate) {
-  while (true) {
-    auto received = process::ReceiveLifeline(kLifelineFd);
-    if (!received) return loop.Stop();
-    if (!*received) return;
-    auto& [message, fds] = **received;
-    if (message.type == Type::kShutDown) return loop.Stop();
-    if (message.type == Type::kListen && fds.size() == 1) {
-      gate.Listen(std::move(fds[0]));
-    } else if (message.type == Type::kRpcLink && fds.size() == 1) {
-      gate.Link(std::move(fds[0]));
-    } else {
-      LogWarning("the supervisor sent a message that is not for the gate");
-    }
+void OnMessage(Gate& gate, process::ReceivedLifelineMessage received) {
+  auto& [message, fds] = received;
+  if (message.type == Type::kListen && fds.size() == 1) {
+    gate.Listen(std::move(fds[0]));
+  } else if (message.type == Type::kRpcLink && fds.size() == 1) {
+    gate.Link(std::move(fds[0]));
+  } else {
+    LogWarning("the supervisor sent a message that is not for the gate");
   }
 }
 
@@ -69,12 +59,11 @@ Status Serve(const std::string& spool_parent) {
   const uid_t user = ::geteuid() == 0 ? process::kUserBase + kGateUser : ::geteuid();
   GC_TRY(const Spool spool, Spool::Make(spool_parent, user));
   GC_TRY(process::Confinement confinement, ConfineToSpool(spool));
-  const int flags = ::fcntl(kLifelineFd, F_GETFL);
-  if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
-    return Fail(Error::FromErrno(errno, "cannot set up the lifeline"));
   process::EventLoop loop;
   Gate gate(loop, spool, {.confinement = std::move(confinement)});
-  loop.Add(kLifelineFd, EPOLLIN, [&](uint32_t) { OnLifeline(loop, gate); });
+  GC_TRY_VOID(process::FollowLifeline(loop, kLifelineFd, [&](process::ReceivedLifelineMessage received) {
+    OnMessage(gate, std::move(received));
+  }));
   GC_TRY_VOID(process::SendLifeline(kLifelineFd, {.type = Type::kReady}));
   loop.Run();
   return Ok();

@@ -1,8 +1,5 @@
 // glasscase-relay: carries the custodian's connections to the servers that the operator named. A child of
 // glasscased, started only when there are such servers.
-#include <fcntl.h>
-#include <sys/epoll.h>
-
 #include <csignal>
 #include <string>
 #include <vector>
@@ -13,15 +10,12 @@
 #include <glasscase/outlet/relay.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
-#include <glasscase/process/lifeline.h>
+#include <glasscase/process/follow_lifeline.h>
 
 namespace {
 
 namespace process = glasscase::process;
-using glasscase::Error;
-using glasscase::Fail;
 using glasscase::LogError;
-using glasscase::LogInfo;
 using glasscase::LogWarning;
 using glasscase::Ok;
 using glasscase::Result;
@@ -52,31 +46,22 @@ Status ConfineToNetwork() {
   return Ok();
 }
 
-void OnLifeline(process::EventLoop& loop, Relay& relay) {
-  while (true) {
-    auto received = process::ReceiveLifeline(kLifelineFd);
-    if (!received) return loop.Stop();
-    if (!*received) return;
-    auto& [message, fds] = **received;
-    if (message.type == Type::kShutDown) return loop.Stop();
-    if (message.type != Type::kOutlet || fds.size() != 1) {
-      LogWarning("the supervisor sent a message that is not for the relay");
-      continue;
-    }
-    const Status set = relay.SetListener(message.slot, std::move(fds[0]));
-    if (!set) LogError(set.error().message());
-  }
+void OnMessage(Relay& relay, process::ReceivedLifelineMessage received) {
+  auto& [message, fds] = received;
+  if (message.type != Type::kOutlet || fds.size() != 1)
+    return LogWarning("the supervisor sent a message that is not for the relay");
+  const Status set = relay.SetListener(message.slot, std::move(fds[0]));
+  if (!set) LogError(set.error().message());
 }
 
 Status Serve(const std::vector<std::string>& texts) {
   GC_TRY(std::vector<Server> servers, ServersFrom(texts));
   GC_TRY_VOID(ConfineToNetwork());
-  const int flags = ::fcntl(kLifelineFd, F_GETFL);
-  if (flags < 0 || ::fcntl(kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
-    return Fail(Error::FromErrno(errno, "cannot set up the lifeline"));
   process::EventLoop loop;
   Relay relay(loop, std::move(servers));
-  loop.Add(kLifelineFd, EPOLLIN, [&](uint32_t) { OnLifeline(loop, relay); });
+  GC_TRY_VOID(process::FollowLifeline(loop, kLifelineFd, [&](process::ReceivedLifelineMessage received) {
+    OnMessage(relay, std::move(received));
+  }));
   GC_TRY_VOID(process::SendLifeline(kLifelineFd, {.type = Type::kReady}));
   loop.Run();
   return Ok();

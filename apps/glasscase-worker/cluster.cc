@@ -1,8 +1,6 @@
 #include "cluster.h"
 
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 
 namespace glasscase::worker {
 namespace {
@@ -12,9 +10,9 @@ constexpr char kOwnServer[] = "https://kubernetes.default.svc";
 const std::string kOwnFolder = "/var/run/secrets/kubernetes.io/serviceaccount/";
 
 Result<std::string> ReadFile(const std::string& option, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Fail(Error::FromErrno(errno, option + ": cannot read " + path));
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  auto text = process::ReadText(path);
+  if (!text) return Fail(text.error().WithContext(option));
+  return text;
 }
 
 Status ReadIdentity(const ClusterArguments& arguments, jobs::ClusterAccess& access) {

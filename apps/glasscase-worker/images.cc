@@ -7,19 +7,13 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <optional>
 
 namespace glasscase::worker {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
+constexpr uint64_t kProgramBytesMax = uint64_t{256} << 20;
 
 // The program beside this one.
 std::string EncloseProgram() {
@@ -45,11 +39,9 @@ Status MakeOwnFolder(const std::string& path) {
 Result<Images> Images::Read(ImageArguments arguments) {
   Images images;
   images.enclose_ = EncloseProgram();
-  images.enclose_program_ = ReadFile(images.enclose_).value_or("");
+  images.enclose_program_ = process::ReadText(images.enclose_, kProgramBytesMax).value_or("");
   if (!arguments.credentials.empty()) {
-    auto text = ReadFile(arguments.credentials);
-    if (!text) return Fail(Error::FromErrno(errno, "cannot read " + arguments.credentials));
-    images.credentials_ = *std::move(text);
+    GC_TRY(images.credentials_, process::ReadText(arguments.credentials));
   }
   images.arguments_ = std::move(arguments);
   return images;

@@ -1,6 +1,5 @@
 #include <glasscase/outlet/relay.h>
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -15,68 +14,12 @@
 #include <string>
 
 #include <glasscase/core/log.h>
+#include <glasscase/outlet/connect.h>
 
 namespace glasscase::outlet {
 namespace {
 
 constexpr size_t kBufferBytes = size_t{64} << 10;
-
-using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
-
-Result<Addresses> LookUp(const Server& server) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_NUMERICSERV;
-  addrinfo* list = nullptr;
-  const int failed = ::getaddrinfo(server.host.c_str(), std::to_string(server.port).c_str(), &hints, &list);
-  Addresses addresses(list, ::freeaddrinfo);
-  if (failed != 0) return Fail(Error::Unavailable(std::string("no such name: ") + ::gai_strerror(failed)));
-  return addresses;
-}
-
-// Until it is connected, refused, too slow, or `stop` becomes readable.
-Status WaitForConnect(int socket, int stop, int64_t timeout_ms) {
-  std::array<pollfd, 2> watched{pollfd{socket, POLLOUT, 0}, pollfd{stop, POLLIN, 0}};
-  int ready = 0;
-  do {
-    ready = ::poll(watched.data(), watched.size(), static_cast<int>(timeout_ms));
-  } while (ready < 0 && errno == EINTR);
-  if (ready == 0) return Fail(Error::DeadlineExceeded("no answer"));
-  if (watched[1].revents != 0) return Fail(Error(Code::kCancelled, "the relay ends"));
-  int error = 0;
-  socklen_t length = sizeof error;
-  if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
-  if (error == 0) return Ok();
-  return Fail(Error::FromErrno(error, "connect"));
-}
-
-Result<Fd> ConnectTo(const addrinfo& address, int stop, int64_t timeout_ms) {
-  Fd socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket.valid()) return Fail(Error::FromErrno(errno, "socket"));
-  if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) != 0) {
-    if (errno != EINPROGRESS) return Fail(Error::FromErrno(errno, "connect"));
-    GC_TRY_VOID(WaitForConnect(socket.get(), stop, timeout_ms));
-  }
-  return socket;
-}
-
-Result<Fd> Connect(const Server& server, int stop, int64_t timeout_ms) {
-  GC_TRY(const Addresses addresses, LookUp(server));
-  Error last = Error::Unavailable("the name has no address");
-  for (const addrinfo* address = addresses.get(); address != nullptr; address = address->ai_next) {
-    auto connected = ConnectTo(*address, stop, timeout_ms);
-    if (connected) return connected;
-    last = connected.error();
-  }
-  return Fail(std::move(last));
-}
-
-// Small questions are not held back, and a server that vanished is noticed.
-void Tune(int socket) {
-  const int on = 1;
-  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-}
 
 // One direction of a connection. Both sockets are non-blocking.
 class Stream {
@@ -154,10 +97,10 @@ struct Relay::Connection {
   }
 
   void Run(const Fd& inside, const Server& server, int64_t timeout_ms) {
-    const auto outside = Connect(server, stop.get(), timeout_ms);
+    const auto outside = Connect(server, timeout_ms, stop.get());
     if (outside) {
-      Tune(inside.get());
-      Tune(outside->get());
+      const int on = 1;  // small questions are not held back
+      ::setsockopt(inside.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       Carry(inside.get(), outside->get(), stop.get());
     } else if (outside.error().code() != Code::kCancelled) {
       LogWarning("no connection to " + server.ToString() + ": " + outside.error().message());

@@ -1,11 +1,15 @@
 #include <glasscase/process/file_io.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string>
+
+#include <glasscase/process/fd.h>
 
 namespace glasscase::process {
 namespace {
@@ -51,6 +55,22 @@ Result<Bytes> ReadAll(int fd, uint64_t bytes_max, std::string_view what) {
     return Ok();
   }));
   return bytes;
+}
+
+Result<std::string> ReadText(const std::string& path, uint64_t bytes_max) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open " + path));
+  std::string text;
+  std::array<char, 4'096> piece{};
+  while (true) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read " + path));
+    if (got == 0) return text;
+    text.append(piece.data(), static_cast<size_t>(got));
+    if (text.size() > bytes_max)
+      return Fail(Error::ResourceExhausted(path + " has more than " + std::to_string(bytes_max) + " bytes"));
+  }
 }
 
 }  // namespace glasscase::process

@@ -50,5 +50,15 @@ TEST_F(FileIoTest, ReadingEndsWithTheErrorOfWhoTakesIt) {
   EXPECT_EQ(read.error().message(), "no more");
 }
 
+TEST_F(FileIoTest, AFileIsReadByItsPath) {
+  const std::string text(10'000, 'x');
+  ASSERT_TRUE(WriteAll(file.get(), AsBytes(text), "cannot write"));
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  EXPECT_EQ(ReadText(path).value(), text);
+  EXPECT_EQ(ReadText(path, 9'999).error().code(), Code::kResourceExhausted);
+  EXPECT_EQ(ReadText("/nowhere").error().code(), Code::kNotFound);
+  EXPECT_THAT(ReadText("/").error().message(), HasSubstr("cannot read /"));
+}
+
 }  // namespace
 }  // namespace glasscase::process

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 
 #include <glasscase/core/bytes.h>
 #include <glasscase/json/strict.h>
+#include <glasscase/process/file_io.h>
 
 namespace glasscase::jobs {
 namespace {
@@ -18,8 +17,7 @@ constexpr size_t kWordsMax = 600;
 constexpr int64_t kRetryAfterMsMax = 120'000;
 
 Result<Secret> ReadToken(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text = process::ReadText(path).value_or("");
   text.erase(text.find_last_not_of(" \r\n") + 1);
   if (text.empty())
     return Fail(Error::FailedPrecondition("the token of Kubernetes in " + path +

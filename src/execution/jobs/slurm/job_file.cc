@@ -5,8 +5,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include <boost/json.hpp>
 
@@ -119,12 +117,6 @@ Result<JobEnd> ReadEnd(const std::string& text) {
     });
     return end;
   });
-}
-
-Result<std::string> ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Fail(Error::NotFound(path + " is not there"));
-  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 Status WriteText(const std::string& path, const std::string& text) {

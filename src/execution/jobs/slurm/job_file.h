@@ -25,8 +25,6 @@ Result<JobFile> ReadJob(const std::string& text);
 std::string WriteEnd(const JobEnd& end);
 Result<JobEnd> ReadEnd(const std::string& text);
 
-// NotFound when it is not there.
-Result<std::string> ReadText(const std::string& path);
 // Whole or not at all.
 Status WriteText(const std::string& path, const std::string& text);
 

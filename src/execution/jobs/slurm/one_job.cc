@@ -104,7 +104,7 @@ int RunOneJob(const std::string& file, const std::string& machine, Executor& exe
   // Not blocked and read: what is blocked stays so in the job.
   std::signal(SIGTERM, [](int) { Signal(told); });
   const std::string folder = file.substr(0, file.rfind('/') + 1);
-  const auto text = ReadText(file);
+  const auto text = process::ReadText(file);
   if (!text) return Say(text.error());
   const auto job = ReadJob(*text);
   if (!job) return Say(job.error());

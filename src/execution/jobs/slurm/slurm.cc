@@ -191,7 +191,7 @@ class BatchJob {
   }
 
   std::optional<JobEnd> EndThatWasWritten() const {
-    const auto text = ReadText(PathOf(kEndFile));
+    const auto text = process::ReadText(PathOf(kEndFile));
     if (!text) return std::nullopt;
     auto end = ReadEnd(*text);
     if (!end) return JobEnd{.ending = Ending::kNotStarted, .reason = end.error().message()};
@@ -220,7 +220,7 @@ class BatchJob {
         *state != "NODE_FAIL")
       return std::nullopt;
     JobEnd end = EndByState(*state, id_, is_cancelled_);
-    const std::string said = LastLine(ReadText(PathOf(kSlurmFile)).value_or(""));
+    const std::string said = LastLine(process::ReadText(PathOf(kSlurmFile)).value_or(""));
     if (!said.empty()) end.reason += "; it said last: " + Printable(said, 600);
     return end;
   }

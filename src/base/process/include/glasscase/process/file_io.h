@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include <glasscase/core/bytes.h>
@@ -20,5 +21,8 @@ Status ReadPieces(int fd, uint64_t bytes_max, std::string_view what,
 
 // The same at once.
 Result<Bytes> ReadAll(int fd, uint64_t bytes_max, std::string_view what);
+
+// A file by its path: of settings, a key, a line that another program left; a pipe too. Errors name it.
+Result<std::string> ReadText(const std::string& path, uint64_t bytes_max = uint64_t{1} << 20);
 
 }  // namespace glasscase::process
