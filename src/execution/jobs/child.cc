@@ -28,17 +28,6 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
   return pointers;
 }
 
-cpu_set_t FirstOf(const cpu_set_t& mine, uint32_t count) {
-  cpu_set_t first;
-  CPU_ZERO(&first);
-  for (int cpu = 0; cpu < CPU_SETSIZE && count > 0; ++cpu) {
-    if (!CPU_ISSET(cpu, &mine)) continue;
-    CPU_SET(cpu, &first);
-    --count;
-  }
-  return first;
-}
-
 // Between fork and exec: nothing here may take memory.
 class InChild {
  public:
@@ -124,12 +113,9 @@ Result<Child> StartChild(const Launch& launch) {
   if (!input.valid()) return Fail(Error::FromErrno(errno, "cannot open /dev/null"));
   GC_TRY(Pipe output, MakePipe());
   GC_TRY(Pipe trouble, MakePipe());
-  cpu_set_t mine;
-  if (::sched_getaffinity(0, sizeof mine, &mine) != 0)
-    return Fail(Error::FromErrno(errno, "cannot see which processors there are"));
-  const cpu_set_t cpus = FirstOf(mine, launch.cpus);
+  ProcessorLease processors = launch.cpus > 0 ? LeaseProcessors(launch.cpus) : ProcessorLease{};
 
-  const InChild in_child(launch, input.get(), output.write.get(), trouble.write.get(), cpus);
+  const InChild in_child(launch, input.get(), output.write.get(), trouble.write.get(), processors.processors);
   const pid_t pid = ::fork();
   if (pid < 0) return Fail(Error::FromErrno(errno, "cannot start a process"));
   if (pid == 0) in_child.Become(command.data(), environment.data());
@@ -143,6 +129,7 @@ Result<Child> StartChild(const Launch& launch) {
     return Fail(Error::FromErrno(error, "cannot start " + words[0]));
   }
   child.output = std::move(output.read);
+  child.processors = std::move(processors);
   ::fcntl(child.output.get(), F_SETFL, O_NONBLOCK);
   return child;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <glasscase/core/error.h>
+#include <glasscase/jobs/processors.h>
 #include <glasscase/process/fd.h>
 
 namespace glasscase::jobs {
@@ -30,6 +31,7 @@ struct Child {
   pid_t pid = 0;
   Fd handle;  // a pidfd
   Fd output;  // both streams; not blocking
+  ProcessorLease processors{};
 };
 
 // Its input is empty, and it dies with the thread that started it. NotFound when there is no such program;

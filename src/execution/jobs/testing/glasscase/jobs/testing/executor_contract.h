@@ -357,6 +357,20 @@ TEST_P(ExecutorContract, JobsRunBesideEachOther) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(2'800 + GetParam().start_ms));
 }
 
+TEST_P(ExecutorContract, JobsDoNotShareAProcessorWhileAnotherIsFree) {
+  const std::string which =
+      "while read name value; do case $name in Cpus_allowed_list:) echo $value;; esac; done"
+      " </proc/self/status; sleep 2";
+  Recorder jobs[2];
+  std::vector<std::thread> threads;
+  for (Recorder& one : jobs) threads.emplace_back([&] { executor_->Run(Shell(which), one); });
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_FALSE(jobs[0].log.empty());
+  if (std::thread::hardware_concurrency() > 1) {
+    EXPECT_NE(jobs[0].log, jobs[1].log);
+  }
+}
+
 TEST_P(ExecutorContract, ProcessorsAreCounted) { EXPECT_EQ(Says(Shell("nproc")), "1\n"); }
 
 }  // namespace glasscase::jobs::testing
