@@ -13,6 +13,7 @@
 #include "json_members.h"
 #include "listen_address.h"
 #include "nearest.h"
+#include "time_option.h"
 
 namespace glasscase::commands {
 namespace {
@@ -88,14 +89,8 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       .add_option("--blob-cache", settings.blob_cache,
                   "Bytes of a bucket that are kept here too (default: 16G)")
       ->type_name("BYTES");
-  command
-      .add_option("--uploads-expire", settings.uploads_expire_s,
-                  "Drop uploads that nobody goes on with or publishes (default: 24h)")
-      ->transform(CLI::AsNumberWithUnit(
-          std::map<std::string, uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}},
-          CLI::AsNumberWithUnit::UNIT_REQUIRED))
-      ->check(CLI::Range(uint64_t{1}, uint64_t{365} * 86'400))
-      ->type_name("TIME");
+  AddTimeOption(command, "--uploads-expire", settings.uploads_expire_s,
+                "Drop uploads that nobody goes on with or publishes (default: 24h)", 365 * kSecondsOfDay);
   command.add_option("--workers", settings.workers, "Workers that run jobs (default: 0)")
       ->check(CLI::Range(0, 64))
       ->type_name("N");
@@ -142,6 +137,7 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
                   "Devices that runs may use, and files of their drivers, with commas between (not by Slurm)")
       ->delimiter(',')
       ->type_name("PATH,...");
+  DeclareRunLimitOptions(command, settings.run_limits);
   command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
@@ -341,6 +337,8 @@ std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int 
     arguments.push_back("--worker-arg=--slurm-conf=" +
                         std::filesystem::absolute(settings.slurm_conf).string());
   for (const std::string& argument : ClusterArguments(settings.cluster))
+    arguments.push_back("--worker-arg=" + argument);
+  for (const std::string& argument : RunLimitArguments(settings.run_limits))
     arguments.push_back("--worker-arg=" + argument);
   if (!settings.jobs.empty())
     for (const char* argument : {"--worker-arg=--jobs=", "--gate-arg=--spool="})

@@ -11,6 +11,7 @@
 #include <glasscase/core/error.h>
 
 #include "cluster_settings.h"
+#include "run_limit_settings.h"
 
 namespace glasscase::commands {
 
@@ -37,6 +38,7 @@ struct ServeSettings {
   std::string jobs{};                     // folder
   std::string images{};                   // folder
   std::vector<std::string> devices{};     // for runs, not by Slurm
+  RunLimitSettings run_limits{};          // the most of one
   uint64_t uploads_expire_s = 0;          // 0: as the custodian has it
   std::string config;
 

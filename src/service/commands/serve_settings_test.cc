@@ -109,5 +109,12 @@ TEST_F(ServeSettingsTest, FilesOfTheClusterCountFromTheFileAndReachWorkers) {
                                       "--kubernetes-gpus=2"}));
 }
 
+TEST_F(ServeSettingsTest, WhatARunMayAskForReachesWorkers) {
+  ASSERT_TRUE(Read("run-memory = 64G\nrun-disk = 1T\nrun-time = 7d\nrun-cpus = 32\nrun-slots = 2\n"));
+  EXPECT_EQ(RunLimitArguments(settings_.run_limits),
+            (std::vector<std::string>{"--slots=2", "--cpus=32", "--memory=68719476736",
+                                      "--disk=1099511627776", "--wall-s=604800"}));
+}
+
 }  // namespace
 }  // namespace glasscase::commands
