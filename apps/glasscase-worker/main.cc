@@ -1,7 +1,5 @@
 // glasscase-worker: runs jobs in sandboxes. It holds no keys and gets the files of each job by descriptor.
 // Started by glasscased, or with --connect on another machine.
-#include <fcntl.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -22,7 +20,7 @@
 #include <glasscase/jobs_slurm/slurm.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/event_loop.h>
-#include <glasscase/process/lifeline.h>
+#include <glasscase/process/follow_lifeline.h>
 #include <glasscase/rpc/link.pb.h>
 #include <glasscase/translating/program.h>
 #include <glasscase/working/machine.h>
@@ -105,34 +103,29 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--memory", most.memory_bytes, "The most that a job may ask for")
       ->transform(CLI::AsSizeValue(false));
   app.add_option("--disk", most.disk_bytes, "The same of disk")->transform(CLI::AsSizeValue(false));
+  app.add_option("--cpus", most.cpus, "The same of processors (default: all)")->check(CLI::Range(1, 1'024));
+  app.add_option("--processes", most.processes, "The same of processes and threads")
+      ->check(CLI::Range(1, 65'536));
+  app.add_option_function<int64_t>(
+         "--wall-s", [&most](int64_t seconds) { most.wall_ms = seconds * 1'000; }, "The same of seconds")
+      ->check(CLI::Range(1, 30 * 86'400));
 }
 
-// What the supervisor says; the link to the custodian makes a worker of this process.
-class Lifeline {
- public:
-  Lifeline(process::EventLoop& loop, working::Executors executors, working::WorkerOptions options)
-      : loop_(loop), executors_(executors), options_(std::move(options)) {}
-
-  void OnReady() {
-    while (true) {
-      auto received = process::ReceiveLifeline(process::kLifelineFd);
-      if (!received) return loop_.Stop();
-      if (!*received) return;
-      const process::LifelineMessage& message = (*received)->message;
-      if (message.type == Type::kShutDown) return loop_.Stop();
-      if (message.type != Type::kRpcLink || (*received)->fds.size() != 1) continue;
-      worker_.reset();  // its custodian is gone
-      worker_ = std::make_unique<working::Worker>(loop_, std::move((*received)->fds[0]), executors_, options_,
-                                                  [] {});
-    }
-  }
-
- private:
-  process::EventLoop& loop_;
-  working::Executors executors_;
-  working::WorkerOptions options_;
-  std::unique_ptr<working::Worker> worker_;
-};
+// The link to the custodian, which the supervisor sends, makes a worker of this process. Returns when the
+// process is to end, which ends all of its jobs.
+Status Work(process::EventLoop& loop, std::unique_ptr<working::Worker>& worker,
+            const working::Executors& executors, const working::WorkerOptions& options) {
+  const auto on_message = [&](process::ReceivedLifelineMessage received) {
+    if (received.message.type != Type::kRpcLink || received.fds.size() != 1) return;
+    worker.reset();  // its custodian is gone
+    worker = std::make_unique<working::Worker>(loop, std::move(received.fds[0]), executors, options, [] {});
+  };
+  GC_TRY_VOID(process::FollowLifeline(loop, process::kLifelineFd, on_message));
+  GC_TRY_VOID(process::SendLifeline(process::kLifelineFd, {.type = Type::kReady}));
+  loop.Run();
+  if (worker) worker->SayThatItLeaves();
+  return glasscase::Ok();
+}
 
 // A worker that cannot do the one or the other says so and does what it can.
 bool IsThere(const glasscase::jobs::Executor& executor, const std::string& what) {
@@ -228,16 +221,11 @@ int main(int argc, char** argv) {
     if (IsThere(*of_images, "images")) arguments.options.registries = arguments.images.registries;
   }
 
-  const int flags = ::fcntl(process::kLifelineFd, F_GETFL);
-  if (flags < 0 || ::fcntl(process::kLifelineFd, F_SETFL, flags | O_NONBLOCK) != 0)
-    Die("cannot set up the lifeline", Error::FromErrno(errno, "fcntl"));
   process::EventLoop loop;
-  Lifeline lifeline(loop, {.of_runners = *executor, .of_images = of_images.get()},
-                    std::move(arguments.options));
-  loop.Add(process::kLifelineFd, EPOLLIN, [&](uint32_t) { lifeline.OnReady(); });
-  if (const Status ready = process::SendLifeline(process::kLifelineFd, {.type = Type::kReady}); !ready)
-    Die("the supervisor is gone", ready.error());
-  loop.Run();
+  std::unique_ptr<working::Worker> worker;
+  const Status worked =
+      Work(loop, worker, {.of_runners = *executor, .of_images = of_images.get()}, arguments.options);
+  if (!worked) Die("no worker", worked.error());
   std::error_code ignored;
   std::filesystem::remove_all(folder->path, ignored);
   ::_exit(0);

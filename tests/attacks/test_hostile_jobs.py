@@ -112,6 +112,19 @@ CASES = {
                 time.sleep(60)
         time.sleep(60)
     """, "memory"),
+    "eats-memory-that-no-process-has-mapped": Case("""
+        import os, time
+        for _ in range(40):
+            os.posix_fallocate(os.memfd_create("eaten"), 0, 16 << 20)
+        time.sleep(30)
+    """, "more memory than 200 MiB", limits={"wall_s": 20}),
+    "eats-memory-that-is-kept-for-nobody": tries("""
+        libc = ctypes.CDLL(None, use_errno=True)
+        def segment():
+            if libc.shmget(0, 16 << 20, 0o1600) < 0:
+                raise OSError(ctypes.get_errno(), "shmget")
+        attempt("memory of System V", segment)
+    """),
     "prints-a-gigabyte": Case("""
         import os
         for _ in range(1024):

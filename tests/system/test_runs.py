@@ -168,3 +168,62 @@ def test_a_process_that_is_killed_loses_no_run(glasscase: Installation, tmp_path
     assert shown["attempts"] == 2
     leftovers = [path for path in Path("/var/tmp").glob("glasscase-jobs-*") if any(path.iterdir())]
     assert leftovers == [], "nothing is left of a job"
+
+
+def test_who_follows_a_run_sees_each_of_its_attempts(glasscase: Installation, tmp_path: Path) -> None:
+    code = add(glasscase, tmp_path, "twice", {"train.py": """
+        import time
+        print("begun: été €", flush=True)
+        time.sleep(2)
+        open("/out/model.txt", "w").write("done")
+        print("ended", flush=True)
+    """})
+    run = train(glasscase, recipe(tmp_path, code), "twice-model", "--detach")["id"]
+    following = subprocess.Popen([glasscase.programs / "glasscase", "runs", "logs", "--follow", run],
+                                 env=glasscase.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until("it runs", lambda: "begun" in glasscase.cli("runs", "logs", run).stdout, 10)
+    os.kill(glasscase.processes("glasscase-worker")[0].pid, signal.SIGKILL)
+    out, err = following.communicate(timeout=40)
+    assert following.returncode == 0, err
+    assert out == "begun: été €\n\n---- attempt 2, because its worker ended ----\nbegun: été €\nended\n"
+    assert glasscase.cli("runs", "logs", run).stdout == out
+    turns = [line for line in err.splitlines() if line.strip()]
+    assert turns[-1] == "succeeded"
+    assert "queued: its worker ended" in turns
+    assert "running on local-1, attempt 2" in turns
+
+
+@pytest.mark.parametrize("killed", ["glasscase-worker", "glasscase-custodian"])
+def test_a_run_that_was_cancelled_does_not_come_back(glasscase: Installation, tmp_path: Path, killed: str) -> None:
+    """It ignores SIGTERM, so that it still runs when the process that was to end it is gone."""
+    code = add(glasscase, tmp_path, f"stubborn-{killed}", {"train.py": """
+        import signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("begun", flush=True)
+        time.sleep(3)
+        open("/out/model.txt", "w").write("done")
+    """})
+    run = train(glasscase, recipe(tmp_path, code), f"stubborn-{killed}-model", "--detach")["id"]
+    wait_until("it runs", lambda: "begun" in glasscase.cli("runs", "logs", run).stdout, 10)
+    glasscase.cli("runs", "cancel", run)
+    os.kill(glasscase.processes(killed)[0].pid, signal.SIGKILL)
+    later = train(glasscase, recipe(tmp_path, code, command=["python", "-c", "open('/out/model.txt', 'w').write('x')"]), f"after-{killed}")
+    assert later["state"] == "succeeded", later
+    shown = glasscase.cli("runs", "show", run, json=True)
+    assert (shown["state"], shown["reason"], shown["attempts"]) == ("cancelled", "it was cancelled", 1)
+    assert glasscase.cli("runs", "logs", run).stdout.count("begun") == 1
+
+
+def test_a_restart_is_no_attempt(programs: Path, runners: Path, tmp_path: Path) -> None:
+    with running(programs, tmp_path / "data", serve_words=("--workers", "1", "--runners", str(runners))) as installation:
+        wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
+        code = add(installation, tmp_path, "long", {"train.py": """
+            import time
+            print("begun", flush=True)
+            time.sleep(60)
+        """})
+        run = train(installation, recipe(tmp_path, code), "long-model", "--detach")["id"]
+        for _ in range(4):
+            wait_until("it runs", lambda: state(installation, run) == "running", 10)
+            assert installation.cli("runs", "show", run, json=True)["attempts"] == 1
+            installation.restart()

@@ -254,7 +254,7 @@ Result<Outcome> Cancel(Context& context, const RunsOptions& options) {
   if (context.console.json) {
     context.console.PrintJson(run);
   } else {
-    context.console.PrintLine(HasEnded(run) ? "cancelled" : "asked to end");
+    context.console.PrintLine("cancelled");
   }
   return Done();
 }

@@ -42,6 +42,28 @@ class RunBar {
   std::string what_;
 };
 
+// What becomes of a run beside what it prints, a line for each turn.
+class Turns {
+ public:
+  explicit Turns(const Console& console) : console_(console) {}
+
+  void Show(const json::value& piece) {
+    std::string turn = ShownOf(piece, "state");
+    const std::string worker = ShownOf(piece, "worker"), reason = ShownOf(piece, "reason");
+    const bool is_with_worker = turn == "preparing" || turn == "running";
+    if (is_with_worker && !worker.empty()) turn += " on " + worker;
+    if (is_with_worker && IntegerOf(piece, "attempts") > 1)
+      turn += ", attempt " + std::to_string(IntegerOf(piece, "attempts"));
+    if (!reason.empty()) turn += ": " + reason;
+    if (turn != last_) console_.Note(turn);
+    last_ = turn;
+  }
+
+ private:
+  const Console& console_;
+  std::string last_;
+};
+
 }  // namespace
 
 std::string RunPath(const std::string& run) { return "/glasscase/v1/runs/" + PercentEncode(run); }
@@ -110,6 +132,7 @@ void PrintEvidence(const Context& context, const json::value& run) {
 Result<json::value> FollowRun(Context& context, Api& api, const std::string& run, bool bar) {
   const bool shows_bar = bar && context.console.shows_progress();
   RunBar drawn(context.console);
+  Turns turns(context.console);
   std::string from = "0";
   while (true) {
     if (shows_bar) {
@@ -121,6 +144,7 @@ Result<json::value> FollowRun(Context& context, Api& api, const std::string& run
     }
     GC_TRY(const json::value piece, api.Get(RunPath(run) + "/log?from=" + from));
     const std::string text = TextOf(piece, "text");
+    turns.Show(piece);
     if (!context.console.json && !text.empty()) context.console.Print(Visible(text, true));
     from = std::to_string(IntegerOf(piece, "next"));
     if (FlagOf(piece, "ended")) return api.Get(RunPath(run));

@@ -33,10 +33,11 @@ class FakeWorker {
     rpc::WorkerHello& hello = *message.mutable_worker_hello();
     hello.set_name("one");
     hello.set_slots(slots);
-    hello.set_memory_bytes(uint64_t{8} << 30);
+    hello.set_memory_bytes(memory_bytes);
     hello.set_disk_bytes(uint64_t{8} << 30);
     hello.set_cpus(4);
     hello.set_wall_s(36'000);
+    hello.set_processes(256);
     rpc::Runner& runner = *hello.add_runners();
     runner.set_name("plain");
     runner.set_lock(std::string(AsText(Sha256(AsBytes("none")))));
@@ -86,7 +87,8 @@ class FakeWorker {
     return file;
   }
 
-  std::vector<std::string> begun;  // runs, in the order in which they came
+  uint64_t memory_bytes = uint64_t{8} << 30;  // that it gives
+  std::vector<std::string> begun;             // runs, in the order in which they came
   std::vector<std::string> cancelled;
   std::map<std::string, std::vector<std::string>> inputs;  // paths, by run
   bool fails_at_once = false;

@@ -1,15 +1,9 @@
 #include "run_desk.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include <glasscase/core/log.h>
 #include <glasscase/json/strict.h>
-#include <glasscase/process/file_io.h>
 
 #include "remote_workers.h"
 #include "run_verification.h"
@@ -22,11 +16,9 @@ using catalog::RunState;
 
 constexpr size_t kReasonBytesMax = 2'000;
 constexpr size_t kRecordBytesMax = size_t{1} << 20;
-constexpr uint64_t kLogBytesMax = uint64_t{32} << 20;  // the worker bounds it first
-constexpr size_t kLogPieceMax = 256 * 1024;
-constexpr uint32_t kLookAhead = 64;  // of the queue, for a run that a free worker may do
-
-std::string LogName(const Uuid& run) { return run.ToString() + ".log"; }
+constexpr uint32_t kTurnsMax = 512;     // looked at for a run that a free worker may do,
+constexpr uint32_t kLookAheadMax = 64;  // in each at most so many runs, and
+constexpr uint32_t kLookAheads = 512;   // about so many in all
 
 // Words of a worker, which has read what strangers printed.
 std::string Words(const std::string& text) {
@@ -49,7 +41,7 @@ RunDesk::RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd f
     : desk_(desk),
       inspections_(inspections),
       version_(std::move(version)),
-      folder_(std::move(folder)),
+      logs_(std::move(folder)),
       store_reads_(desk.loop, desk.blobs.MayWait()) {}
 
 Status RunDesk::TakeUp() {
@@ -67,7 +59,8 @@ bool RunDesk::IsOfTheRun(const Error& error) {
 // ---- workers ----
 
 bool RunDesk::IsFree(const PeerId& id, const RunWorker& worker) const {
-  return worker.running < std::min(worker.hello.slots(), kSlotsMax) && !resting_.Rests(id, now_ms());
+  return !worker.leaves && worker.running < std::min(worker.hello.slots(), kSlotsMax) &&
+         !resting_.Rests(id, now_ms());
 }
 
 std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {
@@ -84,24 +77,40 @@ Result<std::optional<RunDesk::Next>> RunDesk::FindNext() const {
   GC_TRY(auto next, desk_.catalog.NextQueuedRun(last_owner_));
   if (!next) return std::nullopt;
   if (const auto worker = FreeWorkerFor(*next)) return Next{.run = *std::move(next), .worker = *worker};
-  GC_TRY(auto others, desk_.catalog.QueuedRuns(kLookAhead));
-  for (Run& run : others)
-    if (const auto worker = FreeWorkerFor(run)) return Next{.run = std::move(run), .worker = *worker};
+  return FindBeyond(*next);
+}
+
+// Runs that nobody who is free may do hold up those of their owner at most.
+Result<std::optional<RunDesk::Next>> RunDesk::FindBeyond(const Run& next) const {
+  GC_TRY(auto turns, desk_.catalog.QueueTurns(kTurnsMax));
+  const auto has_top = [&](const catalog::QueueTurn& turn) { return turn.priority == next.priority; };
+  const auto top_end = std::ranges::find_if_not(turns, has_top);
+  const auto first = std::find(turns.begin(), top_end, catalog::QueueTurn{next.priority, next.owner});
+  std::rotate(turns.begin(), first, top_end);
+  const auto count = static_cast<uint32_t>(std::max<size_t>(1, turns.size()));
+  for (const catalog::QueueTurn& turn : turns) {
+    GC_TRY(auto runs, desk_.catalog.QueuedRuns(turn, std::clamp(kLookAheads / count, 1U, kLookAheadMax)));
+    for (Run& run : runs)
+      if (const auto worker = FreeWorkerFor(run)) return Next{.run = std::move(run), .worker = *worker};
+  }
   return std::nullopt;
 }
 
 void RunDesk::OnWorkerGone(const PeerId& worker) {
-  if (workers_.erase(worker) == 0) return;
+  const auto gone = workers_.find(worker);
+  if (gone == workers_.end()) return;
+  const bool leaves = gone->second.leaves;
+  workers_.erase(gone);
   std::vector<Uuid> lost;
   for (const auto& [id, active] : active_)
     if (active.worker == worker && !active.records) lost.push_back(id);
-  const std::string why = "its worker ended";
-  const bool is_suspect = resting_.IsSuspect(worker);
-  if (!lost.empty()) Rest(worker, "it ended with a run");
+  const std::string why = leaves ? "its worker was stopped" : "its worker ended";
+  const bool is_trial = leaves || resting_.IsSuspect(worker);
+  if (!lost.empty() && !leaves) Rest(worker, "it ended with a run");
   for (const Uuid& id : lost) {
     active_.erase(id);
     auto run = desk_.catalog.FindRun(id);
-    if (run && *run) TryAgain(**std::move(run), why, is_suspect);
+    if (run && *run) TryAgain(**std::move(run), why, is_trial);
   }
   Pump();
 }
@@ -169,20 +178,16 @@ void RunDesk::Begin(Run run, const PeerId& worker) {
   run.state = RunState::kPreparing;
   run.worker = Printable(workers_[worker].hello.name(), 64);
   run.started_micros = desk_.now();
-  run.reason.clear();
+  const std::string why = std::exchange(run.reason, "");
   ++run.attempts;
-  const Status begun = Prepare(run, worker);
+  const Status begun = Prepare(run, worker, why);
   if (!begun) CannotBegin(std::move(run), begun.error());
 }
 
-Status RunDesk::Prepare(const Run& run, const PeerId& worker) {
+Status RunDesk::Prepare(const Run& run, const PeerId& worker, const std::string& again) {
   GC_TRY(auto folders, InputsOf(desk_, run));
   GC_TRY_VOID(Save(run));
-  Fd log(::openat(folder_.get(), LogName(run.id).c_str(),
-                  O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!log.valid())
-    return Fail(
-        Error::Internal(Error::FromErrno(errno, "cannot make the file for what the run prints").message()));
+  GC_TRY(Fd log, logs_.Begin(run, again));
   const auto preparation = std::make_shared<const Preparation>(Preparation{
       .run = run,
       .worker = worker,
@@ -226,6 +231,8 @@ Status RunDesk::Cancel(const Run& run) {
     Pump();
     return Ok();
   }
+  // Before its worker hears of it: whatever ends on the way, the run does not begin again.
+  GC_TRY_VOID(EndRun(run, RunState::kCancelled, "it was cancelled"));
   rpc::FromCustodian message;
   message.mutable_cancel_job()->set_run(std::string(run.id.AsBytes()));
   const PeerId worker = active->second.worker;
@@ -239,12 +246,8 @@ void RunDesk::GiveUpLater(const Uuid& run, const PeerId& worker) {
   desk_.loop.After(kCancelMs, [this, run, worker, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
     const auto active = active_.find(run);
-    if (active == active_.end() || active->second.worker != worker || active->second.records) return;
-    auto found = desk_.catalog.FindRun(run);
-    if (!found || !*found) return;
+    if (active == active_.end() || active->second.worker != worker) return;
     Release(run);
-    EndRunOrKeep(**std::move(found), RunState::kCancelled,
-                 "it was cancelled, and its worker did not say that it has ended");
     Pump();
   });
 }
@@ -268,16 +271,14 @@ void RunDesk::OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vec
   };
   switch (message.message_case()) {
     case Kind::kWorkerHello: workers_[worker].hello = message.worker_hello(); return Pump();
+    case Kind::kWorkerLeaves: workers_[worker].leaves = true; return;
     case Kind::kJobRuns:
       if (Active* const active = mine(message.job_runs().run())) OnRuns(*active, message.job_runs().run());
       return;
     case Kind::kJobLog: {
       Active* const active = mine(message.job_log().run());
-      struct stat facts {};
-      if (active == nullptr || ::fstat(active->log.get(), &facts) != 0) return;
-      if (static_cast<uint64_t>(facts.st_size) + message.job_log().text().size() > kLogBytesMax) return;
-      const Status written = process::WriteAll(active->log.get(), AsBytes(message.job_log().text()),
-                                               "cannot write what a run prints");
+      if (active == nullptr) return;
+      const Status written = RunLogs::Add(active->log, message.job_log().text());
       if (!written) LogWarning("runs: " + written.error().message());
       return;
     }
@@ -300,7 +301,7 @@ void RunDesk::OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vec
 // Once: each is a commit.
 void RunDesk::OnRuns(Active& active, const std::string& run) {
   auto found = Find(run);
-  if (!found || active.runs || active.preparation) return;
+  if (!found || HasEnded(found->state) || active.runs || active.preparation) return;
   active.runs = true;
   found->state = RunState::kRunning;
   const Status saved = Save(*found);
@@ -329,6 +330,7 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
   if (workers_[worker].running > 0) --workers_[worker].running;
   active.worker = {};
   active.given_by = worker;
+  if (HasEnded(run.state)) return EndCancelled(run, worker);
   const bool verifies = !run.repeats.IsNil();
   if (!verifies && active.files.empty()) active.refused = "it gave no file";
   if (verifies && !IsVerificationEvidence(end.evidence())) active.refused = "it gave no evidence";
@@ -362,7 +364,16 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
   Pump();
 }
 
+// Its state is in the catalog; what it used until then is worth knowing.
+void RunDesk::EndCancelled(const Run& run, const PeerId& worker) {
+  active_.erase(run.id);
+  resting_.NoteGood(worker);
+  SaveOrKeep(run);
+  Pump();
+}
+
 void RunDesk::TryAgain(Run run, const std::string& why, bool is_trial) {
+  if (HasEnded(run.state)) return;  // it was cancelled
   if (is_trial && ++trials_[run.id] <= kTrialsMax) --run.attempts;
   if (run.attempts >= kAttemptsMax)
     return EndRunOrKeep(std::move(run), RunState::kFailed,
@@ -420,20 +431,6 @@ std::optional<RunProgress> RunDesk::ProgressOf(const Uuid& run) const {
   const auto found = active_.find(run);
   if (found == active_.end()) return std::nullopt;
   return found->second.progress;
-}
-
-Result<RunDesk::Printed> RunDesk::ReadLog(const Uuid& run, uint64_t from) const {
-  const Fd file(::openat(folder_.get(), LogName(run).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  Printed printed{.bytes = {}, .next = from};
-  if (!file.valid() && errno == ENOENT) return printed;
-  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open what the run has printed"));
-  printed.bytes.resize(kLogPieceMax);
-  const ssize_t got =
-      ::pread(file.get(), printed.bytes.data(), printed.bytes.size(), static_cast<off_t>(from));
-  if (got < 0) return Fail(Error::FromErrno(errno, "cannot read what the run has printed"));
-  printed.bytes.resize(static_cast<size_t>(got));
-  printed.next += static_cast<uint64_t>(got);
-  return printed;
 }
 
 }  // namespace glasscase::operations

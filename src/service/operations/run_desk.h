@@ -14,6 +14,7 @@
 #include "inspections.h"
 #include "resting.h"
 #include "run_inputs.h"
+#include "run_log.h"
 #include "run_result.h"
 #include "run_workers.h"
 #include "side_job.h"
@@ -57,17 +58,12 @@ class RunDesk {
   const std::string& version() const { return version_; }
   // Whether a process still works at it, or has not heard of its result yet.
   bool IsActive(const Uuid& run) const { return active_.contains(run); }
-  // FailedPrecondition when there is none.
   // Those that are there.
   const RunWorkers& workers() const { return workers_; }
   std::optional<RunProgress> ProgressOf(const Uuid& run) const;
   // What is wrong with a worker, or with us; empty when nothing is.
   std::string TroubleOf(const PeerId& who) const;
-  struct Printed {
-    std::string bytes;
-    uint64_t next = 0;
-  };
-  Result<Printed> ReadLog(const Uuid& run, uint64_t from) const;
+  const RunLogs& logs() const { return logs_; }
 
  private:
   struct Active {
@@ -93,11 +89,15 @@ class RunDesk {
   std::optional<PeerId> FreeWorkerFor(const catalog::Run& run) const;
   // Nearly always the one whose turn it is; others overtake it only where no free worker may do it.
   Result<std::optional<Next>> FindNext() const;
+  Result<std::optional<Next>> FindBeyond(const catalog::Run& next) const;
   void Begin(catalog::Run run, const PeerId& worker);
-  Status Prepare(const catalog::Run& run, const PeerId& worker);
+  // `again`: why there is another attempt.
+  Status Prepare(const catalog::Run& run, const PeerId& worker, const std::string& again);
   // Ends it where an input is gone; where our disk or store fails, it waits until that is over.
   void CannotBegin(catalog::Run run, const Error& why);
-  // Of one that was cancelled: what its worker does not say is not waited for.
+  // Of one that was cancelled: its worker has done with it, and its slot is free; or does not say so, which
+  // is not waited for.
+  void EndCancelled(const catalog::Run& run, const PeerId& worker);
   void GiveUpLater(const Uuid& run, const PeerId& worker);
   void OnRuns(Active& active, const std::string& run);
   void OnEnded(const PeerId& worker, const rpc::JobEnded& end);
@@ -144,7 +144,7 @@ class RunDesk {
   Desk& desk_;
   Inspections& inspections_;
   const std::string version_;
-  Fd folder_;
+  RunLogs logs_;
   RunWorkers workers_;
   ActiveRuns active_;
   bool pumping_ = false;

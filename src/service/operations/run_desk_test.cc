@@ -143,6 +143,72 @@ TEST_F(RunDeskTest, ARunWhoseWorkerEndsBeginsOnceMore) {
   EXPECT_EQ(Find(run).attempts, 2u);
 }
 
+TEST_F(RunDeskTest, ARunWhoseWorkerIsToldToEndHasNotTriedInVain) {
+  StartWorker();
+  const std::string run = Queue();
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(Begins(run));
+    EXPECT_EQ(Find(run).attempts, 1u);
+    rpc::ToCustodian message;
+    message.mutable_worker_leaves();
+    worker->Send(message);
+    RunFor(20);
+    EndWorker();
+    EXPECT_EQ(Find(run).state, RunState::kQueued);
+    EXPECT_EQ(Find(run).reason, "its worker was stopped");
+    StartWorker();
+  }
+}
+
+// ---- cancelled ----
+
+TEST_F(RunDeskTest, ARunThatWasCancelledDoesNotBeginAgainWhateverEnds) {
+  StartWorker();
+  const std::string run = Queue();
+  ASSERT_TRUE(Begins(run));
+  worker->Runs(run);
+  ASSERT_TRUE(Becomes(run, RunState::kRunning));
+  Cancel(run);
+  EXPECT_EQ(Find(run).state, RunState::kCancelled) << "before its worker says anything";
+  ASSERT_TRUE(RunUntil([&] { return !worker->cancelled.empty(); }));
+  EndWorker();
+  StartWorker();
+  RunFor(1'200);
+  EXPECT_EQ(Find(run).state, RunState::kCancelled);
+  EXPECT_THAT(worker->begun, ::testing::IsEmpty());
+}
+
+TEST_F(RunDeskTest, ACustodianThatEndsDoesNotForgetThatARunWasCancelled) {
+  StartWorker();
+  const std::string run = Queue();
+  ASSERT_TRUE(Begins(run));
+  Cancel(run);
+  worker.reset();
+  Restart();
+  StartWorker();
+  RunFor(200);
+  EXPECT_EQ(Find(run).state, RunState::kCancelled);
+  EXPECT_THAT(worker->begun, ::testing::IsEmpty());
+}
+
+// Its slot is taken until its worker has ended it; what it says then of what was used is kept, nothing else.
+TEST_F(RunDeskTest, WhatAWorkerSaysOfACancelledRunDoesNotChangeIt) {
+  StartWorker();
+  const std::string run = Queue(), next = Queue();
+  ASSERT_TRUE(Begins(run));
+  Cancel(run);
+  worker->Runs(run);
+  RunFor(20);
+  EXPECT_EQ(Find(run).state, RunState::kCancelled);
+  EXPECT_EQ(worker->begun.size(), 1u);
+  worker->Give(run, {}, {});
+  worker->End(run, rpc::JobEnded::SUCCEEDED, "", R"({"used":{"cpu_ms":7}})");
+  EXPECT_TRUE(Begins(next));
+  EXPECT_EQ(Find(run).state, RunState::kCancelled);
+  EXPECT_EQ(Find(run).reason, "it was cancelled");
+  EXPECT_THAT(Find(run).record, HasSubstr("cpu_ms"));
+}
+
 TEST_F(RunDeskTest, AWorkerThatFailsEachRunRestsAndDoesNotUseUpTheQueue) {
   StartWorker();
   worker->fails_at_once = true;
@@ -202,6 +268,30 @@ TEST_F(RunDeskTest, AnOwnerWithAThousandRunsDoesNotStarveAnother) {
   ASSERT_TRUE(Becomes(few[1], RunState::kSucceeded));
   EXPECT_THAT(std::vector(worker->begun.begin(), worker->begun.begin() + 4),
               ElementsAre(many[0], few[0], many[1], few[1]));
+}
+
+// Those of one owner, at whatever priority: others go on, and what the same owner has at another one.
+TEST_F(RunDeskTest, RunsThatNobodyMayDoHoldUpNobodyElse) {
+  StartWorker();
+  const std::string bob = Enrol(root, "bob", "owner");
+  ASSERT_EQ(Keep(bob, "code", {{"train.py", "bob's"}}).code(), 0u);
+  const std::string large = R"({"memory_bytes":8589934592})";
+  std::vector<std::string> stuck;
+  for (int i = 0; i < 100; ++i) stuck.push_back(Queue(root, "teacher/code", large));
+  ASSERT_TRUE(Begins(stuck[0]));
+  worker->memory_bytes = uint64_t{4} << 30;
+  worker->Hello(1);
+  const std::string others[] = {Queue(bob, "bob/code"), Queue(bob, "bob/code")};
+  worker->succeeds_at_once = true;
+  worker->Succeed(stuck[0]);
+  for (const std::string& one : others) EXPECT_TRUE(Becomes(one, RunState::kSucceeded));
+  EXPECT_EQ(worker->begun.size(), 3u);
+  EXPECT_EQ(Find(stuck[1]).state, RunState::kQueued);
+  EXPECT_NE(Ask(root, SubmitRequest("model", RecipeFor("teacher/code", large))).code(), 0u)
+      << "and no more of them";
+  worker->memory_bytes = uint64_t{8} << 30;
+  worker->Hello(1);
+  EXPECT_TRUE(Becomes(stuck[99], RunState::kSucceeded));
 }
 
 TEST_F(RunDeskTest, AWorkerThatSaysItHasSlotsWithoutEndGetsABoundedNumber) {

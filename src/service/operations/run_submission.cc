@@ -51,10 +51,7 @@ Status Resolve(Desk& desk, Act& act, std::string_view member, Batch& batch, trai
 }
 
 Status ResolveEnvironment(const Workplace& place, training::Environment& environment) {
-  if (!environment.image.empty()) {
-    const Status there = CheckImage(place.runs.workers(), environment.image);
-    return there ? Ok() : Fail(there.error().WithContext("recipe.environment.image"));
-  }
+  if (!environment.image.empty()) return Ok();
   GC_TRY(const Digest lock, LockOf(place.runs.workers(), environment.runner));
   if (environment.lock.value_or(lock) != lock)
     return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +
@@ -67,7 +64,7 @@ Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act, Batch& batch
   if (const auto known = batch.recipes.find(text); known != batch.recipes.end()) return known->second;
   GC_TRY(auto recipe, training::Recipe::Parse(text));
   GC_TRY_VOID(ResolveEnvironment(place, recipe.environment));
-  GC_TRY_VOID(CheckLimits(place.runs.workers(), recipe.limits));
+  GC_TRY_VOID(CheckNeeds(place.runs.workers(), NeedsOf(recipe)));
   GC_TRY_VOID(Resolve(place.desk, act, "code", batch, recipe.code));
   for (auto& [name, dataset] : recipe.data)
     GC_TRY_VOID(Resolve(place.desk, act, "data." + name, batch, dataset.version));

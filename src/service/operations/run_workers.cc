@@ -1,6 +1,10 @@
 #include "run_workers.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
 
 #include <glasscase/training/translation_recipe.h>
 
@@ -19,26 +23,94 @@ bool HasRunner(const RunWorker& worker, const RunNeeds& needs) {
          });
 }
 
+// ---- of all workers, when none may do it: what none has ----
+
+std::string Join(const std::vector<std::string>& words) {
+  std::string joined;
+  for (const std::string& word : words) joined += (joined.empty() ? "" : ", ") + Printable(word, 64);
+  return joined.empty() ? "none" : joined;
+}
+
+Status CheckName(const RunWorkers& workers, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& [id, worker] : workers) {
+    if (name.empty() || worker.hello.name() == name) return Ok();
+    known.push_back(worker.hello.name());
+  }
+  return Fail(
+      Error::FailedPrecondition("there is no worker " + Printable(name) + "; there are: " + Join(known)));
+}
+
+Status CheckRegistry(const RunWorkers& workers, const std::string& registry) {
+  std::vector<std::string> known;
+  for (const auto& [id, worker] : workers) {
+    if (registry.empty() || HasRegistry(worker.hello, registry)) return Ok();
+    known.insert(known.end(), worker.hello.registries().begin(), worker.hello.registries().end());
+  }
+  return Fail(Error::FailedPrecondition(
+      known.empty() ? "no worker that is there runs images; serve with --registries"
+                    : "no worker takes images from " + registry + "; there are: " + Join(known)));
+}
+
+struct Limit {
+  std::string_view name;  // a member of the recipe's limits
+  uint64_t asked;
+  uint64_t given;
+};
+std::array<Limit, 5> Beside(const training::RunLimits& asked, const rpc::WorkerHello& most) {
+  return {{{"cpus", asked.cpus, most.cpus()},
+           {"memory_bytes", asked.memory_bytes, most.memory_bytes()},
+           {"disk_bytes", asked.disk_bytes, most.disk_bytes()},
+           {"wall_s", asked.wall_s, most.wall_s()},
+           {"processes", asked.processes, most.processes()}}};
+}
+
+bool Gives(const rpc::WorkerHello& worker, const std::optional<training::RunLimits>& limits) {
+  return !limits || std::ranges::all_of(Beside(*limits, worker),
+                                        [](const Limit& limit) { return limit.asked <= limit.given; });
+}
+
+Status CheckLimits(const RunWorkers& workers, const std::optional<training::RunLimits>& limits) {
+  if (!limits) return Ok();
+  std::array<Limit, 5> most = Beside(*limits, {});
+  for (const auto& [id, worker] : workers) {
+    const auto here = Beside(*limits, worker.hello);
+    for (size_t i = 0; i < most.size(); ++i) most[i].given = std::max(most[i].given, here[i].given);
+  }
+  for (const Limit& limit : most)
+    if (limit.asked > limit.given)
+      return Fail(Error::FailedPrecondition("the recipe's limits ask for " + std::string(limit.name) + " " +
+                                            std::to_string(limit.asked) + "; no worker gives more than " +
+                                            std::to_string(limit.given)));
+  return Ok();
+}
+
 }  // namespace
 
+RunNeeds NeedsOf(const training::Recipe& recipe) {
+  const training::Environment& environment = recipe.environment;
+  return {.registry = environment.image.empty() ? "" : RegistryOf(environment.image),
+          .runner = environment.runner,
+          .lock = environment.lock.value_or(Digest{}),
+          .limits = recipe.limits};
+}
+
 RunNeeds NeedsOf(const catalog::Run& run) {
-  RunNeeds needs{.worker = run.wanted_worker};
+  RunNeeds needs;
   if (!run.translates.IsNil()) {
     const auto recipe = training::TranslationRecipe::Parse(run.recipe);
     if (recipe) needs.runner = recipe->translator.runner, needs.lock = recipe->translator.lock;
-    return needs;
+  } else if (const auto recipe = training::Recipe::Parse(run.recipe)) {
+    needs = NeedsOf(*recipe);
   }
-  const auto recipe = training::Recipe::Parse(run.recipe);
-  if (!recipe) return needs;
-  if (!recipe->environment.image.empty()) needs.registry = RegistryOf(recipe->environment.image);
-  needs.runner = recipe->environment.runner;
-  needs.lock = recipe->environment.lock.value_or(Digest{});
+  needs.worker = run.wanted_worker;
   return needs;
 }
 
 bool MayDo(const RunWorker& worker, const RunNeeds& needs) {
-  if (!needs.worker.empty() && needs.worker != worker.hello.name()) return false;
-  return needs.registry.empty() || HasRegistry(worker.hello, needs.registry);
+  return (needs.worker.empty() || needs.worker == worker.hello.name()) &&
+         (needs.registry.empty() || HasRegistry(worker.hello, needs.registry)) &&
+         Gives(worker.hello, needs.limits);
 }
 
 bool IsFor(const RunWorkers& workers, const RunWorker& worker, const RunNeeds& needs) {
@@ -48,16 +120,18 @@ bool IsFor(const RunWorkers& workers, const RunWorker& worker, const RunNeeds& n
       workers, [&](const auto& one) { return MayDo(one.second, needs) && HasRunner(one.second, needs); });
 }
 
-std::string WhyItWaits(const RunWorkers& workers, const RunNeeds& needs) {
-  if (std::ranges::any_of(workers, [&](const auto& one) { return MayDo(one.second, needs); })) return {};
-  Status there = CheckWorkers(workers);
-  if (there && !needs.worker.empty()) there = CheckWorker(workers, needs.worker);
-  if (there && !needs.registry.empty()) there = CheckImage(workers, needs.registry + "/");
-  return "it waits: " + (there ? "no worker that is there may do it" : there.error().message());
+Status CheckNeeds(const RunWorkers& workers, const RunNeeds& needs) {
+  if (std::ranges::any_of(workers, [&](const auto& one) { return MayDo(one.second, needs); })) return Ok();
+  GC_TRY_VOID(CheckWorkers(workers));
+  GC_TRY_VOID(CheckName(workers, needs.worker));
+  GC_TRY_VOID(CheckRegistry(workers, needs.registry));
+  GC_TRY_VOID(CheckLimits(workers, needs.limits));
+  return Fail(Error::FailedPrecondition(
+      "no worker that is there has all of what the run asks for: its worker, its registry and its limits"));
 }
 
 Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner) {
-  std::string known;
+  std::vector<std::string> known;
   for (const auto& [id, worker] : workers) {
     for (const rpc::Runner& one : worker.hello.runners()) {
       Digest lock{};
@@ -65,50 +139,17 @@ Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner) {
         std::copy(one.lock().begin(), one.lock().end(), lock.begin());
         return lock;
       }
-      known += (known.empty() ? "" : ", ") + Printable(one.name(), 64);
+      known.push_back(one.name());
     }
   }
   GC_TRY_VOID(CheckWorkers(workers));
   return Fail(Error::FailedPrecondition("no worker has the runner " + Printable(runner) +
-                                        "; there are: " + (known.empty() ? "none" : known)));
+                                        "; there are: " + Join(known)));
 }
 
 Status CheckWorkers(const RunWorkers& workers) {
   if (!workers.empty()) return Ok();
   return Fail(Error::FailedPrecondition("no worker is there: serve with --workers 1 or more"));
-}
-
-Status CheckLimits(const RunWorkers& workers, const training::RunLimits& limits) {
-  for (const auto& [id, worker] : workers) {
-    const rpc::WorkerHello& most = worker.hello;
-    if (limits.cpus <= most.cpus() && limits.memory_bytes <= most.memory_bytes() &&
-        limits.disk_bytes <= most.disk_bytes() && limits.wall_s <= most.wall_s())
-      return Ok();
-  }
-  return Fail(
-      Error::FailedPrecondition("no worker that is there gives as much as the recipe's limits ask for"));
-}
-
-Status CheckWorker(const RunWorkers& workers, const std::string& name) {
-  std::string known;
-  for (const auto& [id, worker] : workers) {
-    if (worker.hello.name() == name) return Ok();
-    known += (known.empty() ? "" : ", ") + Printable(worker.hello.name(), 64);
-  }
-  return Fail(Error::FailedPrecondition("there is no worker " + Printable(name) +
-                                        "; there are: " + (known.empty() ? "none" : known)));
-}
-
-Status CheckImage(const RunWorkers& workers, const std::string& image) {
-  std::string known;
-  for (const auto& [id, worker] : workers) {
-    if (HasRegistry(worker.hello, RegistryOf(image))) return Ok();
-    for (const std::string& one : worker.hello.registries())
-      known += (known.empty() ? "" : ", ") + Printable(one, 64);
-  }
-  return Fail(Error::FailedPrecondition(
-      known.empty() ? "no worker that is there runs images; serve with --registries"
-                    : "no worker takes images from " + RegistryOf(image) + "; there are: " + known));
 }
 
 }  // namespace glasscase::operations

@@ -43,17 +43,50 @@ TEST(RunWorkers, ARunIsForThoseThatHaveItsRunner) {
   EXPECT_TRUE(IsFor(workers, near, {.worker = "near", .runner = "nets", .lock = LockOf(2)}));
 }
 
-TEST(RunWorkers, WhatARunWaitsForIsSaid) {
+std::string WhatIsMissing(const RunWorkers& workers, const RunNeeds& needs) {
+  const Status there = CheckNeeds(workers, needs);
+  return there ? "nothing" : there.error().message();
+}
+
+TEST(RunWorkers, WhatNoneOfThemHasIsSaid) {
   RunWorkers workers;
-  EXPECT_THAT(WhyItWaits(workers, {}), HasSubstr("serve with --workers 1"));
+  EXPECT_THAT(WhatIsMissing(workers, {}), HasSubstr("serve with --workers 1"));
   workers[{ProcessKind::kWorker, 0}] = Worker("near", "trees", 1);
-  EXPECT_EQ(WhyItWaits(workers, {}), "");
-  EXPECT_EQ(WhyItWaits(workers, {.runner = "nets", .lock = LockOf(2)}), "");
-  EXPECT_THAT(WhyItWaits(workers, {.worker = "far"}), HasSubstr("no worker far; there are: near"));
-  EXPECT_THAT(WhyItWaits(workers, {.registry = "registry.example"}), HasSubstr("serve with --registries"));
+  EXPECT_EQ(WhatIsMissing(workers, {}), "nothing");
+  EXPECT_EQ(WhatIsMissing(workers, {.runner = "nets", .lock = LockOf(2)}), "nothing");
+  EXPECT_THAT(WhatIsMissing(workers, {.worker = "far"}), HasSubstr("no worker far; there are: near"));
+  EXPECT_THAT(WhatIsMissing(workers, {.registry = "registry.example"}), HasSubstr("serve with --registries"));
   workers.begin()->second.hello.add_registries("other.example");
-  EXPECT_THAT(WhyItWaits(workers, {.registry = "registry.example"}),
+  EXPECT_THAT(WhatIsMissing(workers, {.registry = "registry.example"}),
               HasSubstr("no worker takes images from registry.example; there are: other.example"));
+}
+
+TEST(RunWorkers, ARunIsForThoseThatGiveWhatItAsksFor) {
+  RunWorkers workers;
+  RunWorker& small = workers[{ProcessKind::kWorker, 0}] = Worker("small", "trees", 1);
+  RunWorker& large = workers[{ProcessKind::kWorker, 1}] = Worker("large", "trees", 1);
+  const auto give = [](RunWorker& worker, uint32_t cpus, uint64_t memory) {
+    worker.hello.set_cpus(cpus);
+    worker.hello.set_memory_bytes(memory);
+    worker.hello.set_disk_bytes(uint64_t{1} << 40);
+    worker.hello.set_wall_s(100'000);
+    worker.hello.set_processes(256);
+  };
+  give(small, 8, uint64_t{2} << 30);
+  give(large, 2, uint64_t{16} << 30);
+  RunNeeds needs{.limits = training::RunLimits{.memory_bytes = uint64_t{4} << 30}};
+  EXPECT_FALSE(IsFor(workers, small, needs));
+  EXPECT_TRUE(IsFor(workers, large, needs));
+  EXPECT_EQ(WhatIsMissing(workers, needs), "nothing");
+  EXPECT_TRUE(IsFor(workers, small, {.limits = training::RunLimits{}})) << "the default asks for 2 GiB";
+  needs.worker = "small";
+  EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("has all of what the run asks for"));
+  needs = {.limits = training::RunLimits{.cpus = 8, .memory_bytes = uint64_t{4} << 30}};
+  EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("has all of what the run asks for"));
+  needs.limits->cpus = 9;
+  EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("ask for cpus 9; no worker gives more than 8"));
+  needs = {.limits = training::RunLimits{.processes = 257}};
+  EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("processes 257; no worker gives more than 256"));
 }
 
 }  // namespace

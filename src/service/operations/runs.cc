@@ -77,13 +77,6 @@ Result<Outcome> Queued(Workplace& place, const Run& run) {
   return outcome;
 }
 
-std::string AsUtf8(std::string bytes) {
-  if (IsUtf8(bytes)) return bytes;
-  for (char& c : bytes)
-    if (static_cast<uint8_t>(c) >= 0x80) c = '?';
-  return bytes;
-}
-
 }  // namespace
 
 Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
@@ -105,8 +98,8 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   row.set_state(std::string(NameOf(StateNow(place, run))));
   row.set_reason(run.reason);
   if (whole && run.state == RunState::kQueued) {
-    const std::string waits = WhyItWaits(place.runs.workers(), NeedsOf(run));
-    if (!waits.empty()) row.set_reason(waits);
+    const Status there = CheckNeeds(place.runs.workers(), NeedsOf(run));
+    if (!there) row.set_reason("it waits: " + there.error().message());
   }
   row.set_recipe_sha256(ToHex(run.recipe_sha256));
   row.set_priority(run.priority);
@@ -233,7 +226,6 @@ Result<Outcome> VerifyRun(Workplace& place, Act& act) {
   if (files.empty())
     return Fail(
         Error::FailedPrecondition("the result of the run is not there any more: nothing to compare with"));
-  if (!request.worker().empty()) GC_TRY_VOID(CheckWorker(place.runs.workers(), request.worker()));
   GC_TRY_VOID(CheckOpenRuns(desk, original.owner));
   Run run{.id = Uuid::Random(), .owner = original.owner, .asset = original.asset};
   run.recipe = original.recipe;
@@ -242,6 +234,7 @@ Result<Outcome> VerifyRun(Workplace& place, Act& act) {
   run.created_micros = desk.now();
   run.repeats = original.id;
   run.wanted_worker = request.worker();
+  if (!request.worker().empty()) GC_TRY_VOID(CheckNeeds(place.runs.workers(), NeedsOf(run)));
   GC_TRY_VOID(desk.Permit(act));
   GC_TRY_VOID(desk.Change([&](catalog::Transaction& transaction) { return transaction.InsertRun(run); }));
   return Queued(place, run);
@@ -252,12 +245,19 @@ Result<Outcome> ReadRunLog(Workplace& place, Act& act) {
   GC_TRY(const Run run, FindOwnRun(place.desk, act, request.run()));
   GC_TRY(const uint64_t from, Number("from", request.from(), 0, INT64_MAX, 0));
   GC_TRY_VOID(place.desk.Permit(act));
-  GC_TRY(RunDesk::Printed printed, place.runs.ReadLog(run.id, from));
+  // One that was cancelled may print until its worker has ended it.
+  const bool may_print = !HasEnded(run.state) || place.runs.IsActive(run.id);
+  GC_TRY(RunLogs::Printed printed, place.runs.logs().Read(run.id, from, may_print));
   Outcome outcome;
+  GC_TRY(const rpc::Run now, DescribeRun(place, run, true));
   rpc::RunLog& answer = *outcome.answer.mutable_run_log();
-  answer.set_ended(HasEnded(StateNow(place, run)) && printed.bytes.empty());
+  answer.set_ended(!may_print && printed.text.empty());
   answer.set_next(static_cast<int64_t>(printed.next));
-  answer.set_text(AsUtf8(std::move(printed.bytes)));
+  answer.set_text(std::move(printed.text));
+  answer.set_state(now.state());
+  answer.set_reason(now.reason());
+  answer.set_worker(now.worker());
+  answer.set_attempts(now.attempts());
   return outcome;
 }
 

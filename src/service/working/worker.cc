@@ -48,6 +48,13 @@ void Worker::SayHello() {
   hello.set_disk_bytes(options_.most.disk_bytes);
   hello.set_cpus(options_.most.cpus);
   hello.set_wall_s(static_cast<uint32_t>(options_.most.wall_ms / 1000));
+  hello.set_processes(options_.most.processes);
+  Say(message);
+}
+
+void Worker::SayThatItLeaves() {
+  rpc::ToCustodian message;
+  message.mutable_worker_leaves();
   Say(message);
 }
 

@@ -217,4 +217,11 @@ Result<Run> ReadRun(Row& row) {
   return run;
 }
 
+template <typename Row>
+Result<QueueTurn> ReadQueueTurn(Row& row) {
+  const QueueTurn turn{.priority = row.Integer(0), .owner = row.Id(1)};
+  if (row.damaged()) return Fail(DamagedRow<Row>("runs"));
+  return turn;
+}
+
 }  // namespace glasscase::catalog

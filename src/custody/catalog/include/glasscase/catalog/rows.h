@@ -189,6 +189,13 @@ struct Run {
   bool operator==(const Run&) const = default;
 };
 
+// Some of an owner's runs of one priority wait.
+struct QueueTurn {
+  int64_t priority = 0;
+  Uuid owner{};
+  bool operator==(const QueueTurn&) const = default;
+};
+
 // Runs to which all members apply. Empty members do not restrict.
 struct RunQuery {
   std::optional<Uuid> owner{};

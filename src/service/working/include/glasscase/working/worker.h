@@ -45,6 +45,9 @@ class Worker {
   // Cancels what runs and waits for it.
   ~Worker();
 
+  // Before the process ends because it was told to.
+  void SayThatItLeaves();
+
  private:
   void OnReady(uint32_t events);
   void OnFrame(process::Frame frame);
