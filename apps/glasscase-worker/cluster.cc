@@ -1,6 +1,6 @@
 #include "cluster.h"
 
-#include <cerrno>
+#include <glasscase/process/file_io.h>
 
 namespace glasscase::worker {
 namespace {

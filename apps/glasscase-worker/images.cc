@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include <glasscase/process/file_io.h>
+
 namespace glasscase::worker {
 namespace {
 

@@ -15,6 +15,7 @@
 
 #include <glasscase/core/bytes.h>
 #include <glasscase/jobs/child.h>
+#include <glasscase/process/file_io.h>
 
 #include "job_file.h"
 #include "job_state.h"
