@@ -7,6 +7,7 @@
 
 #include <glasscase/jobs/child.h>
 #include <glasscase/jobs/executor.h>
+#include <glasscase/jobs/job_cgroup.h>
 
 namespace glasscase::jobs {
 
@@ -15,11 +16,12 @@ struct Sandbox {
   unsigned own_depth = 0;       // in the tree below the child: from here on it is the job
   std::function<void()> kill;   // at once; called again while something is left
   std::function<bool()> ended;  // nothing is left, besides the child itself
+  const JobCgroup& cgroup = JobCgroup::None();  // that the child is in
 };
 
 inline constexpr int kWatchEveryMs = 50;
 
-// Reads what it prints, holds it to memory, disk and time, ends it with SIGTERM and after the grace with
+// Reads what it prints, holds it to disk, time and, where no cgroup does, to memory, ends it with SIGTERM and after the grace with
 // `kill`. The child is reaped. What the ending is by the exit code alone is left to the caller: kSucceeded
 // for 0, kFailed otherwise.
 JobEnd Supervise(Child child, const Job& job, const Sandbox& sandbox, JobWatcher& watcher);
