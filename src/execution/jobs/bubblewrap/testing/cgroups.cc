@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -239,6 +240,19 @@ TEST_P(CgroupTest, WhereNoneCanBeMadeTheJobRunsAndSaysWhy) {
   EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
   EXPECT_THAT(end.missing, Contains(HasSubstr("cannot make the cgroup /sys/fs/cgroup/none/job-")));
   EXPECT_THAT(end.in_force, Not(Contains(HasSubstr("by its cgroup"))));
+}
+
+TEST_P(CgroupTest, ItCostsLittle) {
+  const auto without = MakeBubblewrap({.user = User()});
+  const auto milliseconds_of = [&](Executor& executor) {
+    const auto begun = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20; ++i) executor.Run(Shell("true"), recorder_);
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count() / 20;
+  };
+  milliseconds_of(*without);
+  const double bare = milliseconds_of(*without), held = milliseconds_of(*executor_);
+  std::printf("a job of nothing: %.1f ms without a cgroup, %.1f ms in one\n", bare, held);
+  EXPECT_LT(held, 2 * bare);
 }
 
 TEST(Seat, IsNotTakenWhereOthersAre) {
