@@ -60,17 +60,16 @@ class Delegation {
 
  private:
   Delegation() {
-    auto taken = process::DelegatedCgroup::Take({::getpid()});
-    if (!taken) return Give(taken.error());
-    taken_ = std::move(*taken);
-    auto leaf = taken_->MakeSeat("worker-1", std::nullopt);
-    if (!leaf) return Give(leaf.error());
-    if (auto entered = leaf->Write("cgroup.procs", "0"); !entered) return Give(entered.error());
-    auto seat = process::TakeSeat(taken_->SeatFolder("worker-1"));
-    if (!seat) return Give(seat.error());
-    seat_ = std::move(*seat);
+    const Status seated = SitDown();
+    if (!seated) ADD_FAILURE() << seated.error().message();
   }
-  void Give(const Error& error) { ADD_FAILURE() << error.message(); }
+  Status SitDown() {
+    GC_TRY(taken_, process::DelegatedCgroup::Take({::getpid()}));
+    GC_TRY(const process::Cgroup leaf, taken_->MakeSeat("worker-1", std::nullopt));
+    GC_TRY_VOID(leaf.Write("cgroup.procs", "0"));
+    GC_TRY(seat_, process::TakeSeat(taken_->SeatFolder("worker-1")));
+    return Ok();
+  }
 
   std::optional<process::DelegatedCgroup> taken_;
   process::CgroupSeat seat_;
