@@ -63,7 +63,7 @@ test-kubernetes: build
 test-cgroups: build
 	@tools/cgroups
 	@cmake --preset plain --log-level=WARNING
-	@cmake --build --preset plain --target jobs_bubblewrap_cgroups
+	@cmake --build --preset plain --target jobs_bubblewrap_cgroups jobs_podman_cgroups
 	@$(PYTHON) -m pytest -q -rP tests/cgroups
 
 check: bootstrap

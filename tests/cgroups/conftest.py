@@ -37,16 +37,17 @@ class Machine:
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Machine]:
-    contract = ROOT / "build/plain/bin/jobs_bubblewrap_cgroups"
-    for needed in (KERNEL / "made", contract, ROOT / "build/release/bin/glasscase"):
+    contracts = [ROOT / f"build/plain/bin/jobs_{executor}_cgroups" for executor in ("bubblewrap", "podman")]
+    for needed in (KERNEL / "made", *contracts, ROOT / "build/release/bin/glasscase"):
         if not needed.exists():
             pytest.fail(f"there is no {needed}: run `make test-cgroups`")
     folder = Path(tempfile.mkdtemp(prefix="gc-machine-", dir="/var/tmp"))
     try:
         disk = Disk(folder / "disk")
-        disk.add([contract], "/tests")
+        disk.add([*contracts], "/tests")
         disk.add_installation(ROOT / "build/release")
         disk.add_runner("plain")
+        disk.add_podman(ROOT / "src/execution/jobs/podman/testing/make_image")
         disk.write_image(folder / "image", DISK_MEBIBYTES)
         write_initramfs(folder / "initramfs", folder / "start")
         boot(folder / "image", folder / "start", folder / "console", BOOTED_SECONDS_MAX)

@@ -23,7 +23,8 @@ CONTROLLERS = "+memory +pids +cpu"
 USER = 1000
 POWER_OFF = 0x4321FEDC
 HANDED_OVER = ("", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads")  # cgroups(7), "Delegation"
-CONTRACT = "/tests/jobs_bubblewrap_cgroups"
+# Each takes Podman seconds here: those that cgroups may make different.
+OF_CONTAINERS = "*PodmanCgroupTest*:*AProgramReads*:*AFailure*:*MemoryThatIsShared*:*AForkBomb*:*ACancelled*:*NothingOutlives*"
 PROGRAMS = "/opt/glasscase/bin"
 
 Output = int | IO[bytes] | None
@@ -85,10 +86,10 @@ def run_in(folder: Path, user: int, words: list[str], limit_s: float) -> int:
         return -1
 
 
-def contract(name: str, user: int) -> None:
+def contract(name: str, user: int, executor: str, *words: str) -> None:
     """The contract of executors, and what cgroups add, in a cgroup that was handed to that user."""
     folder = make_cgroup(name, user)
-    code = run_in(folder, user, [CONTRACT, "--gtest_color=no"], 900)
+    code = run_in(folder, user, [f"/tests/jobs_{executor}_cgroups", "--gtest_color=no", *words], 900)
     say_given_back(name, folder, code)
 
 
@@ -172,8 +173,9 @@ def main() -> None:
     set_up()
     say("kernel", os.uname().release, "processors", os.cpu_count(), "controllers", (CGROUPS / "cgroup.controllers").read_text())
     steps: list[tuple[str, Callable[[], None]]] = [
-        ("contract-of-user", lambda: contract("of-user", USER)),
-        ("contract-of-root", lambda: contract("of-root", 0)),
+        ("contract-of-user", lambda: contract("of-user", USER, "bubblewrap")),
+        ("contract-of-root", lambda: contract("of-root", 0, "bubblewrap")),
+        ("containers-of-user", lambda: contract("of-containers", USER, "podman", f"--gtest_filter={OF_CONTAINERS}")),
         ("installation-of-user", lambda: installation("served-by-user", USER)),
         ("installation-of-root", lambda: installation("served-by-root", 0)),
     ]

@@ -16,9 +16,10 @@ PROGRAMS = """
     bash bwrap cat chmod cp dash dd echo env head hostname kill ls mkdir nproc prlimit pwd python3.11 rm seq setsid sleep sort stat
     tail touch tr true
 """.split()
+OF_PODMAN = "basename conmon dirname id ldd ln mktemp mount podman sed tar uniq".split()
 LINKS = {"/bin": "usr/bin", "/sbin": "usr/sbin", "/lib": "usr/lib", "/lib64": "usr/lib64",
          "/usr/bin/sh": "dash", "/usr/bin/python3": "python3.11"}
-FOLDERS = ["dev", "etc", "home", "proc", "root", "run", "sys", "tests", "tmp", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "var/tmp"]
+FOLDERS = ["dev", "etc/alternatives", "home", "proc", "root", "run", "sys", "tests", "tmp", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "var/tmp"]
 NOT_OF_PYTHON = ["test", "idlelib", "tkinter", "lib2to3", "ensurepip", "distutils", "dist-packages", "config-*"]
 PEOPLE = "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/var/tmp:/bin/sh\n"
 
@@ -75,6 +76,14 @@ class Disk:
         programs = sorted((place / "bin").glob("glasscase*"))
         subprocess.run(["strip", "--strip-debug", *programs], check=True)
         self.add_libraries(programs)
+
+    def add_podman(self, make_image: Path) -> None:
+        self.add([Path("/usr/bin") / name for name in OF_PODMAN], "/usr/bin")
+        self.add([Path("/usr/sbin/runc")], "/usr/sbin")
+        self.add([make_image], "/tests")
+        for folder in (Path("/etc/containers"), Path("/usr/share/containers")):
+            if folder.is_dir():
+                shutil.copytree(folder, self.root / str(folder).lstrip("/"))
 
     def add_runner(self, name: str) -> None:
         """One that is the machine's own Python."""

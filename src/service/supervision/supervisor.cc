@@ -14,6 +14,7 @@
 
 #include <glasscase/core/log.h>
 #include <glasscase/process/call_channel.h>
+#include <glasscase/process/confine.h>
 #include <glasscase/process/frame_socket.h>
 
 #include "launch.h"
