@@ -61,7 +61,8 @@ std::string Unescape(std::string_view text) {
   std::string plain;
   for (size_t at = 0; at < text.size(); ++at) {
     const auto is_octal = [&](size_t i) { return text[i] >= '0' && text[i] <= '7'; };
-    if (text[at] == '\\' && at + 3 < text.size() && is_octal(at + 1) && is_octal(at + 2) && is_octal(at + 3)) {
+    if (text[at] == '\\' && at + 3 < text.size() && is_octal(at + 1) && is_octal(at + 2) &&
+        is_octal(at + 3)) {
       plain += static_cast<char>((text[at + 1] - '0') * 64 + (text[at + 2] - '0') * 8 + text[at + 3] - '0');
       at += 3;
     } else {
@@ -146,8 +147,8 @@ Status CheckIsOurs(const Cgroup& cgroup) {
     if (faccessat(cgroup.fd(), file, W_OK, AT_EACCESS) == 0) continue;
     if (errno == EROFS)
       return Fail(Error::FailedPrecondition(none + cgroup.path() + " is mounted to be read only"));
-    return Fail(Error::FailedPrecondition(none + cgroup.path() + " belongs to somebody else (systemd: " +
-                                          "Delegate=yes)"));
+    return Fail(Error::FailedPrecondition(none + cgroup.path() +
+                                          " belongs to somebody else (systemd: " + "Delegate=yes)"));
   }
   return Ok();
 }
@@ -193,8 +194,7 @@ CgroupControllers CgroupControllers::Parse(std::string_view words) {
 std::string ControllersText(CgroupControllers controllers, bool has) {
   std::string text;
   for (const NamedController& one : kControllers)
-    if (controllers.*one.is_there == has)
-      text.append(text.empty() ? "" : ", ").append(one.plain);
+    if (controllers.*one.is_there == has) text.append(text.empty() ? "" : ", ").append(one.plain);
   return text;
 }
 
@@ -297,8 +297,7 @@ Result<CgroupSeat> TakeSeat(const std::string& folder) {
     GC_TRY(Cgroup left, Cgroup::Open(folder + "/" + name));
     GC_TRY_VOID(left.Remove());
   }
-  return CgroupSeat{
-      .folder = folder, .controllers = CgroupControllers::Parse(controllers), .missing = {}};
+  return CgroupSeat{.folder = folder, .controllers = CgroupControllers::Parse(controllers), .missing = {}};
 }
 
 Result<DelegatedCgroup> DelegatedCgroup::Take(const std::vector<pid_t>& ours) {

@@ -43,10 +43,10 @@ TEST(CgroupFolder, IsSeenFromInsideAContainer) {
 }
 
 TEST(CgroupFolder, OfASystemWithoutVersion2IsSaidNotToBe) {
-  for (const auto& [cgroup, mountinfo] : {std::pair("4:memory:/user\n", kUnified),
-                                          std::pair("0::/user\n", "31 23 0:28 / /x rw - tmpfs tmpfs rw\n"),
-                                          std::pair("", ""), std::pair("0::/", " - cgroup2 \n"),
-                                          std::pair("0::/", "1 2 - cgroup2 x\n")})
+  for (const auto& [cgroup, mountinfo] :
+       {std::pair("4:memory:/user\n", kUnified),
+        std::pair("0::/user\n", "31 23 0:28 / /x rw - tmpfs tmpfs rw\n"), std::pair("", ""),
+        std::pair("0::/", " - cgroup2 \n"), std::pair("0::/", "1 2 - cgroup2 x\n")})
     EXPECT_EQ(FolderOf(cgroup, mountinfo), "this system has no cgroups of version 2") << mountinfo;
 }
 

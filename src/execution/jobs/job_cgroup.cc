@@ -55,9 +55,8 @@ void JobCgroup::Limit(const Limits& limits, uint32_t own_processes) {
   }
   held_.processes =
       held_.processes && write("pids.max", std::to_string(limits.processes + uint64_t{own_processes}));
-  held_.processors =
-      held_.processors &&
-      write("cpu.max", std::to_string(limits.cpus * kPeriodMicros) + " " + std::to_string(kPeriodMicros));
+  held_.processors = held_.processors && write("cpu.max", std::to_string(limits.cpus * kPeriodMicros) + " " +
+                                                              std::to_string(kPeriodMicros));
 }
 
 JobCgroup::~JobCgroup() {

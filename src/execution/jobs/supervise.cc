@@ -118,7 +118,8 @@ class Watch {
         std::max(end_.usage.memory_peak_bytes, sandbox_.cgroup.Use().memory_peak_bytes);
   }
 
-  // When nothing is left of it. The kernel ends a job beyond its memory by itself, whatever became of it then.
+  // When nothing is left of it. The kernel ends a job beyond its memory by itself, whatever became of it
+  // then.
   void TakeWhatTheKernelCounted() {
     const CgroupUse use = sandbox_.cgroup.Use();
     end_.usage.memory_peak_bytes = std::max(end_.usage.memory_peak_bytes, use.memory_peak_bytes);

@@ -237,7 +237,8 @@ class Podman final : public Executor {
                           const Job& job, const JobCgroup& cgroup, JobWatcher& watcher) const {
     GC_TRY(StatusPipe status, StatusPipe::Make());
     GC_TRY(const Fd credentials, Credentials());
-    GC_TRY(Child child, StartChild(LaunchOf(command, pid_file, job, status.write_end(), credentials.get(), cgroup.fd())));
+    GC_TRY(Child child,
+           StartChild(LaunchOf(command, pid_file, job, status.write_end(), credentials.get(), cgroup.fd())));
     status.CloseWriteEnd();
     const auto first = status.WaitFor([](const std::string& said) { return Number(said, "pid "); });
     const Fd inside = first ? OpenProcess(*first) : Fd();

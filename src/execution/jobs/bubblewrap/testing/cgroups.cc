@@ -25,10 +25,10 @@
 namespace glasscase::jobs::testing {
 namespace {
 
+using process::testing::Seated;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using process::testing::Seated;
 
 constexpr uint64_t kMebibyte = uint64_t{1} << 20;
 
@@ -64,8 +64,9 @@ TEST_P(CgroupTest, WhatHoldsIsSaid) {
   EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
   EXPECT_THAT(end.in_force, Contains("processors: 1, their time by its cgroup"));
   EXPECT_THAT(end.in_force, Contains("processes and threads: 64, of all together by its cgroup"));
-  EXPECT_THAT(end.in_force,
-              Contains("memory: data of each process by the kernel, of all together by its cgroup, 268435456 bytes"));
+  EXPECT_THAT(
+      end.in_force,
+      Contains("memory: data of each process by the kernel, of all together by its cgroup, 268435456 bytes"));
   EXPECT_THAT(end.missing,
               ::testing::ElementsAre("disk of the whole job by the kernel: no quota is delegated"));
 }
@@ -150,8 +151,8 @@ while time.monotonic() - begun < 3: pass
 
 TEST_P(CgroupTest, WhatLeftTheTreeAndIgnoresSigtermIsGoneAtOnce) {
   std::optional<JobCgroup> cgroup(JobCgroup::Make(Seat(), limits_, 0));
-  const std::string said = SaysIn(
-      *cgroup, {"/bin/sh", "-c", "trap '' TERM; setsid sleep 54321.25 >/dev/null 2>&1 & echo begun"});
+  const std::string said =
+      SaysIn(*cgroup, {"/bin/sh", "-c", "trap '' TERM; setsid sleep 54321.25 >/dev/null 2>&1 & echo begun"});
   EXPECT_EQ(said, "begun\n");
   EXPECT_EQ(CountProcesses("54321.25"), 1);
   EXPECT_FALSE(cgroup->IsEmpty());
@@ -163,7 +164,8 @@ TEST_P(CgroupTest, LeftoversOfAWorkerThatWasKilledAreRemovedWhenItsSeatIsTakenAg
   const auto left = process::Cgroup::Make(Seat().folder + "/job-left");
   ASSERT_TRUE(left);
   ASSERT_TRUE(process::Cgroup::Make(left->path() + "/below"));
-  auto child = StartChild({.command = {"/bin/sh", "-c", "trap '' TERM; sleep 43210.25"}, .cgroup = left->fd()});
+  auto child =
+      StartChild({.command = {"/bin/sh", "-c", "trap '' TERM; sleep 43210.25"}, .cgroup = left->fd()});
   ASSERT_TRUE(child) << child.error().message();
   const auto taken = process::TakeSeat(Seat().folder);
   EXPECT_TRUE(taken) << taken.error().message();
@@ -210,7 +212,8 @@ TEST_P(CgroupTest, ItCostsLittle) {
   const auto add_milliseconds_of = [&](Executor& executor, double& sum) {
     const auto begun = std::chrono::steady_clock::now();
     executor.Run(Shell("true"), recorder_);
-    sum += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count() / kTimes;
+    sum +=
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count() / kTimes;
   };
   double bare = 0, held = 0;
   for (int i = 0; i < kTimes; ++i) {
@@ -228,10 +231,7 @@ TEST(Seat, IsNotTakenWhereOthersAre) {
 }
 
 ExecutorCase Case() {
-  return {.make =
-              [] {
-                return MakeBubblewrap({.user = User(), .cgroups = Seated::Get().seat()});
-              },
+  return {.make = [] { return MakeBubblewrap({.user = User(), .cgroups = Seated::Get().seat()}); },
           .user = User(),
           .start_ms = 20'000,
           .times_as_long = 5};

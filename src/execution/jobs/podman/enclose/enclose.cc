@@ -100,8 +100,8 @@ void KeepCgroup() {
   constexpr char kCgroups[] = "/sys/fs/cgroup";
   struct statfs facts {};
   if (::statfs(kCgroups, &facts) != 0 || facts.f_type != CGROUP2_SUPER_MAGIC) return;
-  if (::mount(nullptr, kCgroups, nullptr,
-              MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+  if (::mount(nullptr, kCgroups, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              nullptr) != 0)
     Die("its cgroup is not kept from it");
 }
 

@@ -37,7 +37,6 @@ TEST_P(PodmanCgroupTest, TheRuntimePutsTheContainerNowhereElse) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(Seated::Get().seat().folder))
       if (entry.is_directory()) inside += entry.path().filename().string().substr(0, 4) + " ";
   };
-  // Its own cgroup is the root of what it sees, or all that it sees is the path from the machine's.
   const JobEnd end = Run(Shell("cat /proc/self/cgroup"));
   EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
   EXPECT_THAT(recorder_.log, HasSubstr("/worker-1/job-"));

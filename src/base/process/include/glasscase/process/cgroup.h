@@ -3,7 +3,8 @@
 //
 //   glasscase.service/    delegated to us; processes are in leaves only, as the kernel asks
 //     processes/          all processes of ours but workers
-//     worker-1/           a seat: belongs to its worker's user, who moves no process but into it and inside it
+//     worker-1/           a seat: belongs to its worker's user, who moves no process but into it and inside
+//     it
 //       own/              the worker
 //       job-.../          what the worker makes
 //
@@ -74,7 +75,8 @@ struct CgroupSeat {
   CgroupControllers controllers{};
   std::string missing = "no cgroup is delegated to Glasscase";  // where there is none: why
 };
-// The seat that this process is in the leaf of. Ends and removes what is left of processes that had it before.
+// The seat that this process is in the leaf of. Ends and removes what is left of processes that had it
+// before.
 Result<CgroupSeat> TakeSeat(const std::string& folder);
 
 class DelegatedCgroup {

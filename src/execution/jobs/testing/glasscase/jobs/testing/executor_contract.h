@@ -35,7 +35,7 @@ struct ExecutorCase {
   std::optional<uid_t> user;  // to whom out/ of a job has to belong
   // The environment, for those that take one; made when it is asked for.
   std::function<std::string()> image = [] { return std::string(); };
-  int start_ms = 0;  // that it may take until a job begins, where somebody else decides
+  int start_ms = 0;       // that it may take until a job begins, where somebody else decides
   int times_as_long = 1;  // that a job may take, where the processor is emulated
 };
 
