@@ -15,7 +15,8 @@ from cgroups.conftest import Machine
 
 pytestmark = pytest.mark.timeout(1_600)
 USERS = ["user", "root"]
-CONTRACT_LEAST = 35
+CONTRACT_LEAST = 36
+OF_CONTAINERS_LEAST = 8
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -29,7 +30,13 @@ def test_the_contract_in_a_delegated_cgroup(machine: Machine, user: str) -> None
     print(f"{passed[1]} tests passed as {user}, {re.search(r'[(](\d+) ms total', said)[1]} ms")  # type: ignore[index]
 
 
-@pytest.mark.parametrize("place", ["of-user", "of-root", "served-by-user", "served-by-root"])
+def test_containers_in_a_delegated_cgroup(machine: Machine) -> None:
+    said = machine.step("containers-of-user")
+    passed = re.search(r"\[  PASSED  \] (\d+) tests", said)
+    assert "FAILED" not in said and passed and int(passed[1]) >= OF_CONTAINERS_LEAST, said[-6000:]
+
+
+@pytest.mark.parametrize("place", ["of-user", "of-root", "of-containers", "served-by-user", "served-by-root"])
 def test_the_cgroup_is_given_back_as_it_was(machine: Machine, place: str) -> None:
     assert machine.said(f"given back {place}") == "code=0 left=[] enabled=''"
 
