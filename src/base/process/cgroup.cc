@@ -121,6 +121,12 @@ std::vector<std::string> FoldersIn(const std::string& path) {
   return names;
 }
 
+std::string Below(const std::string& folder, std::string_view name) {
+  std::string path = folder;
+  path.append("/").append(name);
+  return path;
+}
+
 bool Has(const std::vector<pid_t>& processes, pid_t one) {
   return std::find(processes.begin(), processes.end(), one) != processes.end();
 }
@@ -269,7 +275,7 @@ void Cgroup::KillAll() const {
   if (Write("cgroup.kill", "1")) return;
   // Linux before 5.14: one by one. Whoever calls does so again while something is left.
   for (const std::string& name : FoldersIn(path_))
-    if (const auto below = Open(path_ + "/" + name)) below->KillAll();
+    if (const auto below = Open(Below(path_, name))) below->KillAll();
   for (const pid_t one : Processes().value_or(std::vector<pid_t>{}))
     if (one > 0) kill(one, SIGKILL);
 }
@@ -277,7 +283,7 @@ void Cgroup::KillAll() const {
 Status Cgroup::Remove() {
   for (int attempt = 0; attempt < kRemoveTries; ++attempt) {
     if (!IsEmpty()) KillAll();
-    for (const std::string& name : FoldersIn(path_)) rmdir((path_ + "/" + name).c_str());
+    for (const std::string& name : FoldersIn(path_)) rmdir(Below(path_, name).c_str());
     if (rmdir(path_.c_str()) == 0 || errno == ENOENT) return Ok();
     usleep(kRemoveEveryMicros);
   }
@@ -294,7 +300,7 @@ Result<CgroupSeat> TakeSeat(const std::string& folder) {
   GC_TRY(const std::string controllers, seat.Read("cgroup.subtree_control"));
   for (const std::string& name : FoldersIn(folder)) {
     if (name == kOwn) continue;
-    GC_TRY(Cgroup left, Cgroup::Open(folder + "/" + name));
+    GC_TRY(Cgroup left, Cgroup::Open(Below(folder, name)));
     GC_TRY_VOID(left.Remove());
   }
   return CgroupSeat{.folder = folder, .controllers = CgroupControllers::Parse(controllers), .missing = {}};
@@ -342,7 +348,7 @@ Result<Cgroup> DelegatedCgroup::MakeSeat(const std::string& name, std::optional<
 void DelegatedCgroup::GiveBack() {
   for (const std::string& name : FoldersIn(path())) {
     if (name == kLeaf) continue;
-    if (auto seat = Cgroup::Open(path() + "/" + name)) (void)seat->Remove();
+    if (auto seat = Cgroup::Open(Below(path(), name))) (void)seat->Remove();
   }
   for (const NamedController& one : kControllers)
     (void)cgroup_.Write("cgroup.subtree_control", "-" + std::string(one.kernel));
