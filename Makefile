@@ -7,6 +7,7 @@
 #   make test-thread    unit tests under the thread sanitizer
 #   make test-frameworks  examples and conversions of Keras, JAX, CatBoost and the current PyTorch (10 GB, made once)
 #   make test-kubernetes  runs on a cluster: a real API server and Job controller (built once, 20 minutes), a node that the tests play
+#   make test-cgroups  jobs in delegated cgroups, on a machine that QEMU boots (Debian's kernel; 100 MB, fetched once)
 #   make check          format, clang-tidy, architecture, shellcheck, mypy (BASE=main: changed files only)
 #   make format         rewrite the sources as the formatter wants them
 #   make bench          measurements against a peer
@@ -25,7 +26,7 @@ BOOTSTRAP_FLAGS ?=
 PYTHON := .deps/venv/bin/python
 BIN    := build/release/bin
 
-.PHONY: all bootstrap build demo serve test test-thread test-frameworks test-kubernetes check format bench fuzz runners install clean
+.PHONY: all bootstrap build demo serve test test-thread test-cgroups test-frameworks test-kubernetes check format bench fuzz runners install clean
 .DEFAULT_GOAL := build
 
 bootstrap:
@@ -58,6 +59,12 @@ test-kubernetes: build
 	@cmake --preset debug --log-level=WARNING
 	@cmake --build --preset debug --target jobs_kubernetes_contract
 	@$(PYTHON) -m pytest -q -rP --durations=5 tests/kubernetes
+
+test-cgroups: build
+	@tools/cgroups
+	@cmake --preset plain --log-level=WARNING
+	@cmake --build --preset plain --target jobs_bubblewrap_cgroups jobs_podman_cgroups
+	@$(PYTHON) -m pytest -q -rP tests/cgroups
 
 check: bootstrap
 	@$(PYTHON) tools/check $(if $(BASE),--base $(BASE))

@@ -30,6 +30,7 @@
 #include "images.h"
 #include "job_folder.h"
 #include "remote.h"
+#include "seat.h"
 
 namespace {
 
@@ -41,8 +42,6 @@ using glasscase::LogError;
 using glasscase::LogWarning;
 using glasscase::Status;
 using Type = process::LifelineMessage::Type;
-
-constexpr uint32_t kWorkerUser = 6;  // user_offset; hosts begin at 10
 
 // Beside this program.
 std::string ProgramCalled(const std::string& name) {
@@ -64,6 +63,7 @@ struct Arguments {
   std::string partition;
   std::string slurm_conf;
   glasscase::worker::RemoteArguments remote;
+  glasscase::worker::SeatArguments seat;
   std::string one_job;  // a file: be the program on a node of Slurm, for one job
 };
 
@@ -99,6 +99,7 @@ void Declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--images", arguments.images.folder, "Where images are kept");
   app.add_option("--device", arguments.images.devices,
                  "A device that jobs on this machine may use, or a file of its driver (repeat)");
+  glasscase::worker::DeclareSeatOptions(app, arguments.seat);
   app.add_option("--slots", arguments.options.slots, "Jobs at once")->check(CLI::Range(1, 64));
   app.add_option("--memory", most.memory_bytes, "The most that a job may ask for")
       ->transform(CLI::AsSizeValue(false));
@@ -145,15 +146,24 @@ int BeOnNode(const std::string& file) {
                                     *glasscase::jobs::MakeBubblewrap({}));
 }
 
-std::unique_ptr<glasscase::jobs::Executor> MakeExecutor(const Arguments& arguments) {
+std::unique_ptr<glasscase::jobs::Executor> MakeExecutor(const Arguments& arguments,
+                                                        const process::CgroupSeat& cgroups) {
   if (arguments.executor != "slurm")
-    return glasscase::jobs::MakeBubblewrap({.devices = arguments.images.devices});
+    return glasscase::jobs::MakeBubblewrap({.devices = arguments.images.devices, .cgroups = cgroups});
   std::error_code code;
   glasscase::jobs::SlurmOptions options{
       .on_node = {std::filesystem::read_symlink("/proc/self/exe", code).string(), "--one-job"},
       .partition = arguments.partition};
   if (!arguments.slurm_conf.empty()) options.environment["SLURM_CONF"] = arguments.slurm_conf;
   return glasscase::jobs::MakeSlurm(std::move(options));
+}
+
+void SayOfCgroups(const process::CgroupSeat& seat, process::Confinement& confinement) {
+  const std::string what = "a cgroup for each job on this machine: ";
+  const std::string lacking = process::ControllersText(seat.controllers, false);
+  if (seat.controllers.any())
+    confinement.in_force.push_back(what + process::ControllersText(seat.controllers, true));
+  if (!lacking.empty()) confinement.missing.push_back(what + (seat.missing.empty() ? lacking : seat.missing));
 }
 
 }  // namespace
@@ -175,8 +185,9 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (!arguments.remote.connect.empty()) {
-    const Status kept = glasscase::worker::KeepWorker(arguments.remote, arguments.jobs);
+    auto kept = glasscase::worker::KeepWorker(arguments.remote, arguments.jobs);
     if (!kept) Die("no worker", kept.error());
+    arguments.seat = *std::move(kept);
   }
   const bool by_slurm = arguments.executor == "slurm";
   if (by_slurm && ::geteuid() == 0)
@@ -193,7 +204,7 @@ int main(int argc, char** argv) {
   if (!cluster) Die("no cluster", cluster.error());
   const auto confinement = process::Confine({.network = runs_images || by_slurm || by_kubernetes,
                                              .makes_sandboxes = true,
-                                             .user_offset = kWorkerUser});
+                                             .user_offset = process::kWorkerUserOffset});
   if (!confinement) Die("cannot give up rights", confinement.error());
   auto folder = glasscase::worker::MakeJobFolder(arguments.jobs);
   if (!folder) Die("no place for jobs", folder.error());
@@ -204,7 +215,9 @@ int main(int argc, char** argv) {
   if (::access(arguments.options.translator.c_str(), X_OK) != 0)
     LogWarning("nothing can be translated: this worker cannot start " + arguments.options.translator);
   arguments.options.comparer = ProgramCalled("glasscase-comparer");
-  const auto executor = MakeExecutor(arguments);
+  const process::CgroupSeat cgroups = glasscase::worker::TakeSeatOf(arguments.seat);
+  SayOfCgroups(cgroups, arguments.options.confinement);
+  const auto executor = MakeExecutor(arguments, cgroups);
   IsThere(*executor, "jobs");
   std::unique_ptr<glasscase::jobs::Executor> of_images;
   if (by_kubernetes) {
@@ -217,6 +230,7 @@ int main(int argc, char** argv) {
   } else if (runs_images) {
     auto podman = std::move(*images).Settle(folder->path);
     if (!podman) Die("no images", podman.error());
+    podman->cgroups = cgroups;
     of_images = glasscase::jobs::MakePodman(*podman);
     if (IsThere(*of_images, "images")) arguments.options.registries = arguments.images.registries;
   }

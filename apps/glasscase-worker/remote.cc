@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <ctime>
 #include <memory>
+#include <optional>
 
 #include <glasscase/core/log.h>
 #include <glasscase/core/secret.h>
@@ -59,7 +60,7 @@ class Keeper {
       : arguments_(arguments), spool_(std::move(spool)), pid_(::getpid()) {}
 
   // Returns in children that are to be the worker.
-  Status Run();
+  Result<SeatArguments> Run();
 
  private:
   struct Child {
@@ -67,8 +68,8 @@ class Keeper {
     Fd fd{};  // of the worker its lifeline, of the connection the pipe that says it is up
   };
   Status WatchSignals();
-  // True in the child.
-  Result<bool> StartWorker();
+  // Something in the child.
+  Result<std::optional<SeatArguments>> StartWorker();
   Status StartConnection();
   void OnUp();
   void OnWorkerSays();
@@ -80,6 +81,7 @@ class Keeper {
 
   const RemoteArguments arguments_;
   tunnel::Spool spool_;
+  OwnSeat seat_;
   const pid_t pid_;
   Fd signals_;
   Child worker_;
@@ -102,22 +104,23 @@ Status Keeper::WatchSignals() {
   return Ok();
 }
 
-Result<bool> Keeper::StartWorker() {
+Result<std::optional<SeatArguments>> Keeper::StartWorker() {
   GC_TRY(auto ends, process::MakeLifeline());
   const pid_t child = ::fork();
   if (child < 0) return Fail(Error::FromErrno(errno, "cannot start the worker"));
   if (child == 0) {
     BecomeChild(pid_);
+    SeatArguments seat = seat_.Enter();
     const int end = ends.second.release();
     ends.first.release();  // closed below, with all that is not the worker's
     if (end != process::kLifelineFd && ::dup2(end, process::kLifelineFd) < 0) ::_exit(1);
     ::syscall(SYS_close_range, process::kLifelineFd + 1, ~0U, 0);
-    return true;
+    return seat;
   }
   ::fcntl(ends.first.get(), F_SETFL, O_NONBLOCK);
   worker_ = {.pid = child, .fd = std::move(ends.first)};
   worker_ready_ = false;
-  return false;
+  return std::nullopt;
 }
 
 Status Keeper::StartConnection() {
@@ -206,6 +209,7 @@ void Keeper::ShutDown(int code) {
   while (::waitpid(-1, nullptr, 0) > 0) {
   }
   spool_.Remove();
+  seat_.GiveBack();
   ::_exit(code);
 }
 
@@ -217,12 +221,12 @@ int Keeper::PauseMs() const {
   return static_cast<int>(std::clamp<int64_t>(connect_at_ms_ - now, 0, kPauseMsMax));
 }
 
-Status Keeper::Run() {
+Result<SeatArguments> Keeper::Run() {
   GC_TRY_VOID(WatchSignals());
   while (true) {
     if (PauseMs() == 0 && worker_.pid == 0) {
-      GC_TRY(const bool is_worker, StartWorker());
-      if (is_worker) return Ok();
+      GC_TRY(std::optional<SeatArguments> seat, StartWorker());
+      if (seat) return *std::move(seat);
     }
     if (PauseMs() == 0) GC_TRY_VOID(StartConnection());
     std::array<pollfd, 3> watched = {{{signals_.get(), POLLIN, 0},
@@ -257,11 +261,11 @@ Status MakeKey(const std::string& path) {
   return Ok();
 }
 
-Status KeepWorker(const RemoteArguments& arguments, const std::string& spool_parent) {
+Result<SeatArguments> KeepWorker(const RemoteArguments& arguments, const std::string& spool_parent) {
   const uid_t user = ::geteuid() == 0 ? process::kUserBase + kConnectionUser : ::geteuid();
   GC_TRY(tunnel::Spool spool, tunnel::Spool::Make(spool_parent, user));
   auto keeper = std::make_unique<Keeper>(arguments, std::move(spool));
-  const Status kept = keeper->Run();
+  auto kept = keeper->Run();
   (void)keeper.release();  // its descriptors are closed in the worker, and their numbers are others by now
   return kept;
 }

@@ -6,6 +6,8 @@
 
 #include <glasscase/core/error.h>
 
+#include "seat.h"
+
 namespace glasscase::worker {
 
 struct RemoteArguments {
@@ -18,9 +20,9 @@ struct RemoteArguments {
 // Makes a key where there is none and prints its pin.
 Status MakeKey(const std::string& file);
 
-// Returns in a process that is to be the worker, with its lifeline as process::kLifelineFd; again in another
-// one whenever one ends. An error: it cannot be. The process that called keeps them and ends with them, at
-// SIGTERM or SIGINT with 0.
-Status KeepWorker(const RemoteArguments& arguments, const std::string& spool_parent);
+// Returns in a process that is to be the worker, in its seat, with its lifeline as process::kLifelineFd;
+// again in another one whenever one ends. An error: it cannot be. The process that called keeps them and ends
+// with them, at SIGTERM or SIGINT with 0.
+Result<SeatArguments> KeepWorker(const RemoteArguments& arguments, const std::string& spool_parent);
 
 }  // namespace glasscase::worker

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -34,14 +35,22 @@ class InChild {
   InChild(const Launch& launch, int input, int output, int trouble, const cpu_set_t& cpus)
       : launch_(launch), input_(input), output_(output), trouble_(trouble), cpus_(cpus) {}
 
+  // Not born in its cgroup: clone3 is refused in some containers.
+  bool must_enter_cgroup = false;
+
   [[noreturn]] void Become(char* const* command, char* const* environment) const {
-    if (TakeDescriptors() && TakeRights()) ::execve(command[0], command, environment);
+    if (EnterCgroup() && TakeDescriptors() && TakeRights()) ::execve(command[0], command, environment);
     const int error = errno;
     (void)!::write(trouble_, &error, sizeof error);
     ::_exit(127);
   }
 
  private:
+  bool EnterCgroup() const {
+    if (!must_enter_cgroup) return true;
+    const int processes = ::openat(launch_.cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    return processes >= 0 && ::write(processes, "0", 1) == 1;
+  }
   // Those of the job at their numbers, the one for trouble above them until exec, and no other.
   bool TakeDescriptors() const {
     const int count = static_cast<int>(launch_.descriptors.size());
@@ -93,6 +102,15 @@ Result<Pipe> MakePipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
+// As fork(2), into that cgroup.
+pid_t ForkInto(int cgroup) {
+  clone_args arguments{};
+  arguments.flags = CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<uint64_t>(cgroup);
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+}
+
 // What the child said before it became the program; 0 when it did.
 int TroubleOf(int trouble) {
   int error = 0;
@@ -115,8 +133,12 @@ Result<Child> StartChild(const Launch& launch) {
   GC_TRY(Pipe trouble, MakePipe());
   ProcessorLease processors = launch.cpus > 0 ? LeaseProcessors(launch.cpus) : ProcessorLease{};
 
-  const InChild in_child(launch, input.get(), output.write.get(), trouble.write.get(), processors.processors);
-  const pid_t pid = ::fork();
+  InChild in_child(launch, input.get(), output.write.get(), trouble.write.get(), processors.processors);
+  pid_t pid = launch.cgroup < 0 ? ::fork() : ForkInto(launch.cgroup);
+  if (pid < 0 && launch.cgroup >= 0 && (errno == ENOSYS || errno == EPERM)) {
+    in_child.must_enter_cgroup = true;
+    pid = ::fork();
+  }
   if (pid < 0) return Fail(Error::FromErrno(errno, "cannot start a process"));
   if (pid == 0) in_child.Become(command.data(), environment.data());
 

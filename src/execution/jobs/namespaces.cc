@@ -16,24 +16,33 @@ void ExplainExit(JobEnd& end, const std::string& last_line) {
 }
 
 std::vector<std::string> LimitsInForce(const Limits& limits, std::string_view files,
-                                       const std::vector<std::string>& devices) {
+                                       const std::vector<std::string>& devices, const JobCgroup& cgroup) {
   const std::string looked = " looked at every " + std::to_string(kWatchEveryMs) + " ms";
+  const process::CgroupControllers held = cgroup.held();
   std::vector<std::string> in_force = {
       "network: none",
       "files: " + std::string(files),
       "user, processes, host name: its own namespaces",
       "system calls: without those that reach beyond",
-      "processors: " + std::to_string(limits.cpus),
-      "processes and threads: " + std::to_string(limits.processes),
-      "memory: data of each process by the kernel, of all together" + looked,
+      "processors: " + std::to_string(limits.cpus) + (held.processors ? ", their time by its cgroup" : ""),
+      "processes and threads: " + std::to_string(limits.processes) +
+          (held.processes ? ", of all together by its cgroup" : ""),
+      "memory: data of each process by the kernel, of all together" +
+          (held.memory ? " by its cgroup, " + std::to_string(limits.memory_bytes) + " bytes" : looked),
       "disk: each file by the kernel, all together" + looked,
       "/tmp and /dev/shm: " + std::to_string(limits.temporary_bytes) + " bytes each"};
   for (const std::string& device : devices) in_force.push_back("device passed on: " + device);
   return in_force;
 }
 
-std::vector<std::string> LimitsMissing() {
-  return {"memory and disk of the whole job by the kernel: no cgroup and no quota is delegated"};
+std::vector<std::string> LimitsMissing(const JobCgroup& cgroup) {
+  std::vector<std::string> missing = {"disk of the whole job by the kernel: no quota is delegated"};
+  const std::string lacking = process::ControllersText(cgroup.held(), false);
+  if (lacking.empty()) return missing;
+  const std::string& why = cgroup.missing();
+  missing.push_back(lacking + " of the whole job by the kernel: " +
+                    (why.empty() ? "the cgroup that is delegated does not control it" : why));
+  return missing;
 }
 
 Status CheckDevices(const std::vector<std::string>& devices) {

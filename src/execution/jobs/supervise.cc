@@ -37,14 +37,15 @@ class Watch {
     while (!HasExited()) {
       Wait();
       Look();
-      if (kill_at_ms_ && NowMs() >= *kill_at_ms_) sandbox_.kill();
+      if (kill_at_ms_ && NowMs() >= *kill_at_ms_) Kill();
     }
     Reap();
-    while (!sandbox_.ended()) {
-      sandbox_.kill();
+    while (!sandbox_.ended() || !sandbox_.cgroup.IsEmpty()) {
+      Kill();
       ::usleep(kLeftoverEveryMs * 1000);
     }
     DrainLog();
+    TakeWhatTheKernelCounted();
     end_.usage.wall_ms = NowMs() - begun_ms_;
     if (const auto size = MeasureFolder(job_.folder + "/out", job_.limits.files))
       end_.usage.disk_bytes = size->bytes;
@@ -104,11 +105,29 @@ class Watch {
       memory += member.memory_bytes;
       cpu_ms += member.cpu_ms;
     }
+    end_.usage.cpu_ms = std::max(end_.usage.cpu_ms, cpu_ms);
+    if (sandbox_.cgroup.held().memory) return TakeMemoryPeak();
     if (memory > limits().memory_bytes) memory = SharedOnce(tree);
     end_.usage.memory_peak_bytes = std::max(end_.usage.memory_peak_bytes, memory);
-    end_.usage.cpu_ms = std::max(end_.usage.cpu_ms, cpu_ms);
-    if (memory > limits().memory_bytes)
-      EndNow(Ending::kOverMemory, "it used more memory than " + Mebibytes(limits().memory_bytes));
+    if (memory > limits().memory_bytes) EndNow(Ending::kOverMemory, OverMemory());
+  }
+  std::string OverMemory() const { return "it used more memory than " + Mebibytes(limits().memory_bytes); }
+
+  void TakeMemoryPeak() {
+    end_.usage.memory_peak_bytes =
+        std::max(end_.usage.memory_peak_bytes, sandbox_.cgroup.Use().memory_peak_bytes);
+  }
+
+  // When nothing is left of it. The kernel ends a job beyond its memory by itself, whatever became of it
+  // then.
+  void TakeWhatTheKernelCounted() {
+    const CgroupUse use = sandbox_.cgroup.Use();
+    end_.usage.memory_peak_bytes = std::max(end_.usage.memory_peak_bytes, use.memory_peak_bytes);
+    end_.usage.cpu_ms = std::max(end_.usage.cpu_ms, use.cpu_ms);
+    if (ending_) return;
+    if (use.was_over_memory) EndNow(Ending::kOverMemory, OverMemory());
+    if (use.machine_was_full)
+      EndNow(Ending::kNotStarted, "the machine had no memory left, so the kernel ended it within its limit");
   }
 
   void LookAtDisk(const std::vector<TreeMember>& tree) {
@@ -138,6 +157,11 @@ class Watch {
       end_.reason = std::move(reason);
     }
     kill_at_ms_ = 0;
+  }
+
+  void Kill() const {
+    sandbox_.kill();
+    sandbox_.cgroup.Kill();
   }
 
   void Reap() {

@@ -52,12 +52,19 @@ std::vector<char*> ArgumentPointers(const std::string& program, const std::vecto
   _exit(127);
 }
 
+// A program that has to be there says itself that it is not.
+void EnterCgroup(int cgroup) {
+  const int processes = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+  [[maybe_unused]] const ssize_t bytes = write(processes, "0", 1);
+}
+
 // In the child, between fork and exec: async-signal-safe calls only.
-[[noreturn]] void BecomeProgram(char* const* arguments, char* const* environment, int lifeline,
+[[noreturn]] void BecomeProgram(char* const* arguments, char* const* environment, int lifeline, int cgroup,
                                 pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(0);  // it died before it could take us along
   setpgid(0, 0);
+  if (cgroup >= 0) EnterCgroup(cgroup);
   const int null = open("/dev/null", O_RDONLY);
   if (null < 0 || dup2(null, STDIN_FILENO) < 0) Refuse("glasscased: cannot open /dev/null\n");
   // dup2 onto itself would leave close-on-exec set.
@@ -77,14 +84,14 @@ std::vector<char*> ArgumentPointers(const std::string& program, const std::vecto
 
 }  // namespace
 
-Result<Launched> Launch(const std::string& program, const std::vector<std::string>& arguments) {
+Result<Launched> Launch(const std::string& program, const std::vector<std::string>& arguments, int cgroup) {
   GC_TRY(auto ends, process::MakeLifeline());
   const std::vector<char*> argument_pointers = ArgumentPointers(program, arguments);
   const std::vector<char*> environment = ReducedEnvironment();
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) {
-    BecomeProgram(argument_pointers.data(), environment.data(), ends.second.get(), parent);
+    BecomeProgram(argument_pointers.data(), environment.data(), ends.second.get(), cgroup, parent);
   }
   if (child < 0) return Fail(Error::FromErrno(errno, "start " + program));
   fcntl(ends.first.get(), F_SETFL, O_NONBLOCK);

@@ -14,6 +14,7 @@
 
 #include <glasscase/core/log.h>
 #include <glasscase/process/call_channel.h>
+#include <glasscase/process/confine.h>
 #include <glasscase/process/frame_socket.h>
 
 #include "launch.h"
@@ -99,8 +100,22 @@ Status Supervisor::State::Prepare() {
         "an address that others can reach needs a TLS certificate, or --behind-proxy"));
   }
   if (options_.ready_fd >= 0) fcntl(options_.ready_fd, F_SETFD, FD_CLOEXEC);
+  if (options_.workers > 0) TakeCgroup();
   GC_TRY_VOID(WatchSignals());
   return GiveUpOwnRights();
+}
+
+// Before there is any other process of ours, since all have to be in leaves of it.
+void Supervisor::State::TakeCgroup() {
+  std::vector<pid_t> ours = {getpid()};
+  if (options_.ready_fd >= 0) ours.push_back(getppid());  // `glasscase serve`, which waits for us
+  auto taken = process::DelegatedCgroup::Take(ours);
+  if (taken) {
+    cgroup_ = *std::move(taken);
+    LogInfo("jobs get cgroups below " + cgroup_->path());
+  } else {
+    no_cgroup_ = taken.error().message();
+  }
 }
 
 Status Supervisor::State::WatchSignals() {
@@ -135,6 +150,7 @@ Status Supervisor::State::Run() {
   if (HasGate()) Start(kGate);
   if (tls_) loop_.Every(kTlsCheckMillis, [this] { CheckTlsFiles(); });
   loop_.Run();
+  if (cgroup_) cgroup_->GiveBack();
   if (options_.ready_fd >= 0) close(std::exchange(options_.ready_fd, -1));
   return outcome_;
 }
@@ -182,13 +198,33 @@ std::vector<std::string> Supervisor::State::ArgumentsOf(const ChildId& id) const
   return arguments;
 }
 
+std::optional<process::Cgroup> Supervisor::State::SeatOf(const ChildId& id,
+                                                         std::vector<std::string>& arguments) const {
+  const std::string name = "worker-" + std::to_string(id.slot + 1);
+  std::string missing = no_cgroup_;
+  if (cgroup_) {
+    std::optional<uid_t> user;
+    if (geteuid() == 0) user = process::kUserBase + process::kWorkerUserOffset;
+    auto leaf = cgroup_->MakeSeat(name, user);
+    if (leaf) {
+      arguments.insert(arguments.end(), {"--cgroup", cgroup_->SeatFolder(name)});
+      return *std::move(leaf);
+    }
+    missing = leaf.error().message();
+  }
+  arguments.insert(arguments.end(), {"--no-cgroup", missing});
+  return std::nullopt;
+}
+
 void Supervisor::State::Start(const ChildId& id) {
   Child& child = children_[id];
   child.timer = 0;
   child.started_ms = NowMillis();
   child.ready = false;
   child.end_requested = false;
-  Result<Launched> launched = Launch(ProgramOf(id.kind), ArgumentsOf(id));
+  std::vector<std::string> arguments = ArgumentsOf(id);
+  const auto seat = id.kind == Kind::kWorker ? SeatOf(id, arguments) : std::nullopt;
+  Result<Launched> launched = Launch(ProgramOf(id.kind), arguments, seat ? seat->fd() : -1);
   if (!launched) {  // no memory or no process number: try again
     LogError(Name(id) + ": " + launched.error().message());
     OnDeath(id, {.words = "not started"});

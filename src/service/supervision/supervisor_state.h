@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <glasscase/process/cgroup.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/fd.h>
 #include <glasscase/process/lifeline.h>
@@ -31,6 +32,7 @@ class Supervisor::State {
   Status CheckOptions() const;
   bool HasRelay() const { return !options_.servers.empty(); }
   bool HasGate() const { return !options_.worker_listen.empty(); }
+  void TakeCgroup();
   Status WatchSignals();
   void OnSignals();
 
@@ -38,6 +40,8 @@ class Supervisor::State {
   void Start(const ChildId& id);
   std::string ProgramOf(Kind kind) const;
   std::vector<std::string> ArgumentsOf(const ChildId& id) const;
+  // A worker's, made if there can be one; says so in the arguments.
+  std::optional<process::Cgroup> SeatOf(const ChildId& id, std::vector<std::string>& arguments) const;
   void ReportWhenReady();
 
   // Handing out descriptors.
@@ -84,6 +88,8 @@ class Supervisor::State {
   std::optional<ListeningSocket> for_workers_;  // on other machines
   std::optional<TlsFiles> tls_;
   std::vector<Fd> outlets_;  // of the custodian that runs, in the order of options_.servers
+  std::optional<process::DelegatedCgroup> cgroup_;
+  std::string no_cgroup_;  // why there is none
   Children children_;
   bool reported_ready_ = false;
   Status outcome_;

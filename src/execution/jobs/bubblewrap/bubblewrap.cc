@@ -21,6 +21,7 @@ constexpr int kStatusFd = 3;
 constexpr int kFilterFd = 4;
 // bubblewrap outside, its first process inside; from there on it is the job.
 constexpr unsigned kOwnDepth = 2;
+constexpr uint32_t kOwnProcesses = 2;
 
 // What bubblewrap says of its sandbox is JSON documents of one number each: "child-pid" when there is one,
 // "exit-code" when the program ended by itself.
@@ -70,7 +71,8 @@ class Bubblewrap final : public Executor {
     if (!filter) return NotStarted(filter.error().message());
     auto status = StatusPipe::Make();
     if (!status) return NotStarted(status.error().message());
-    auto child = StartChild(LaunchOf(job, status->write_end(), filter->get()));
+    const JobCgroup cgroup = JobCgroup::Make(options_.cgroups, job.limits, kOwnProcesses);
+    auto child = StartChild(LaunchOf(job, status->write_end(), filter->get(), cgroup.fd()));
     status->CloseWriteEnd();
     if (!child) return NotStarted(child.error().message());
     const auto first = status->WaitFor([](const std::string& said) { return Number(said, "child-pid"); });
@@ -82,14 +84,15 @@ class Bubblewrap final : public Executor {
                                 KillProcess(outside);
                                 KillProcess(inside);
                               },
-                          .ended = [&] { return HasEnded(inside); }};
+                          .ended = [&] { return HasEnded(inside); },
+                          .cgroup = cgroup};
     LastWords words(watcher);
     JobEnd end = Supervise(std::move(*child), job, sandbox, words);
     Explain(end, Number(status->ReadAll(), "exit-code"), words.Line());
     end.in_force =
         LimitsInForce(job.limits, "its inputs, its results and the environment, nothing else of this machine",
-                      options_.devices);
-    end.missing = LimitsMissing();
+                      options_.devices, cgroup);
+    end.missing = LimitsMissing(cgroup);
     return end;
   }
 
@@ -105,7 +108,7 @@ class Bubblewrap final : public Executor {
     }
   }
 
-  Launch LaunchOf(const Job& job, int status_fd, int filter_fd) const {
+  Launch LaunchOf(const Job& job, int status_fd, int filter_fd, int cgroup) const {
     const Limits& limits = job.limits;
     return {.command = CommandOf(job),
             .environment = {},
@@ -117,7 +120,8 @@ class Bubblewrap final : public Executor {
                        {RLIMIT_DATA, limits.memory_bytes + limits.memory_bytes / 4},
                        {RLIMIT_NOFILE, 4'096}},
             .cpus = limits.cpus,
-            .umask = job.umask};
+            .umask = job.umask,
+            .cgroup = cgroup};
   }
 
   std::vector<std::string> CommandOf(const Job& job) const {

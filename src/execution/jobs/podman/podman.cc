@@ -32,6 +32,8 @@ constexpr int kStatusFd = 3;
 constexpr int kCredentialsFd = 4;
 // glasscase-enclose outside, the same as first process of its namespace, the same inside; then the job.
 constexpr unsigned kOwnDepth = 3;
+// Podman and the runtime have threads while they make the container.
+constexpr uint32_t kOwnProcesses = 64;
 constexpr int64_t kLookMs = 60'000;      // the most that a look at the images may take
 constexpr char kRunning[] = "/dev/shm";  // of the job's own namespace: what Podman notes of a running system
 constexpr char kPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -184,7 +186,7 @@ class Podman final : public Executor {
                   .command = command,
                   .limits = {.memory_bytes = uint64_t{4} << 30, .log_bytes = 1 << 20, .wall_ms = most_ms}};
     Quiet quiet(asked);
-    return Enclose(command, "", job, quiet);
+    return Enclose(command, "", job, JobCgroup::None(), quiet);
   }
 
   // ---- the job ----
@@ -202,15 +204,16 @@ class Podman final : public Executor {
     std::vector<std::string> command = {"/bin/sh", "-c",   kStart,           "start",
                                         place,     config, options_.runtime, image.id};
     for (const std::string& word : PodmanWords()) command.push_back(word);
-    auto outcome = Enclose(command, place + "/pid", job, watcher);
+    const JobCgroup cgroup = JobCgroup::Make(options_.cgroups, job.limits, kOwnProcesses);
+    auto outcome = Enclose(command, place + "/pid", job, cgroup, watcher);
     ::rmdir(place.c_str());
     ::unlink(config.c_str());
     if (!outcome) return NotStarted(outcome.error().message());
     JobEnd end = Explain(std::move(*outcome));
     end.image = image.digest;
     end.in_force = LimitsInForce(job.limits, "its inputs, its results and the image, nothing of this machine",
-                                 options_.devices);
-    end.missing = LimitsMissing();
+                                 options_.devices, cgroup);
+    end.missing = LimitsMissing(cgroup);
     return end;
   }
 
@@ -231,10 +234,11 @@ class Podman final : public Executor {
 
   // Runs a command in namespaces of its own, and what it leaves in `pid_file`.
   Result<Outcome> Enclose(const std::vector<std::string>& command, const std::string& pid_file,
-                          const Job& job, JobWatcher& watcher) const {
+                          const Job& job, const JobCgroup& cgroup, JobWatcher& watcher) const {
     GC_TRY(StatusPipe status, StatusPipe::Make());
     GC_TRY(const Fd credentials, Credentials());
-    GC_TRY(Child child, StartChild(LaunchOf(command, pid_file, job, status.write_end(), credentials.get())));
+    GC_TRY(Child child,
+           StartChild(LaunchOf(command, pid_file, job, status.write_end(), credentials.get(), cgroup.fd())));
     status.CloseWriteEnd();
     const auto first = status.WaitFor([](const std::string& said) { return Number(said, "pid "); });
     const Fd inside = first ? OpenProcess(*first) : Fd();
@@ -245,7 +249,8 @@ class Podman final : public Executor {
                                 KillProcess(outside);
                                 KillProcess(inside);
                               },
-                          .ended = [&] { return HasEnded(inside); }};
+                          .ended = [&] { return HasEnded(inside); },
+                          .cgroup = cgroup};
     LastWords words(watcher);
     Outcome outcome{.end = Supervise(std::move(child), job, sandbox, words), .last = {}};
     const std::string& said = status.ReadAll();
@@ -267,7 +272,7 @@ class Podman final : public Executor {
   }
 
   Launch LaunchOf(const std::vector<std::string>& command, const std::string& pid_file, const Job& job,
-                  int status_fd, int credentials_fd) const {
+                  int status_fd, int credentials_fd, int cgroup) const {
     const std::string user = std::to_string(options_.user.value_or(::geteuid()));
     Launch launch{.command = {options_.enclose, "outside", std::to_string(kStatusFd), pid_file},
                   // The names by which Podman knows that its namespaces are made already.
@@ -281,7 +286,8 @@ class Podman final : public Executor {
                   .descriptors = {{status_fd, kStatusFd}},
                   .user = options_.user,
                   .limits = {{RLIMIT_CORE, 0}},
-                  .cpus = pid_file.empty() ? 0 : job.limits.cpus};
+                  .cpus = pid_file.empty() ? 0 : job.limits.cpus,
+                  .cgroup = cgroup};
     if (pid_file.empty()) launch.descriptors.emplace_back(credentials_fd, kCredentialsFd);
     launch.command.insert(launch.command.end(), command.begin(), command.end());
     return launch;

@@ -14,11 +14,13 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,12 +95,23 @@ pid_t ReadPid(const char* path) {
   return static_cast<pid_t>(std::strtol(text, nullptr, 10));
 }
 
+// The runtime would put the container in a cgroup beside the one that this job is held in.
+void KeepCgroup() {
+  constexpr char kCgroups[] = "/sys/fs/cgroup";
+  struct statfs facts {};
+  if (::statfs(kCgroups, &facts) != 0 || facts.f_type != CGROUP2_SUPER_MAGIC) return;
+  if (::mount(nullptr, kCgroups, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              nullptr) != 0)
+    Die("its cgroup is not kept from it");
+}
+
 // The first process inside. A process that the command started and left may end before the command does.
 [[noreturn]] void LookAfter(int status_fd, const char* pid_file, char* const* command) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 ||
       ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0 ||
       ::mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") != 0)
     Die("no files of its own");
+  KeepCgroup();
   const pid_t first = Fork();
   if (first == 0) {
     ::close(status_fd);

@@ -52,6 +52,7 @@ struct Policy {
 // First of the numeric users that processes run as when Glasscase is started as root; chosen between the
 // ranges of ordinary and of dynamically allocated users.
 inline constexpr uint32_t kUserBase = 60'600;
+inline constexpr uint32_t kWorkerUserOffset = 6;  // who starts workers gives them folders of theirs
 
 struct Confinement {
   std::vector<std::string> in_force;  // "user 60601", "user namespace", "network namespace", "seccomp", ...

@@ -25,6 +25,7 @@ struct Launch {
   std::vector<std::pair<int, rlim_t>> limits{};  // RLIMIT_…
   uint32_t cpus = 0;                             // of those that this thread may use; 0: all of them
   mode_t umask = 022;
+  int cgroup = -1;  // a folder of cgroups of version 2, into which it is born
 };
 
 struct Child {

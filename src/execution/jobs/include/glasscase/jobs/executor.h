@@ -48,14 +48,14 @@ enum class Ending : uint8_t {
   kTimedOut,
   kOverMemory,
   kOverDisk,
-  kNotStarted,  // ours: the sandbox could not be made, or the program is not there
+  kNotStarted,  // ours: the sandbox could not be made, the program is not there, the machine is out of memory
 };
 std::string_view EndingName(Ending ending);  // "over memory"
 
 struct Usage {
   int64_t wall_ms = 0;
   int64_t cpu_ms = 0;
-  uint64_t memory_peak_bytes = 0;  // as it was looked at, every Watch::kEveryMs
+  uint64_t memory_peak_bytes = 0;  // as job_cgroup.h has it; without a cgroup as it was looked at
   uint64_t disk_bytes = 0;         // of /out at the end
   uint64_t log_bytes = 0;          // printed, kept or not
 };
@@ -69,7 +69,7 @@ struct JobEnd {
   std::string image{};                  // the image that ran, by its own digest: "sha256:…"
   std::string machine{};                // what it ran on, a JSON object; empty: this machine
   std::vector<std::string> in_force{};  // "network: none (namespace)"
-  std::vector<std::string> missing{};   // "memory of the whole tree: no cgroup was delegated; ..."
+  std::vector<std::string> missing{};   // "memory of the whole job by the kernel: no cgroup is delegated"
 };
 
 // Told of a job while it runs, on the thread that runs it.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <glasscase/jobs/executor.h>
+#include <glasscase/jobs/job_cgroup.h>
 
 namespace glasscase::jobs {
 
@@ -14,9 +15,9 @@ namespace glasscase::jobs {
 void ExplainExit(JobEnd& end, const std::string& last_line);
 // JobEnd::in_force: `files` says what it sees of them.
 std::vector<std::string> LimitsInForce(const Limits& limits, std::string_view files,
-                                       const std::vector<std::string>& devices);
+                                       const std::vector<std::string>& devices, const JobCgroup& cgroup);
 // JobEnd::missing
-std::vector<std::string> LimitsMissing();
+std::vector<std::string> LimitsMissing(const JobCgroup& cgroup);
 // Unavailable names the first that is not there.
 Status CheckDevices(const std::vector<std::string>& devices);
 

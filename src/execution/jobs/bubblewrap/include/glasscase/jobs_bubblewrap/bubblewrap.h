@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <glasscase/jobs/executor.h>
+#include <glasscase/process/cgroup.h>
 
 namespace glasscase::jobs {
 
@@ -18,6 +19,7 @@ struct BubblewrapOptions {
   std::optional<uid_t> user{};
   // Of this machine, passed on to every job: "/dev/nvidia0". Each job sees what the one before left in them.
   std::vector<std::string> devices{};
+  process::CgroupSeat cgroups{};  // where each job gets one of its own
 };
 
 std::unique_ptr<Executor> MakeBubblewrap(BubblewrapOptions options);

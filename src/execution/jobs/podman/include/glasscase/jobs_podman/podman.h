@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <glasscase/jobs/executor.h>
+#include <glasscase/process/cgroup.h>
 
 namespace glasscase::jobs {
 
@@ -23,8 +24,9 @@ struct PodmanOptions {
   std::string credentials{};
   // Of this machine, that every job may use: "/dev/nvidia0"; files of its driver, read-only.
   std::vector<std::string> devices{};
-  int64_t fetch_ms = 1'800'000;  // the most that fetching an image may take
-  std::optional<uid_t> user{};   // as root: jobs run as this user, to whom their out/ belongs
+  int64_t fetch_ms = 1'800'000;   // the most that fetching an image may take
+  std::optional<uid_t> user{};    // as root: jobs run as this user, to whom their out/ belongs
+  process::CgroupSeat cgroups{};  // where each job gets one of its own
   std::string podman = "/usr/bin/podman";
   std::string runtime = "/usr/sbin/runc";
 };

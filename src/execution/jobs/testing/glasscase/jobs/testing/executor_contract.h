@@ -35,7 +35,8 @@ struct ExecutorCase {
   std::optional<uid_t> user;  // to whom out/ of a job has to belong
   // The environment, for those that take one; made when it is asked for.
   std::function<std::string()> image = [] { return std::string(); };
-  int start_ms = 0;  // that it may take until a job begins, where somebody else decides
+  int start_ms = 0;       // that it may take until a job begins, where somebody else decides
+  int times_as_long = 1;  // that a job may take, where the processor is emulated
 };
 
 class Recorder final : public JobWatcher {
@@ -54,6 +55,7 @@ class Recorder final : public JobWatcher {
 class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
  protected:
   ExecutorContract() : executor_(GetParam().make()) {
+    limits_.wall_ms *= GetParam().times_as_long;
     std::filesystem::create_directories(folder_ / "in" / "data");
     std::filesystem::create_directories(folder_ / "out");
     std::filesystem::permissions(folder_, std::filesystem::perms(0755));
