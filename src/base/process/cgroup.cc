@@ -14,6 +14,8 @@
 #include <memory>
 #include <utility>
 
+#include <glasscase/process/file_io.h>
+
 namespace glasscase::process {
 namespace {
 
@@ -93,23 +95,6 @@ std::optional<Mounted> Cgroup2Mount(std::string_view mountinfo) {
     if (words.size() >= 5) return Mounted{Unescape(words[3]), Unescape(words[4])};
   }
   return std::nullopt;
-}
-
-Result<std::string> ReadDescriptor(const Fd& file, const std::string& what) {
-  if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open " + what));
-  std::string text;
-  std::array<char, 4096> piece{};
-  while (true) {
-    const ssize_t got = read(file.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read " + what));
-    if (got == 0) return text;
-    text.append(piece.data(), static_cast<size_t>(got));
-  }
-}
-
-Result<std::string> ReadWhole(const char* path) {
-  return ReadDescriptor(Fd(open(path, O_RDONLY | O_CLOEXEC)), path);
 }
 
 std::vector<std::string> FoldersIn(const std::string& path) {
@@ -241,14 +226,14 @@ Result<Cgroup> Cgroup::Make(const std::string& path) {
 }
 
 Result<Cgroup> Cgroup::Own() {
-  GC_TRY(const std::string cgroup, ReadWhole("/proc/self/cgroup"));
-  GC_TRY(const std::string mountinfo, ReadWhole("/proc/self/mountinfo"));
+  GC_TRY(const std::string cgroup, ReadText("/proc/self/cgroup"));
+  GC_TRY(const std::string mountinfo, ReadText("/proc/self/mountinfo"));
   GC_TRY(const std::string path, CgroupFolderOf(cgroup, mountinfo));
   return Open(path);
 }
 
 Result<std::string> Cgroup::Read(const char* file) const {
-  return ReadDescriptor(Fd(openat(fd(), file, O_RDONLY | O_CLOEXEC)), path_ + "/" + file);
+  return ReadText(Fd(openat(fd(), file, O_RDONLY | O_CLOEXEC)), path_ + "/" + file);
 }
 
 Status Cgroup::Write(const char* file, std::string_view text) const {

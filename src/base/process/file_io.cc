@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <string>
 
-#include <glasscase/process/fd.h>
-
 namespace glasscase::process {
 namespace {
 
@@ -58,7 +56,10 @@ Result<Bytes> ReadAll(int fd, uint64_t bytes_max, std::string_view what) {
 }
 
 Result<std::string> ReadText(const std::string& path, uint64_t bytes_max) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return ReadText(Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), path, bytes_max);
+}
+
+Result<std::string> ReadText(const Fd& file, const std::string& path, uint64_t bytes_max) {
   if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open " + path));
   std::string text;
   std::array<char, 4'096> piece{};

@@ -42,6 +42,10 @@ std::vector<std::string> LimitsMissing(const JobCgroup& cgroup) {
   const std::string& why = cgroup.missing();
   missing.push_back(lacking + " of the whole job by the kernel: " +
                     (why.empty() ? "the cgroup that is delegated does not control it" : why));
+  if (!cgroup.held().memory)
+    missing.emplace_back(
+        "memory that no process has mapped or open: shared memory that was given back, files on their way "
+        "between processes");
   return missing;
 }
 

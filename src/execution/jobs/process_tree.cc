@@ -2,15 +2,18 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <glasscase/process/fd.h>
 
@@ -70,6 +73,22 @@ std::optional<TreeMember> Look(pid_t pid, unsigned depth) {
                     .cpu_ms = static_cast<int64_t>((fields[11] + fields[12]) * 1000 / ticks)};
 }
 
+// Where all files of memfd_create lie.
+std::optional<dev_t> DeviceOfMemory() {
+  const Fd file(::memfd_create("device", MFD_CLOEXEC));
+  struct stat facts {};
+  if (!file.valid() || ::fstat(file.get(), &facts) != 0) return std::nullopt;
+  return facts.st_dev;
+}
+
+std::optional<uint64_t> KibibytesOf(std::string_view rollup, std::string_view name) {
+  const size_t at = rollup.find(name);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::vector<uint64_t> numbers = Numbers(rollup.substr(at + name.size()));
+  if (numbers.empty()) return std::nullopt;
+  return numbers[0];
+}
+
 // Each thread has the children that it made itself.
 std::vector<pid_t> ChildrenOf(pid_t pid) {
   std::vector<pid_t> children;
@@ -96,36 +115,36 @@ std::vector<TreeMember> ProcessTree(pid_t root) {
   return members;
 }
 
-uint64_t UnlinkedBytes(const std::vector<TreeMember>& members, uint64_t device) {
+Unlinked UnlinkedBytes(const std::vector<TreeMember>& members, uint64_t device) {
   constexpr uint64_t kBlock = 512;
-  std::map<ino_t, uint64_t> files;
+  static const std::optional<dev_t> memory = DeviceOfMemory();
+  std::map<std::pair<dev_t, ino_t>, uint64_t> files;
   for (const TreeMember& member : members) {
     ForEachName("/proc/" + std::to_string(member.pid) + "/fd", [&](int folder, const char* name) {
       struct stat facts {};
       if (::fstatat(folder, name, &facts, 0) != 0 || !S_ISREG(facts.st_mode)) return;
-      if (facts.st_nlink == 0 && facts.st_dev == device)
-        files[facts.st_ino] = static_cast<uint64_t>(facts.st_blocks) * kBlock;
+      if (facts.st_nlink == 0 && (facts.st_dev == device || facts.st_dev == memory))
+        files[{facts.st_dev, facts.st_ino}] = static_cast<uint64_t>(facts.st_blocks) * kBlock;
     });
   }
-  uint64_t bytes = 0;
-  for (const auto& [inode, size] : files) bytes += size;
-  return bytes;
+  Unlinked unlinked;
+  for (const auto& [file, size] : files)
+    (file.first == memory ? unlinked.in_memory : unlinked.on_disk) += size;
+  return unlinked;
 }
 
-uint64_t SharedOnce(const std::vector<TreeMember>& members) {
-  uint64_t bytes = 0;
+uint64_t SharedOnce(const std::vector<TreeMember>& members, uint64_t in_memory) {
+  uint64_t bytes = 0, mapped = 0;
   for (const TreeMember& member : members) {
-    const auto rollup = ReadProc(member.pid, "smaps_rollup");
-    const size_t pss = rollup ? rollup->find("\nPss:") : std::string::npos;
-    const auto numbers = pss == std::string::npos ? std::vector<uint64_t>{}
-                                                  : Numbers(std::string_view(*rollup).substr(pss + 5));
-    if (!numbers.empty()) {
-      bytes += numbers[0] * 1024;
+    const std::string rollup = ReadProc(member.pid, "smaps_rollup").value_or("");
+    if (const auto share = KibibytesOf(rollup, "\nPss:")) {
+      bytes += *share * 1024;
+      mapped += KibibytesOf(rollup, "\nPss_Shmem:").value_or(0) * 1024;
     } else if (const auto now = Look(member.pid, member.depth)) {
       bytes += now->memory_bytes;  // not told; one that has ended meanwhile has none
     }
   }
-  return bytes;
+  return bytes + in_memory - std::min(in_memory, mapped);  // what is mapped was in the first
 }
 
 }  // namespace glasscase::jobs

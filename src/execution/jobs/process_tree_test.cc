@@ -1,5 +1,7 @@
 #include <glasscase/jobs/process_tree.h>
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -7,6 +9,8 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+
+#include <glasscase/process/fd.h>
 
 namespace glasscase::jobs {
 namespace {
@@ -31,13 +35,32 @@ TEST(ProcessTree, HasChildrenOfEveryThread) {
   EXPECT_EQ(tree[0].pid, ::getpid());
   EXPECT_GT(tree[0].memory_bytes, 0u);
   EXPECT_EQ(tree.back().depth, 2u);
-  EXPECT_GT(SharedOnce(tree), 0u);
+  EXPECT_GT(SharedOnce(tree, 0), 0u);
   ::kill(tree.back().pid, SIGKILL);
   ::kill(child, SIGKILL);
   ended = true;
   thread.join();
   ::waitpid(child, nullptr, 0);
   for (const int end : ready) ::close(end);
+}
+
+// A file in memory is nobody's resident memory until it is mapped, and then it is not counted twice.
+TEST(ProcessTree, FilesInMemoryAreCountedOnce) {
+  constexpr size_t kBytes = size_t{32} << 20;
+  const std::vector<TreeMember> self = {{.pid = ::getpid()}};
+  const uint64_t files = UnlinkedBytes(self, 0).in_memory;
+  const uint64_t all = SharedOnce(self, files);
+  const Fd file(::memfd_create("eaten", MFD_CLOEXEC));
+  const Fd again(::dup(file.get()));
+  ASSERT_EQ(::posix_fallocate(file.get(), 0, kBytes), 0);
+  EXPECT_EQ(UnlinkedBytes(self, 0).in_memory, files + kBytes);
+  EXPECT_EQ(UnlinkedBytes(self, 0).on_disk, 0u);
+  EXPECT_NEAR(static_cast<double>(SharedOnce(self, files + kBytes)), static_cast<double>(all + kBytes), 4e6);
+  void* const mapped =
+      ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file.get(), 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  EXPECT_NEAR(static_cast<double>(SharedOnce(self, files + kBytes)), static_cast<double>(all + kBytes), 4e6);
+  ::munmap(mapped, kBytes);
 }
 
 TEST(ProcessTree, OfNobodyIsEmpty) { EXPECT_TRUE(ProcessTree(0x3fffff).empty()); }

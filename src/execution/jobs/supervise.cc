@@ -90,16 +90,18 @@ class Watch {
     const int64_t now = NowMs();
     if (now < look_at_ms_) return;
     const std::vector<TreeMember> tree = ProcessTree(child_.pid);
-    LookAtMemory(tree);
-    LookAtDisk(tree);
+    const auto out = MeasureFolder(job_.folder + "/out", limits().files);
+    const Unlinked unlinked = UnlinkedBytes(tree, out ? out->device : 0);
+    LookAtMemory(tree, unlinked.in_memory);
+    if (out) LookAtDisk(*out, unlinked.on_disk);
     if (now - begun_ms_ >= limits().wall_ms)
       End(Ending::kTimedOut, "it took longer than " + std::to_string(limits().wall_ms / 1000) + " s");
     // A look that takes long (many processes, many files) is not taken more often for it.
     look_at_ms_ = NowMs() + std::max<int64_t>(kWatchEveryMs, 2 * (NowMs() - now));
   }
 
-  void LookAtMemory(const std::vector<TreeMember>& tree) {
-    uint64_t memory = 0;
+  void LookAtMemory(const std::vector<TreeMember>& tree, uint64_t in_memory) {
+    uint64_t memory = in_memory;
     int64_t cpu_ms = 0;
     for (const TreeMember& member : tree) {
       memory += member.memory_bytes;
@@ -107,7 +109,7 @@ class Watch {
     }
     end_.usage.cpu_ms = std::max(end_.usage.cpu_ms, cpu_ms);
     if (sandbox_.cgroup.held().memory) return TakeMemoryPeak();
-    if (memory > limits().memory_bytes) memory = SharedOnce(tree);
+    if (memory > limits().memory_bytes) memory = SharedOnce(tree, in_memory);
     end_.usage.memory_peak_bytes = std::max(end_.usage.memory_peak_bytes, memory);
     if (memory > limits().memory_bytes) EndNow(Ending::kOverMemory, OverMemory());
   }
@@ -130,12 +132,10 @@ class Watch {
       EndNow(Ending::kNotStarted, "the machine had no memory left, so the kernel ended it within its limit");
   }
 
-  void LookAtDisk(const std::vector<TreeMember>& tree) {
-    const auto size = MeasureFolder(job_.folder + "/out", limits().files);
-    if (!size) return;
-    if (size->files > limits().files)
+  void LookAtDisk(const FolderSize& out, uint64_t unlinked) {
+    if (out.files > limits().files)
       EndNow(Ending::kOverDisk, "it wrote more than " + std::to_string(limits().files) + " files to /out");
-    if (size->bytes + UnlinkedBytes(tree, size->device) > limits().disk_bytes)
+    if (out.bytes + unlinked > limits().disk_bytes)
       EndNow(Ending::kOverDisk, "it wrote more than " + Mebibytes(limits().disk_bytes) + " to /out");
   }
 

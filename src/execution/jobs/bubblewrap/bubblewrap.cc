@@ -36,6 +36,11 @@ std::optional<int> Number(const std::string& said, std::string_view name) {
   return number;
 }
 
+bool IsDevice(const std::string& path) {
+  struct stat facts {};
+  return ::stat(path.c_str(), &facts) == 0 && (S_ISCHR(facts.st_mode) || S_ISBLK(facts.st_mode));
+}
+
 JobEnd NotStarted(std::string reason) {
   return {.ending = Ending::kNotStarted, .reason = "the sandbox could not be made: " + std::move(reason)};
 }
@@ -187,7 +192,7 @@ class Bubblewrap final : public Executor {
                                       "--seccomp",
                                       std::to_string(kFilterFd)};
     for (const std::string& device : options_.devices)
-      words.insert(words.end(), {"--dev-bind", device, device});
+      words.insert(words.end(), {IsDevice(device) ? "--dev-bind" : "--ro-bind", device, device});
     for (const Mount& mount : job.mounts) words.insert(words.end(), {"--ro-bind", mount.from, mount.to});
     // Last, so that nothing can be made beside them.
     words.insert(words.end(), {"--remount-ro", "/dev", "--remount-ro", "/"});

@@ -46,6 +46,17 @@ JobEnd RunWith(const std::vector<std::string>& devices, const std::string& progr
   return end;
 }
 
+TEST(Bubblewrap, AFileOfADriverIsPassedOnToBeRead) {
+  std::string path = ::testing::TempDir() + "driver-XXXXXX";
+  const Fd file(::mkstemp(path.data()));
+  ASSERT_TRUE(file.valid());
+  ASSERT_EQ(::fchmod(file.get(), 0666), 0);
+  const JobEnd end = RunWith({path}, "test -r " + path + " && ! (echo changed >> " + path + ")");
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_EQ(::lseek(file.get(), 0, SEEK_END), 0);
+  ::unlink(path.c_str());
+}
+
 TEST(Bubblewrap, ADeviceIsPassedOnAndOneThatIsNotThereIsSaid) {
   const std::string device = SomeDevice();
   const JobEnd end = RunWith({device}, "test -c " + device);

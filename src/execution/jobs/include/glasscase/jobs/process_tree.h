@@ -19,10 +19,16 @@ struct TreeMember {
 inline constexpr size_t kMembersMax = 16'384;
 std::vector<TreeMember> ProcessTree(pid_t root);
 
-// As memory_bytes, but what several processes share counts once, where the kernel tells.
-uint64_t SharedOnce(const std::vector<TreeMember>& members);
+// Files that they have open and which have no name (any more).
+struct Unlinked {
+  uint64_t on_disk = 0;    // of one device
+  uint64_t in_memory = 0;  // made by memfd_create(2)
+};
+// `device`: as in stat's st_dev.
+Unlinked UnlinkedBytes(const std::vector<TreeMember>& members, uint64_t device);
 
-// Files of that device (stat's st_dev) which they have open and which have no name any more.
-uint64_t UnlinkedBytes(const std::vector<TreeMember>& members, uint64_t device);
+// As memory_bytes and what is in memory without a name, but what several processes share counts once, where
+// the kernel tells.
+uint64_t SharedOnce(const std::vector<TreeMember>& members, uint64_t in_memory);
 
 }  // namespace glasscase::jobs
