@@ -133,9 +133,7 @@ void JobThread::Tell(rpc::ToCustodian message, std::vector<Fd> fds) {
 }
 
 Ended JobThread::NotRun(const Error& error) {
-  const bool their_fault =
-      error.code() == Code::kInvalidArgument || error.code() == Code::kFailedPrecondition;
-  return {.ending = their_fault ? Ending::FAILED : Ending::NOT_RUN, .reason = error.message()};
+  return {.ending = EndingBy(error), .reason = error.message()};
 }
 
 Ended JobThread::Do() {
@@ -146,13 +144,14 @@ Ended JobThread::Do() {
   if (!prepared) return NotRun(prepared.error());
   if (kind_ == rpc::RunJob::VERIFICATION) return Verify(*recipe);
   Watcher watcher(*this);
-  return Execute(*recipe, watcher);
+  return Execute(*recipe, recipe_text_, watcher);
 }
 
 // Into an empty /out. Descriptors of results of before stay good.
-Ended JobThread::Execute(const training::Recipe& recipe, Watcher& watcher) {
+Ended JobThread::Execute(const training::Recipe& recipe, const std::string& text, Watcher& watcher) {
   const auto job = JobOf(recipe);
   if (!job) return NotRun(job.error());
+  if (const Status placed = PlaceRecipe(text); !placed) return NotRun(placed.error());
   std::error_code code;
   if (const Status removed = RemoveFolder(folder_ + "/out"); !removed) return NotRun(removed.error());
   fs::create_directories(folder_ + "/out", code);
@@ -173,7 +172,13 @@ Ended JobThread::Verify(const training::Recipe& recipe) {
   return Verification({.recipe = recipe,
                        .original = *original,
                        .comparer = comparer,
-                       .execute = [&](const training::Recipe& one) { return Execute(one, watcher); },
+                       .execute =
+                           [&](const training::Recipe& one) {
+                             // What is not the recipe that was asked for has a text of its own.
+                             const Result<std::string> text =
+                                 &one == &recipe ? recipe_text_ : one.Canonical();
+                             return text ? Execute(one, *text, watcher) : NotRun(text.error());
+                           },
                        .on_step = [&](std::string_view step) { TellProgress(0, step); }})
       .Run();
 }
@@ -194,6 +199,7 @@ Ended JobThread::Translate() {
   if (!recipe) return NotRun(recipe.error());
   const Status prepared = PlaceFiles();
   if (!prepared) return NotRun(prepared.error());
+  if (const Status placed = PlaceRecipe(recipe_text_); !placed) return NotRun(placed.error());
   TranslationJob job(*recipe, folder_, place_.options, place_.executors.of_runners);
   const Status possible = job.Check();
   if (!possible) return NotRun(possible.error());
@@ -265,8 +271,15 @@ Status JobThread::PlaceFiles() {
     }
   }
   inputs_.clear();
-  GC_TRY(const Fd file, NewFile(folder_ + "/in/recipe.json"));
-  return process::WriteAll(file.get(), AsBytes(recipe_text_), "cannot write recipe.json");
+  return Ok();
+}
+
+// In place of the one before.
+Status JobThread::PlaceRecipe(const std::string& text) const {
+  const std::string path = folder_ + "/in/recipe.json";
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Fail(Error::FromErrno(errno, "cannot replace " + path));
+  GC_TRY(const Fd file, NewFile(path));
+  return process::WriteAll(file.get(), AsBytes(text), "cannot write recipe.json");
 }
 
 Status JobThread::CheckLimits(const training::Recipe& recipe) const {
@@ -350,18 +363,23 @@ void JobThread::Collect(Ended& ended) const {
   for (const auto& [name, value] : results->metrics) metrics[name] = value;
   ended.record["metrics"] = std::move(metrics);
   if (results->predictions) SamplePredictions(*results->predictions, ended);
-  ended.files = std::move(results->model);
+  if (ended.ending == Ending::SUCCEEDED) ended.files = std::move(results->model);
 }
 
-// Predictions that cannot be read are no reason to lose the model: it is said in the record.
+// Predictions that cannot be read are no reason to lose the model: it is said in the record. What is done only
+// to compare them is done again where that is our own fault.
 void JobThread::SamplePredictions(const training::ResultFile& file, Ended& ended) const {
   auto sample =
       Comparer(place_.options.comparer, cancel_read_.get()).Sample(file.file.get(), kPredictionsMax);
   if (sample) {
     ended.record["predictions"] = *std::move(sample);
-  } else {
-    ended.record["predictions_unread"] = sample.error().message();
+    return;
   }
+  ended.record["predictions_unread"] = sample.error().message();
+  const Ending::Ending by = EndingBy(sample.error());
+  if (by == Ending::FAILED || (by == Ending::NOT_RUN && kind_ != rpc::RunJob::VERIFICATION)) return;
+  ended.ending = by;
+  ended.reason = sample.error().message();
 }
 
 void JobThread::TellEnd(Ended ended) {
