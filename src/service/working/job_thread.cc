@@ -63,6 +63,9 @@ bj::value MachineOf(const jobs::JobEnd& end) {
   return bj::parse(end.machine, code);  // null where it is no JSON
 }
 
+// Null where somebody else described it, as what is no object.
+bj::object* MachineIn(bj::object& record) { return record["machine"].if_object(); }
+
 bj::array Texts(const std::vector<std::string>& texts) { return bj::array(texts.begin(), texts.end()); }
 
 }  // namespace
@@ -160,6 +163,7 @@ Ended JobThread::Execute(const training::Recipe& recipe, const std::string& text
   jobs::Executor& executor = job->image.empty() ? place_.executors.of_runners : *place_.executors.of_images;
   const jobs::JobEnd end = executor.Run(*job, watcher);
   Ended ended = EndOf(end, executor.name(), watcher.LogDigest());
+  DescribeEnvironment(recipe, end, ended.record);
   if (ended.ending == Ending::SUCCEEDED) Collect(ended);
   return ended;
 }
@@ -181,6 +185,20 @@ Ended JobThread::Verify(const training::Recipe& recipe) {
                            },
                        .on_step = [&](std::string_view step) { TellProgress(0, step); }})
       .Run();
+}
+
+// An image has libraries of its own, which only its digest tells.
+void JobThread::DescribeEnvironment(const training::Recipe& recipe, const jobs::JobEnd& end,
+                                    bj::object& record) const {
+  bj::object* const machine = MachineIn(record);
+  if (machine == nullptr) return;
+  if (recipe.environment.image.empty()) {
+    (*machine)["libraries"] = DescribeLibraries(place_.options.runners + "/" + recipe.environment.runner);
+  } else {
+    machine->erase("system");
+  }
+  if (end.machine.empty() && !place_.options.devices.empty())
+    (*machine)["devices"] = DescribeDevices(place_.options.devices);
 }
 
 // Where the job does not see them: it could copy them.
@@ -329,7 +347,9 @@ Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
 Status JobThread::SetRunner(const training::Recipe& recipe, jobs::Job& job) const {
   GC_TRY(const InstalledRunner runner, FindRunner(place_.options.runners, recipe.environment.runner,
                                                   recipe.environment.lock.value_or(Digest{})));
-  job.mounts = {{.from = place_.options.runners + "/" + runner.name, .to = kRunnerPlace}};
+  const std::string folder = place_.options.runners + "/" + runner.name;
+  if (place_.options.runners_run_here) GC_TRY_VOID(CheckSystem(folder));
+  job.mounts = {{.from = folder, .to = kRunnerPlace}};
   job.environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");
   return Ok();
 }

@@ -54,6 +54,8 @@ class JobThread {
   Ended Do();
   Ended Verify(const training::Recipe& recipe);
   Ended Execute(const training::Recipe& recipe, const std::string& text, Watcher& watcher);
+  void DescribeEnvironment(const training::Recipe& recipe, const jobs::JobEnd& end,
+                           boost::json::object& record) const;
   Result<Original> TakeOriginal();
   Ended Translate();
   static Ended NotRun(const Error& error);
