@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from system.installation import Installation, running, wait_until
 from system.runners import outside, readable_programs
 from system.training_examples import EXAMPLES, add_digits
-from system.training_runs import add, recipe, train
+from system.training_runs import add, recipe, state, train
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,40 @@ def test_a_runner_that_was_made_with_another_python_is_refused(changing: tuple[I
     code = add(glasscase, tmp_path, "other-code", {"train.py": "pass"})
     run = train(glasscase, recipe(tmp_path, code, environment={"runner": "other"}), "other")
     assert run["state"] == "failed" and "was made with python 3.9.1, this machine has 3." in run["reason"], run
+
+
+def test_cancelled_while_pins_are_tried_is_cancelled(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "sleeping", """
+        import os, time
+        print("on", os.environ["OMP_NUM_THREADS"], "threads", flush=True)
+        if os.environ["OMP_NUM_THREADS"] == "1":
+            time.sleep(300)
+        open("/out/model.txt", "wb").write(os.urandom(8))
+    """, threads=2)
+    again = json.loads(glasscase.cli("runs", "verify", run, "--detach", "--json").stdout)["id"]
+    wait_until("a pin is tried", lambda: "on 1 threads" in glasscase.cli("runs", "logs", again).stdout, 20)
+    glasscase.cli("runs", "cancel", again)
+    wait_until("it has ended", lambda: state(glasscase, again) not in ("running", "recording"), 20)
+    assert state(glasscase, again) == "cancelled"
+    assert glasscase.cli("runs", "show", again, json=True)["evidence"] == ""
+
+
+def test_a_comparer_that_was_killed_is_asked_again(programs: Path, runners: Path, tmp_path: Path) -> None:
+    with readable_programs(programs) as readable, outside() as folder:
+        for path in readable.glob("glasscase*"):
+            shutil.copy(path, folder)
+        (folder / "once").mkdir()
+        (folder / "once").chmod(0o777)
+        (folder / "glasscase-comparer").rename(folder / "comparer")
+        (folder / "glasscase-comparer").write_text(f'#!/bin/sh\nmkdir {folder}/once/killed 2>/dev/null && kill -9 $$\nexec {folder}/comparer "$@"\n')
+        (folder / "glasscase-comparer").chmod(0o755)
+        with running(folder, tmp_path / "installation", serve_words=("--workers", "1", "--runners", str(runners))) as glasscase:
+            wait_until("a worker is there", lambda: "worker" in glasscase.cli("status").stdout, 10)
+            run = train_program(glasscase, tmp_path, "plain", "open('/out/model.txt', 'w').write('x')")
+            assert not (folder / "once" / "killed").exists()
+            status, again, evidence = verify(glasscase, run)
+            assert (folder / "once" / "killed").exists()
+            assert (status, again["state"], evidence["class"]) == (0, "succeeded", "B"), again
 
 
 def test_predictions_count_beside_the_model(glasscase: Installation, tmp_path: Path) -> None:
