@@ -26,9 +26,8 @@ constexpr std::array<InstructionSet, 2> kInstructionSets = {
                    .xla = "SSE4_2"}};
 
 const InstructionSet* Find(std::string_view pin) {
-  const auto* const found =
-      std::find_if(kInstructionSets.begin(), kInstructionSets.end(),
-                   [&](const InstructionSet& set) { return set.pin == pin; });
+  const auto* const found = std::find_if(kInstructionSets.begin(), kInstructionSets.end(),
+                                         [&](const InstructionSet& set) { return set.pin == pin; });
   return found == kInstructionSets.end() ? nullptr : found;
 }
 

@@ -39,7 +39,8 @@ TEST(EvidenceText, WhyTheBitsDifferIsTold) {
   const auto last = [](const std::string& more) {
     return EvidenceLines(R"({"class":"N","v":2,)" + more + "}").back();
   };
-  EXPECT_EQ(last(R"("cause":"pin","missing_pin":"threads = 1")"), "what is missing in the recipe: threads = 1");
+  EXPECT_EQ(last(R"("cause":"pin","missing_pin":"threads = 1")"),
+            "what is missing in the recipe: threads = 1");
   EXPECT_THAT(last(R"("cause":"program","missing_pin":"")"), HasSubstr("no pin of a recipe"));
   EXPECT_THAT(last(R"("cause":"change","machine_differs":[])"), HasSubstr("something else has changed"));
   EXPECT_EQ(last(R"("cause":"machine","machine_differs":["processor"],"candidate_pins":["threads = 1"])"),

@@ -60,7 +60,8 @@ std::string CauseLine(const json::value& evidence) {
     return "this machine repeats itself, and is one like that of the first time: something else has changed "
            "since, or the difference is a rare one";
   if (cause == "pin") return "what is missing in the recipe: " + ShownOf(evidence, "missing_pin");
-  return "no pin of a recipe makes it the same: the program draws on something else, such as the clock or the "
+  return "no pin of a recipe makes it the same: the program draws on something else, such as the clock or "
+         "the "
          "machine's random numbers";
 }
 

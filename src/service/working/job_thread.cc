@@ -135,9 +135,7 @@ void JobThread::Tell(rpc::ToCustodian message, std::vector<Fd> fds) {
   });
 }
 
-Ended JobThread::NotRun(const Error& error) {
-  return {.ending = EndingBy(error), .reason = error.message()};
-}
+Ended JobThread::NotRun(const Error& error) { return {.ending = EndingBy(error), .reason = error.message()}; }
 
 Ended JobThread::Do() {
   if (kind_ == rpc::RunJob::TRANSLATION) return Translate();
@@ -295,7 +293,8 @@ Status JobThread::PlaceFiles() {
 // In place of the one before.
 Status JobThread::PlaceRecipe(const std::string& text) const {
   const std::string path = folder_ + "/in/recipe.json";
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return Fail(Error::FromErrno(errno, "cannot replace " + path));
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return Fail(Error::FromErrno(errno, "cannot replace " + path));
   GC_TRY(const Fd file, NewFile(path));
   return process::WriteAll(file.get(), AsBytes(text), "cannot write recipe.json");
 }
@@ -386,8 +385,8 @@ void JobThread::Collect(Ended& ended) const {
   if (ended.ending == Ending::SUCCEEDED) ended.files = std::move(results->model);
 }
 
-// Predictions that cannot be read are no reason to lose the model: it is said in the record. What is done only
-// to compare them is done again where that is our own fault.
+// Predictions that cannot be read are no reason to lose the model: it is said in the record. What is done
+// only to compare them is done again where that is our own fault.
 void JobThread::SamplePredictions(const training::ResultFile& file, Ended& ended) const {
   auto sample =
       Comparer(place_.options.comparer, cancel_read_.get()).Sample(file.file.get(), kPredictionsMax);

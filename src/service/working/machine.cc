@@ -44,7 +44,8 @@ std::map<std::string, std::string> SystemPackages(const std::string& root) {
   return names;
 }
 
-// Name and version, as Debian has it ("2.36-9+deb12u14"). Elsewhere no more is known than what this program uses.
+// Name and version, as Debian has it ("2.36-9+deb12u14"). Elsewhere no more is known than what this program
+// uses.
 bj::object DescribeSystem(const std::string& root) {
   const auto names = SystemPackages(root);
   bj::object system{{"glibc", ::gnu_get_libc_version()}};
@@ -64,10 +65,10 @@ bj::object DescribeSystem(const std::string& root) {
 // What decides numbers, of what Python packages may be called. The files of a wheel say "scikit_learn".
 bool IsOfNumbers(std::string_view name) {
   constexpr std::array<std::string_view, 22> kNames = {
-      "catboost",      "cuda_toolkit", "flax",       "jax",           "jaxlib",       "keras",
-      "lightgbm",      "ml_dtypes",    "numpy",      "nvidia_cublas", "onnx",         "onnxruntime",
-      "optax",         "pandas",       "scikit_learn", "scipy",       "tensorflow",   "tensorflow_cpu",
-      "torch",         "triton",       "xgboost",    "xgboost_cpu"};
+      "catboost", "cuda_toolkit", "flax",         "jax",           "jaxlib",     "keras",
+      "lightgbm", "ml_dtypes",    "numpy",        "nvidia_cublas", "onnx",       "onnxruntime",
+      "optax",    "pandas",       "scikit_learn", "scipy",         "tensorflow", "tensorflow_cpu",
+      "torch",    "triton",       "xgboost",      "xgboost_cpu"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end() || name.starts_with("nvidia_cudnn");
 }
 
@@ -182,10 +183,10 @@ Status CheckSystem(const std::string& runner_folder, const std::string& root) {
   for (const auto& words : CommentsOf(runner_folder)) {
     const auto* has = words.size() == 2 ? system.if_contains(words[0]) : nullptr;
     if (has == nullptr || UpstreamOf(std::string(has->get_string())) == words[1]) continue;
-    return Fail(Error::FailedPrecondition(
-        "the runner " + fs::path(runner_folder).filename().string() + " was made with " + words[0] + " " +
-        words[1] + ", this machine has " + UpstreamOf(std::string(has->get_string())) +
-        ": make it here, with tools/runners"));
+    return Fail(Error::FailedPrecondition("the runner " + fs::path(runner_folder).filename().string() +
+                                          " was made with " + words[0] + " " + words[1] +
+                                          ", this machine has " + UpstreamOf(std::string(has->get_string())) +
+                                          ": make it here, with tools/runners"));
   }
   return Ok();
 }

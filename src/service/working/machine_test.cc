@@ -61,10 +61,12 @@ TEST_F(MachineTest, WithoutDebiansListTheCLibraryIsKnown) {
 TEST_F(MachineTest, TheLibrariesOfARunnerAreReadFromWhatItSays) {
   for (const char* name :
        {"numpy-2.4.6", "scikit_learn-1.9.1", "packaging-26.3", "torch-2.15.0", "nvidia_cudnn_cu13-9.26.0.51"})
-    fs::create_directories(folder_ / "runner/lib/python3.11/site-packages" / (std::string(name) + ".dist-info"));
+    fs::create_directories(folder_ / "runner/lib/python3.11/site-packages" /
+                           (std::string(name) + ".dist-info"));
   fs::create_directories(folder_ / "runner/lib/python3.11/site-packages/scipy");
   Write("runner/requirements.txt",
-        "numpy==2.4.6\n# libopenblas0-pthread 0.3.21+ds-4 amd64 abc\n# libuv1 1.44 amd64 abc\n# python 3.11.2\n");
+        "numpy==2.4.6\n# libopenblas0-pthread 0.3.21+ds-4 amd64 abc\n# libuv1 1.44 amd64 abc\n# python "
+        "3.11.2\n");
   EXPECT_EQ(DescribeLibraries(folder_ / "runner"), (bj::object{{"libopenblas0-pthread", "0.3.21+ds-4"},
                                                                {"numpy", "2.4.6"},
                                                                {"nvidia_cudnn_cu13", "9.26.0.51"},
@@ -75,8 +77,9 @@ TEST_F(MachineTest, TheLibrariesOfARunnerAreReadFromWhatItSays) {
 
 TEST_F(MachineTest, ADriverSaysWhichDevicesThereAre) {
   EXPECT_EQ(DescribeDevices({"/dev/dri"}, folder_), (bj::object{{"files", {"/dev/dri"}}}));
-  Write("proc/driver/nvidia/version",
-        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 2023\nGCC version:  gcc 12\n");
+  Write(
+      "proc/driver/nvidia/version",
+      "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 2023\nGCC version:  gcc 12\n");
   Write("proc/driver/nvidia/gpus/0000:00:05.0/information",
         "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ:   \t\t 24\n");
   const bj::object devices = DescribeDevices({"/dev/nvidia0", "/dev/nvidiactl"}, folder_);
@@ -90,7 +93,8 @@ TEST_F(MachineTest, ARunnerOfAnotherPythonIsNotWhatItsLockSays) {
   const Status other = Check("# python 3.12.1\n");
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code(), Code::kFailedPrecondition);
-  EXPECT_THAT(other.error().message(), HasSubstr("numbers was made with python 3.12.1, this machine has 3.11.2"));
+  EXPECT_THAT(other.error().message(),
+              HasSubstr("numbers was made with python 3.12.1, this machine has 3.11.2"));
   EXPECT_FALSE(Check("# libgomp 13.2.0\n"));
 }
 

@@ -38,9 +38,10 @@ class Verification {
   };
   explicit Verification(Parts parts) : parts_(std::move(parts)) {}
 
-  // Executes the recipe and compares. Where the bits differ, executes it once more to see whether this machine
-  // repeats itself; a pin is looked for only where it does not, since elsewhere every pin would seem to help.
-  // What succeeds has evidence and no files. What could not be compared by our own fault has not run.
+  // Executes the recipe and compares. Where the bits differ, executes it once more to see whether this
+  // machine repeats itself; a pin is looked for only where it does not, since elsewhere every pin would seem
+  // to help. What succeeds has evidence and no files. What could not be compared by our own fault has not
+  // run.
   Ended Run();
 
  private:
