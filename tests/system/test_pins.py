@@ -1,8 +1,9 @@
-"""Pins as libraries obey them: what each installed runner says that it uses, inside a recorded run."""
+"""Pins as libraries obey them: what each installed runner says that it uses, inside a recorded run; and what its lock names."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,12 @@ def test_numpy_uses_nothing_above_the_pin(glasscase: Installation, tmp_path: Pat
     names, log = used(glasscase, tmp_path, runner, NOTHING)
     assert above(names, "AVX2") or "avx512f" not in flags, "without a pin it uses what there is, else this test shows nothing"
     assert "MKL is there" not in log or "CNR:OFF" in log
+
+
+@pytest.mark.parametrize("runner", sorted(USUAL))  # the others are made anew by `make test-frameworks`
+def test_a_lock_names_the_python_and_the_libraries_that_are_not_in_the_environment(runner: str) -> None:
+    lock = (RUNNERS / runner / "requirements.txt").read_text().splitlines()
+    python = subprocess.run([RUNNERS / runner / "bin" / "python", "-c", "import platform; print(platform.python_version(), platform.libc_ver()[1])"],
+                            check=True, capture_output=True, text=True).stdout.split()
+    assert f"# python {python[0]}" in lock and f"# glibc {python[1]}" in lock, "made by an older tools/runners: run it again"
+    assert {line.split()[1] for line in lock if len(line.split()) == 3 and line.startswith("# ")} >= {"libgomp", "libstdc++", "machine"}
