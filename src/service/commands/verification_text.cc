@@ -36,7 +36,7 @@ std::string Listed(const json::value& evidence, std::string_view member) {
 
 // Version 1 knew no cause but pins.
 std::string CauseOf(const json::value& evidence) {
-  const std::string cause = TextOf(evidence, "cause");
+  std::string cause = TextOf(evidence, "cause");
   if (!cause.empty()) return cause;
   return TextOf(evidence, "missing_pin").empty() ? "program" : "pin";
 }
