@@ -62,7 +62,7 @@ def test_an_example_trains_twice_to_the_same_bytes_and_converts(
     ("jax", "import jax; jax.jit(lambda x: x * 2 + 1)(jax.numpy.ones(1000)).block_until_ready()"),
     ("keras", "import tensorflow as tf; tf.function(lambda x: tf.tanh(x * 2), jit_compile=True)(tf.ones(1000)).numpy()")])
 def test_xla_is_held_to_the_pin(glasscase: Installation, tmp_path: Path, runner: str, program: str) -> None:
-    code = add(glasscase, tmp_path, f"{runner}-pinned", {"train.py": f"""
+    code = add(glasscase, tmp_path, f"{runner}-pinned-code", {"train.py": f"""
         import glob, os, shutil
         os.environ["XLA_FLAGS"] += " --xla_dump_to=/tmp/dump"
         {program}
