@@ -418,7 +418,7 @@ def measure_translation(bench: Bench) -> Any:
 
 
 def measure_reexecution(bench: Bench) -> Any:
-    """Each training example with pins on, off, and on two threads."""
+    """The class that `runs verify` gives each training example, with pins and without; and whether other pins give the same."""
     if not reexecution.is_ready():
         bench.add("re-execution: examples of class B with pins", None, "", 5, at_least=True, note="run tools/runners")
         return {}

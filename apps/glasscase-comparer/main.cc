@@ -5,6 +5,7 @@
 //   compare ABSOLUTE RELATIVE   the files at descriptors 3 (the original) and 4, within that tolerance
 //   sample COUNT                at most so many numbers of the file at descriptor 3, evenly spaced
 //   standard output             {"result":{...}} or {"error":"..."}
+//   exit code                   0; 1: the files cannot be compared; 2: this machine cannot confine it
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,9 +50,9 @@ bool Say(std::string_view line) {
   return process::WriteAll(STDOUT_FILENO, glasscase::AsBytes(line), "cannot write").has_value();
 }
 
-[[noreturn]] void End(const Error& error) {
+[[noreturn]] void End(const Error& error, int exit_code = 1) {
   Say(json::serialize(json::object{{"error", error.message()}}) + "\n");
-  ::_exit(1);
+  ::_exit(exit_code);
 }
 
 [[noreturn]] void OutOfMemory() {
@@ -136,7 +137,7 @@ int main(int argc, char** argv) {
                                              .memory_bytes_max = kMemoryBytes,
                                              .open_files_max = kOpenFilesMax,
                                              .cpu_seconds_max = kCpuSeconds});
-  if (!confinement) End(confinement.error());
+  if (!confinement) End(confinement.error(), 2);
   std::set_new_handler(OutOfMemory);
   if (const auto done = Run(*question); !done) End(done.error());
   ::_exit(0);

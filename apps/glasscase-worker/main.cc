@@ -215,6 +215,8 @@ int main(int argc, char** argv) {
   if (::access(arguments.options.translator.c_str(), X_OK) != 0)
     LogWarning("nothing can be translated: this worker cannot start " + arguments.options.translator);
   arguments.options.comparer = ProgramCalled("glasscase-comparer");
+  arguments.options.runners_run_here = !by_slurm;
+  arguments.options.devices = arguments.images.devices;
   const process::CgroupSeat cgroups = glasscase::worker::TakeSeatOf(arguments.seat);
   SayOfCgroups(cgroups, arguments.options.confinement);
   const auto executor = MakeExecutor(arguments, cgroups);

@@ -11,7 +11,8 @@ import pytest
 
 from conformance.converting import RUNNERS, convert
 from system.installation import Installation
-from system.training_examples import EXAMPLES, train_twice, training
+from system.training_examples import EXAMPLES, train, train_twice, training
+from system.training_runs import add, recipe
 
 SOURCES = Path(__file__).parents[1] / "conformance" / "converter_sources.py"
 # (runner, example)
@@ -54,6 +55,24 @@ def test_an_example_trains_twice_to_the_same_bytes_and_converts(
     assert evidence["holds"] is True and evidence["second"].get("rows", 0) > 0
     print(f"{model:32} {evidence['source']['model']:48} opset {evidence['result']['opset']:2}  {evidence['inputs']['rows']} inputs, "
           f"largest difference {evidence['difference']['ordinary_max']:.2g}")
+
+
+# XLA writes down what it was told where it is asked to; that it knows the pin's flag at all decides whether it starts.
+@pytest.mark.parametrize(("runner", "program"), [
+    ("jax", "import jax; jax.jit(lambda x: x * 2 + 1)(jax.numpy.ones(1000)).block_until_ready()"),
+    ("keras", "import tensorflow as tf; tf.function(lambda x: tf.tanh(x * 2), jit_compile=True)(tf.ones(1000)).numpy()")])
+def test_xla_is_held_to_the_pin(glasscase: Installation, tmp_path: Path, runner: str, program: str) -> None:
+    code = add(glasscase, tmp_path, f"{runner}-pinned-code", {"train.py": f"""
+        import glob, os, shutil
+        os.environ["XLA_FLAGS"] += " --xla_dump_to=/tmp/dump"
+        {program}
+        shutil.copy(glob.glob("/tmp/dump/*debug_options")[0], "/out/model.txt")
+    """})
+    run = train(glasscase, Path(recipe(tmp_path, code, environment={"runner": runner}, limits={"memory_bytes": 4 << 30})), f"{runner}-pinned")
+    assert run["state"] == "succeeded", run
+    glasscase.cli("take", f"{runner}-pinned", "--output", str(tmp_path / "taken.txt"))
+    taken = tmp_path / "taken.txt"
+    assert 'xla_cpu_max_isa: "AVX2"' in (taken if taken.is_file() else next(taken.rglob("*.txt"))).read_text()
 
 
 def test_a_file_of_keras_with_code_of_its_own_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,14 @@ def test_an_example_trains_twice_to_the_same_bytes(glasscase: Installation, name
     train_twice(glasscase, name)
 
 
+def test_an_example_is_class_b_when_it_is_done_once_more(glasscase: Installation) -> None:
+    run = glasscase.cli("runs", "list", "--model", "pytorch_mlp", json=True)[0]["id"]
+    again = json.loads(glasscase.cli("runs", "verify", run, "--json").stdout)
+    evidence = json.loads(again["evidence"])
+    assert (evidence["class"], evidence["files"]["same_bytes"], evidence["predictions"]["class"]) == ("B", True, "B"), evidence
+    assert json.loads(again["record"])["machine"]["libraries"]["libtorch1.13"].startswith("1.13.1")
+
+
 def test_a_conversion_that_hangs_is_ended_by_the_limit_of_its_run(glasscase: Installation, tmp_path: Path) -> None:
     in_runner("pytorch", f"""
         import numpy

@@ -78,13 +78,16 @@ def test_a_run_in_an_image_is_recorded_with_its_digest(glasscase: Installation, 
     record = json.loads(run["record"])
     assert record["executor"] == "podman"
     assert record["image"] == "sha256:" + images[1].split("sha256:")[1]
+    assert record["machine"]["kernel"]
+    assert not {"system", "libraries"} & set(record["machine"]), "an image has libraries of its own"
     assert json.loads(run["recipe"])["environment"] == {"image": images[1], "platform": "linux/amd64"}
     assert glasscase.cli("runs", "logs", run["id"]).stdout == "yes\n"
     glasscase.cli("take", "of-image", "--output", str(tmp_path / "taken"))
     taken = tmp_path / "taken"
     text = (taken if taken.is_file() else next(path for path in taken.rglob("*") if path.is_file())).read_text()
     names, folders, user, has_recipe = json.loads(text)
-    assert {"TRAIN_SEED", "FROM_IMAGE", "PATH"} <= set(names)
+    assert {"TRAIN_SEED", "FROM_IMAGE", "PATH", "MKL_CBWR"} <= set(names)
+    assert "XLA_FLAGS" not in names, "an older XLA would end the program"
     assert not [name for name in names if "AUTH" in name or "CONTAINER" in name or "XDG" in name]
     assert folders == ["bin", "dev", "etc", "in", "lib", "lib64", "out", "proc", "sbin", "tmp", "usr"]
     assert (user, has_recipe) == (1000, True)

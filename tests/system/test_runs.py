@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import textwrap
@@ -40,7 +41,12 @@ def test_the_example_trains_and_its_result_registers_itself(glasscase: Installat
     assert run["state"] == "succeeded", run
     record = json.loads(run["record"])
     assert record["metrics"]["accuracy"] > 0.9
-    assert record["machine"]["processor"]
+    machine = record["machine"]
+    assert machine["processor"]
+    assert machine["system"]["python"].startswith(platform.python_version() + "-")
+    assert {"glibc", "libgomp", "libstdc++"} < set(machine["system"])
+    assert {"numpy", "scikit_learn", "scipy"} <= set(machine["libraries"])
+    assert record["predictions"]["count"] == 450 * 10
     assert record["used"]["wall_ms"] > 0
     resolved = json.loads(run["recipe"])
     assert resolved["seed"] == 7

@@ -94,7 +94,7 @@ def test_a_run_on_a_node_registers_its_result(glasscase: Installation, readable:
     record = json.loads(run["record"])
     assert record["executor"] == "slurm"
     assert any("given by Slurm" in line for line in record["in_force"])
-    assert record["machine"]["processor"]
+    assert record["machine"]["processor"] and record["machine"]["system"]["glibc"]
     assert glasscase.cli("runs", "logs", run["id"]).stdout == "[]\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from system.installation import Installation, running, wait_until
-from system.runners import readable_programs
-from system.training_runs import add, recipe, train
+from system.runners import outside, readable_programs
+from system.training_examples import EXAMPLES, add_digits
+from system.training_runs import add, recipe, state, train
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,7 @@ def test_what_no_pin_holds_is_class_n_and_the_first_difference_is_named(glasscas
     assert evidence["files"]["format"] == "JSON"
     assert 0 < evidence["files"]["absolute_max"] < 1
     assert (evidence["missing_pin"], evidence["pins_tried"]) == ("", [])
+    assert (evidence["cause"], evidence["here"]["class"]) == ("program", "N")
     assert "no pin of a recipe makes it the same" in glasscase.cli("runs", "show", again["id"]).stdout
 
 
@@ -84,6 +87,22 @@ def test_a_small_difference_is_class_t(glasscase: Installation, tmp_path: Path) 
     assert (status, evidence["class"], evidence["files"]["format"]) == (0, "T", "ZIP")
     assert evidence["files"]["different"] == "a.npy[0]"
     assert evidence["tolerance"] == {"absolute": 1e-6, "relative": 1e-4}
+
+
+def test_an_example_with_a_little_noise_is_class_t_on_its_weights_and_on_held_out_predictions(glasscase: Installation, tmp_path: Path) -> None:
+    program = (EXAMPLES / "digits" / "train.py").read_text()
+    trained = "accuracy = float("
+    assert program.count(trained) == 1
+    noise = 'model.coef_ += int.from_bytes(os.urandom(4), "big") / 2**32 * 1e-8'
+    code = add(glasscase, tmp_path, "noisy-code", {"train.py": program.replace(trained, f"{noise}\n{trained}")})
+    add_digits(glasscase, tmp_path)
+    run = train(glasscase, recipe(tmp_path, code, data={"digits": "digits-data"}), "noisy")
+    assert run["state"] == "succeeded", run
+    status, again, evidence = verify(glasscase, run["id"])
+    assert (status, evidence["class"], evidence["files"]["class"], evidence["predictions"]["class"]) == (0, "T", "T", "T"), evidence
+    assert evidence["predictions"]["numbers"] > 1_000
+    assert 0 < evidence["predictions"]["absolute_max"] < 1e-4
+    assert f"result model.json: {evidence['files']['different']}" in glasscase.cli("runs", "show", again["id"]).stdout
 
 
 def test_time_stamps_are_not_differences(glasscase: Installation, tmp_path: Path) -> None:
@@ -108,7 +127,124 @@ def test_the_missing_pin_is_found_by_trying(glasscase: Installation, tmp_path: P
     assert (status, evidence["class"]) == (1, "N")
     assert [(one["pin"], one["class"]) for one in evidence["pins_tried"]] == [("threads = 1", "N"), ("pins.blas = Haswell", "B")]
     assert evidence["missing_pin"] == "pins.blas = Haswell"
-    assert evidence["executions"] == 5
+    assert (evidence["cause"], evidence["executions"]) == ("pin", 6)
+
+
+def test_a_race_of_threads_is_found_by_its_pin(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "racing", """
+        import json, os, threading, time
+        threads = int(os.environ["OMP_NUM_THREADS"])
+        assert json.load(open("/in/recipe.json"))["threads"] == threads, "the recipe that is seen is not the one that is executed"
+        sums, lock, parts = [0.0], threading.Lock(), iter([1 / (7 * n + 1) for n in range(300)])
+
+        def add():
+            while True:
+                with lock:
+                    part = next(parts, None)
+                if part is None:
+                    return
+                time.sleep(time.perf_counter_ns() % 500 / 1e6)
+                with lock:
+                    sums.append(sums[-1] + part)
+
+        workers = [threading.Thread(target=add) for _ in range(threads)]
+        for worker in workers: worker.start()
+        for worker in workers: worker.join()
+        json.dump({"sums": sums}, open("/out/model.json", "w"))
+    """, threads=4, pins={"torch": "off"})
+    _, again, evidence = verify(glasscase, run)
+    assert evidence["class"] in ("T", "N"), evidence
+    assert (evidence["cause"], evidence["missing_pin"]) == ("pin", "threads = 1"), evidence
+    assert evidence["pins_tried"] == [{"class": "B", "pin": "threads = 1"}]
+    assert "what is missing in the recipe: threads = 1" in glasscase.cli("runs", "show", again["id"]).stdout
+
+
+@pytest.fixture(scope="module")
+def changing(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Path]]:
+    """An installation with a runner that a test may change as machines differ, and one that was made with another Python."""
+    with readable_programs(programs) as readable, outside() as folder:
+        runner = folder / "plain"
+        (runner / "bin").mkdir(parents=True)
+        (runner / "bin" / "python").symlink_to("/usr/bin/python3")
+        (runner / "lib" / "python3.11" / "site-packages" / "numpy-2.4.6.dist-info").mkdir(parents=True)
+        (runner / "requirements.txt").write_text("none\n")
+        (folder / "other" / "bin").mkdir(parents=True)
+        (folder / "other" / "requirements.txt").write_text("# python 3.9.1\n")
+        with running(readable, tmp_path_factory.mktemp("changing"), serve_words=("--workers", "1", "--runners", str(folder))) as installation:
+            wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
+            yield installation, runner
+
+
+READS_ITS_MACHINE = "import shutil\nshutil.copy('/runner/kernels', '/out/model.txt')"
+
+
+def test_another_machine_is_not_taken_for_a_missing_pin(changing: tuple[Installation, Path], tmp_path: Path) -> None:
+    glasscase, runner = changing
+    (runner / "kernels").write_text("of there")
+    run = train_program(glasscase, tmp_path, "there", READS_ITS_MACHINE, environment={"runner": "plain"}, threads=2, pins={"numpy": "off"})
+    (runner / "kernels").write_text("of here")
+    packages = runner / "lib" / "python3.11" / "site-packages"
+    (packages / "numpy-2.4.6.dist-info").rename(packages / "numpy-2.5.0.dist-info")
+    status, again, evidence = verify(glasscase, run)
+    (packages / "numpy-2.5.0.dist-info").rename(packages / "numpy-2.4.6.dist-info")
+    assert (status, evidence["class"], evidence["here"], evidence["cause"]) == (1, "N", {"class": "B"}, "machine"), evidence
+    assert evidence["machine_differs"] == ["libraries"]
+    assert evidence["candidate_pins"] == ["threads = 1", "pins.numpy = AVX2"]
+    assert evidence["executions"] == 2
+    assert "missing_pin" not in evidence and "pins_tried" not in evidence
+    said = glasscase.cli("runs", "show", again["id"]).stdout
+    assert "the first one was another (libraries)" in said and "what is missing" not in said
+
+
+def test_a_change_of_the_same_machine_is_not_taken_for_a_missing_pin(changing: tuple[Installation, Path], tmp_path: Path) -> None:
+    glasscase, runner = changing
+    (runner / "kernels").write_text("before")
+    run = train_program(glasscase, tmp_path, "before", READS_ITS_MACHINE, environment={"runner": "plain"}, threads=2)
+    (runner / "kernels").write_text("after")
+    _, again, evidence = verify(glasscase, run)
+    assert (evidence["class"], evidence["cause"], evidence["machine_differs"]) == ("N", "change", []), evidence
+    assert "something else has changed" in glasscase.cli("runs", "show", again["id"]).stdout
+
+
+def test_a_runner_that_was_made_with_another_python_is_refused(changing: tuple[Installation, Path], tmp_path: Path) -> None:
+    glasscase, _ = changing
+    code = add(glasscase, tmp_path, "other-code", {"train.py": "pass"})
+    run = train(glasscase, recipe(tmp_path, code, environment={"runner": "other"}), "other")
+    assert run["state"] == "failed" and "was made with python 3.9.1, this machine has 3." in run["reason"], run
+
+
+def test_cancelled_while_pins_are_tried_is_cancelled(glasscase: Installation, tmp_path: Path) -> None:
+    run = train_program(glasscase, tmp_path, "sleeping", """
+        import os, time
+        print("on", os.environ["OMP_NUM_THREADS"], "threads", flush=True)
+        if os.environ["OMP_NUM_THREADS"] == "1":
+            time.sleep(300)
+        open("/out/model.txt", "wb").write(os.urandom(8))
+    """, threads=2)
+    again = json.loads(glasscase.cli("runs", "verify", run, "--detach", "--json").stdout)["id"]
+    wait_until("a pin is tried", lambda: "on 1 threads" in glasscase.cli("runs", "logs", again).stdout, 20)
+    glasscase.cli("runs", "cancel", again)
+    wait_until("it has ended", lambda: state(glasscase, again) not in ("running", "recording"), 20)
+    assert state(glasscase, again) == "cancelled"
+    assert glasscase.cli("runs", "show", again, json=True)["evidence"] == ""
+
+
+def test_a_comparer_that_was_killed_is_asked_again(programs: Path, runners: Path, tmp_path: Path) -> None:
+    with readable_programs(programs) as readable, outside() as folder:
+        for path in readable.glob("glasscase*"):
+            shutil.copy(path, folder)
+        (folder / "once").mkdir()
+        (folder / "once").chmod(0o777)
+        (folder / "glasscase-comparer").rename(folder / "comparer")
+        (folder / "glasscase-comparer").write_text(f'#!/bin/sh\nmkdir {folder}/once/killed 2>/dev/null && kill -9 $$\nexec {folder}/comparer "$@"\n')
+        (folder / "glasscase-comparer").chmod(0o755)
+        with running(folder, tmp_path / "installation", serve_words=("--workers", "1", "--runners", str(runners))) as glasscase:
+            wait_until("a worker is there", lambda: "worker" in glasscase.cli("status").stdout, 10)
+            run = train_program(glasscase, tmp_path, "plain", "open('/out/model.txt', 'w').write('x')")
+            assert not (folder / "once" / "killed").exists()
+            status, again, evidence = verify(glasscase, run)
+            assert (folder / "once" / "killed").exists()
+            assert (status, again["state"], evidence["class"]) == (0, "succeeded", "B"), again
 
 
 def test_predictions_count_beside_the_model(glasscase: Installation, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Train a small convolutional network on the digits with PyTorch, as a recorded run does it.
 
 Reads /in/data/digits/digits.npz (X: float32 [n, 64], y: int64 [n]), writes the folder /out/model: model.safetensors (named tensors,
-without code, names or times of archives: torch.save would keep a pickle in a zip) and inputs.json, which says what the model takes.
+without code, names or times of archives: torch.save would keep a pickle in a zip) and inputs.json, which says what the model takes. In
+/out/predictions.npy is what it answers on the rows that it was not trained with, which are compared when the run is verified.
 `build_model` is what a translation calls to put the tensors back.
 """
 
@@ -52,11 +53,13 @@ def main() -> None:
     train(model, x[train_rows], y[train_rows])
     model.eval()
     with torch.no_grad():
-        accuracy = float((model(x[test_rows]).argmax(1) == y[test_rows]).float().mean())
+        predictions = model(x[test_rows])
+    accuracy = float((predictions.argmax(1) == y[test_rows]).float().mean())
     out = Path("/out/model")
     out.mkdir()
     tensors.save(out / "model.safetensors", {name: tensor.numpy() for name, tensor in model.state_dict().items()})
     (out / "inputs.json").write_text(json.dumps(INPUTS, sort_keys=True))
+    np.save("/out/predictions.npy", predictions.numpy())
     Path("/out/metrics.json").write_text(json.dumps({"accuracy": accuracy, "rows": len(rows["y"])}))
 
 

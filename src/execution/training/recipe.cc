@@ -7,6 +7,7 @@
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/json/canonical.h>
 
+#include "pin_variables.h"
 #include "recipe_reader.h"
 
 namespace glasscase::training {
@@ -108,13 +109,7 @@ std::map<std::string, std::string> Recipe::Variables(const std::string& programs
                                                   {"NUMEXPR_NUM_THREADS", count},
                                                   {"TF_DETERMINISTIC_OPS", "1"},
                                                   {"CUBLAS_WORKSPACE_CONFIG", ":4096:8"}};
-  const auto pin = [&](const char* name, const std::string& value) {
-    if (!value.empty() && value != "off") variables[name] = value;
-  };
-  pin("OPENBLAS_CORETYPE", pins.blas);
-  pin("ONEDNN_MAX_CPU_ISA", pins.onednn);
-  pin("ATEN_CPU_CAPABILITY", pins.torch);
-  pin("NPY_DISABLE_CPU_FEATURES", NumpyFeaturesAbove(pins.numpy).value_or(""));
+  variables.merge(PinVariables(pins, environment.image.empty()));
   return variables;
 }
 

@@ -7,6 +7,8 @@
 #include <glasscase/json/object_reader.h>
 #include <glasscase/json/strict.h>
 
+#include "pin_variables.h"
+
 namespace glasscase::training {
 namespace {
 
@@ -167,7 +169,7 @@ class Reader {
     GC_TRY_VOID(ReadWord(from, "onednn", "_", recipe_.pins.onednn));
     GC_TRY_VOID(ReadWord(from, "torch", "_", recipe_.pins.torch));
     GC_TRY_VOID(ReadWord(from, "numpy", "_", recipe_.pins.numpy));
-    if (NumpyFeaturesAbove(recipe_.pins.numpy)) return Ok();
+    if (IsNumpyPin(recipe_.pins.numpy)) return Ok();
     return Fail(from.Wrong("numpy", "must be SSE42, AVX2 or off"));
   }
 
@@ -217,16 +219,6 @@ Result<Reference> ReadResolved(const ObjectReader& object) {
   reference.version = *version;
   GC_TRY(reference.sha256, object.Sha256("sha256"));
   return reference;
-}
-
-// NumPy takes a list of what not to use. What it is built for at least cannot be taken away.
-std::optional<std::string> NumpyFeaturesAbove(std::string_view set) {
-  constexpr std::string_view kAvx512 =
-      "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR";
-  if (set == "off") return "";
-  if (set == "AVX2") return std::string(kAvx512);
-  if (set == "SSE42") return "AVX F16C FMA3 AVX2 " + std::string(kAvx512);
-  return std::nullopt;
 }
 
 Result<Recipe> ReadRecipe(std::string_view text) {

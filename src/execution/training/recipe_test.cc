@@ -8,7 +8,9 @@
 namespace glasscase::training {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr std::string_view kShort = R"({
   "environment": {"runner": "scikit-learn"},
@@ -157,12 +159,34 @@ TEST(Recipe, TheRunIsToldItsPins) {
   EXPECT_EQ(variables.at("PATH"), "/runner/bin:/usr/bin");
   EXPECT_EQ(variables.at("OPENBLAS_NUM_THREADS"), "4");
   EXPECT_EQ(variables.at("OPENBLAS_CORETYPE"), "Haswell");
-  EXPECT_THAT(variables.at("NPY_DISABLE_CPU_FEATURES"), HasSubstr("AVX512F"));
+  EXPECT_EQ(variables.at("MKL_CBWR"), "AVX2");
+  EXPECT_THAT(variables.at("NPY_DISABLE_CPU_FEATURES"), AllOf(HasSubstr("AVX512_SKX"), HasSubstr("X86_V4")));
+  EXPECT_THAT(variables.at("NPY_DISABLE_CPU_FEATURES"), Not(HasSubstr("X86_V3"))) << "which is AVX2";
+  EXPECT_EQ(variables.at("XLA_FLAGS"), "--xla_cpu_max_isa=AVX2");
   recipe.pins = {.blas = "off", .onednn = "off", .torch = "off", .numpy = "off"};
   variables = recipe.Variables("/usr/bin");
-  for (const char* off :
-       {"OPENBLAS_CORETYPE", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES"})
+  for (const char* off : {"OPENBLAS_CORETYPE", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
+                          "NPY_DISABLE_CPU_FEATURES", "XLA_FLAGS"})
     EXPECT_FALSE(variables.contains(off)) << off;
+}
+
+TEST(Recipe, EveryGenerationOfNumpyIsToldWhatIsAboveThePin) {
+  Recipe recipe = Recipe::Parse(With("pins", R"({"numpy": "SSE42", "blas": "Nehalem"})")).value();
+  const auto variables = recipe.Variables("/usr/bin");
+  EXPECT_THAT(variables.at("NPY_DISABLE_CPU_FEATURES"),
+              AllOf(HasSubstr("AVX2"), HasSubstr("X86_V3"), HasSubstr("X86_V4")));
+  EXPECT_EQ(variables.at("XLA_FLAGS"), "--xla_cpu_max_isa=SSE4_2");
+  EXPECT_EQ(variables.at("MKL_CBWR"), "SSE4_2");
+  recipe.pins.blas = "Katmai";
+  EXPECT_EQ(recipe.Variables("/usr/bin").at("MKL_CBWR"), "COMPATIBLE") << "no branch is the same as it";
+}
+
+TEST(Recipe, TheXlaOfAnImageIsNotToldWhatItMayNotKnow) {
+  const Recipe recipe =
+      Recipe::Parse(
+          Recipe2("{\"image\":\"registry.example/a@sha256:" + std::string(64, 'a') + "\"}", "{}", "[\"x\"]"))
+          .value();
+  EXPECT_FALSE(recipe.Variables("").contains("XLA_FLAGS"));
 }
 
 }  // namespace

@@ -35,6 +35,28 @@ TEST(EvidenceText, WhatCannotBeReadIsSaidAndDrivesNoTerminal) {
   EXPECT_THAT(EvidenceLines("{\"class\":\"\\u001b[2J\"}")[0], ::testing::Not(HasSubstr("\x1b")));
 }
 
+TEST(EvidenceText, WhyTheBitsDifferIsTold) {
+  const auto last = [](const std::string& more) {
+    return EvidenceLines(R"({"class":"N","v":2,)" + more + "}").back();
+  };
+  EXPECT_EQ(last(R"("cause":"pin","missing_pin":"threads = 1")"),
+            "what is missing in the recipe: threads = 1");
+  EXPECT_THAT(last(R"("cause":"program","missing_pin":"")"), HasSubstr("no pin of a recipe"));
+  EXPECT_THAT(last(R"("cause":"change","machine_differs":[])"), HasSubstr("something else has changed"));
+  EXPECT_EQ(last(R"("cause":"machine","machine_differs":["processor"],"candidate_pins":["threads = 1"])"),
+            "this machine repeats itself, the first one was another (processor); the recipe leaves open "
+            "threads = 1: which of them holds both to the same shows when it is executed with it on both");
+  EXPECT_THAT(last(R"("cause":"machine","machine_differs":null,"candidate_pins":[])"),
+              HasSubstr("leaves no pin open"));
+}
+
+TEST(EvidenceText, WhatWasSaidBeforeThereWereCausesIsStillRead) {
+  EXPECT_EQ(EvidenceLines(R"({"class":"N","v":1,"missing_pin":"threads = 1","pins_tried":[]})").back(),
+            "what is missing in the recipe: threads = 1");
+  EXPECT_THAT(EvidenceLines(R"({"class":"N","v":1,"missing_pin":"","pins_tried":[]})").back(),
+              HasSubstr("no pin of a recipe"));
+}
+
 TEST(EvidenceText, AVersionsEvidenceIsOneLine) {
   EXPECT_EQ(EvidenceSummary(boost::json::parse(
                 R"({"kind":"translation","run":"R","inputs":10,"absolute_max":0,"top_class_same":10,

@@ -16,6 +16,7 @@ namespace bj = boost::json;
 
 constexpr int kFirstFd = 3;
 constexpr int kSecondFd = 4;
+constexpr int kFilesAreWrong = 1;  // its exit code
 constexpr size_t kAnswerBytesMax = size_t{1} << 20;
 
 class Answer final : public jobs::JobWatcher {
@@ -36,20 +37,31 @@ std::string Text(double number) {
   return text.str();
 }
 
+Error NotCompared(const jobs::JobEnd& end) {
+  const std::string what = "what a run left could not be compared: ";
+  switch (end.ending) {
+    case jobs::Ending::kCancelled: return {Code::kCancelled, what + "it was cancelled"};
+    case jobs::Ending::kNotStarted: return Error::Unavailable(what + end.reason);
+    // The files are too much for it, and will be again.
+    case jobs::Ending::kTimedOut:
+    case jobs::Ending::kOverMemory: return Error::FailedPrecondition(what + end.reason);
+    default:
+      return Error::Internal(what + "the program that does it ended with exit code " +
+                             std::to_string(end.exit_code) + ", signal " + std::to_string(end.signal));
+  }
+}
+
 Result<bj::object> Understood(const jobs::JobEnd& end, const std::string& answer) {
   const auto said = json::Parse(answer, {.bytes_max = kAnswerBytesMax});
   const bj::object* const object = said ? said->if_object() : nullptr;
   if (object != nullptr && end.ending == jobs::Ending::kSucceeded)
     if (const auto* result = object->if_contains("result"); result != nullptr && result->is_object())
       return result->get_object();
-  if (object != nullptr)
+  const bool judged = end.ending == jobs::Ending::kFailed && end.exit_code == kFilesAreWrong;
+  if (object != nullptr && judged)
     if (const auto* error = object->if_contains("error"); error != nullptr && error->is_string())
       return Fail(Error::FailedPrecondition(Printable(std::string(error->get_string()), 500)));
-  return Fail(Error::Internal("what a run left could not be compared: " +
-                              (end.reason.empty() ? "the program that does it ended with exit code " +
-                                                        std::to_string(end.exit_code) + ", signal " +
-                                                        std::to_string(end.signal)
-                                                  : end.reason)));
+  return Fail(NotCompared(end));
 }
 
 }  // namespace
@@ -73,9 +85,11 @@ Result<bj::object> Comparer::Ask(std::vector<std::string> words,
                                  .log_bytes = kAnswerBytesMax,
                                  .wall_ms = kWallMsMax,
                                  .grace_ms = 0}};
-  GC_TRY(jobs::Child child, jobs::StartChild({.command = job.command,
-                                              .descriptors = std::move(files),
-                                              .limits = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}}}));
+  auto started = jobs::StartChild({.command = job.command,
+                                   .descriptors = std::move(files),
+                                   .limits = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}}});
+  if (!started) return Fail(Error::Unavailable(started.error().message()));
+  jobs::Child child = *std::move(started);
   // It gives up starting processes before it reads the files: when it has ended, nothing is left.
   const Fd handle(::fcntl(child.handle.get(), F_DUPFD_CLOEXEC, 0));
   const jobs::Sandbox sandbox{.kill = [&] { jobs::KillProcess(handle); }, .ended = [] { return true; }};

@@ -20,8 +20,9 @@ class Comparer {
   // `cancel_fd` becomes readable when it is to end.
   Comparer(std::string program, int cancel_fd) : program_(std::move(program)), cancel_fd_(cancel_fd) {}
 
-  // "class", "numbers", "different", ... as the program says it. Errors: it could not be started, or ended
-  // without an answer.
+  // "class", "numbers", "different", ... as the program says it. Errors, here and below: FailedPrecondition
+  // for files that it cannot compare; Cancelled; Unavailable and Internal when it could not be started, or
+  // was killed: another time it may go.
   Result<boost::json::object> Compare(int original, int repeated,
                                       const comparison::Tolerance& tolerance) const;
   // "count" and at most `numbers_max` "numbers" of a file, evenly spaced.

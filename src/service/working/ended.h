@@ -6,6 +6,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <glasscase/core/error.h>
 #include <glasscase/rpc/link.pb.h>
 #include <glasscase/training/results.h>
 
@@ -18,5 +19,9 @@ struct Ended {
   std::vector<training::ResultFile> files{};
   std::string evidence{};  // JSON
 };
+
+// Cancelled; failed, where the job itself is wrong (InvalidArgument, FailedPrecondition); by any other error
+// not run, which is our own fault: it is tried again.
+rpc::JobEnded::Ending EndingBy(const Error& error);
 
 }  // namespace glasscase::working

@@ -63,6 +63,9 @@ bj::value MachineOf(const jobs::JobEnd& end) {
   return bj::parse(end.machine, code);  // null where it is no JSON
 }
 
+// Null where somebody else described it, as what is no object.
+bj::object* MachineIn(bj::object& record) { return record["machine"].if_object(); }
+
 bj::array Texts(const std::vector<std::string>& texts) { return bj::array(texts.begin(), texts.end()); }
 
 }  // namespace
@@ -132,11 +135,7 @@ void JobThread::Tell(rpc::ToCustodian message, std::vector<Fd> fds) {
   });
 }
 
-Ended JobThread::NotRun(const Error& error) {
-  const bool their_fault =
-      error.code() == Code::kInvalidArgument || error.code() == Code::kFailedPrecondition;
-  return {.ending = their_fault ? Ending::FAILED : Ending::NOT_RUN, .reason = error.message()};
-}
+Ended JobThread::NotRun(const Error& error) { return {.ending = EndingBy(error), .reason = error.message()}; }
 
 Ended JobThread::Do() {
   if (kind_ == rpc::RunJob::TRANSLATION) return Translate();
@@ -146,13 +145,14 @@ Ended JobThread::Do() {
   if (!prepared) return NotRun(prepared.error());
   if (kind_ == rpc::RunJob::VERIFICATION) return Verify(*recipe);
   Watcher watcher(*this);
-  return Execute(*recipe, watcher);
+  return Execute(*recipe, recipe_text_, watcher);
 }
 
 // Into an empty /out. Descriptors of results of before stay good.
-Ended JobThread::Execute(const training::Recipe& recipe, Watcher& watcher) {
+Ended JobThread::Execute(const training::Recipe& recipe, const std::string& text, Watcher& watcher) {
   const auto job = JobOf(recipe);
   if (!job) return NotRun(job.error());
+  if (const Status placed = PlaceRecipe(text); !placed) return NotRun(placed.error());
   std::error_code code;
   if (const Status removed = RemoveFolder(folder_ + "/out"); !removed) return NotRun(removed.error());
   fs::create_directories(folder_ + "/out", code);
@@ -161,6 +161,7 @@ Ended JobThread::Execute(const training::Recipe& recipe, Watcher& watcher) {
   jobs::Executor& executor = job->image.empty() ? place_.executors.of_runners : *place_.executors.of_images;
   const jobs::JobEnd end = executor.Run(*job, watcher);
   Ended ended = EndOf(end, executor.name(), watcher.LogDigest());
+  DescribeEnvironment(recipe, end, ended.record);
   if (ended.ending == Ending::SUCCEEDED) Collect(ended);
   return ended;
 }
@@ -173,9 +174,29 @@ Ended JobThread::Verify(const training::Recipe& recipe) {
   return Verification({.recipe = recipe,
                        .original = *original,
                        .comparer = comparer,
-                       .execute = [&](const training::Recipe& one) { return Execute(one, watcher); },
+                       .execute =
+                           [&](const training::Recipe& one) {
+                             // What is not the recipe that was asked for has a text of its own.
+                             const Result<std::string> text =
+                                 &one == &recipe ? recipe_text_ : one.Canonical();
+                             return text ? Execute(one, *text, watcher) : NotRun(text.error());
+                           },
                        .on_step = [&](std::string_view step) { TellProgress(0, step); }})
       .Run();
+}
+
+// An image has libraries of its own, which only its digest tells.
+void JobThread::DescribeEnvironment(const training::Recipe& recipe, const jobs::JobEnd& end,
+                                    bj::object& record) const {
+  bj::object* const machine = MachineIn(record);
+  if (machine == nullptr) return;
+  if (recipe.environment.image.empty()) {
+    (*machine)["libraries"] = DescribeLibraries(place_.options.runners + "/" + recipe.environment.runner);
+  } else {
+    machine->erase("system");
+  }
+  if (end.machine.empty() && !place_.options.devices.empty())
+    (*machine)["devices"] = DescribeDevices(place_.options.devices);
 }
 
 // Where the job does not see them: it could copy them.
@@ -194,6 +215,7 @@ Ended JobThread::Translate() {
   if (!recipe) return NotRun(recipe.error());
   const Status prepared = PlaceFiles();
   if (!prepared) return NotRun(prepared.error());
+  if (const Status placed = PlaceRecipe(recipe_text_); !placed) return NotRun(placed.error());
   TranslationJob job(*recipe, folder_, place_.options, place_.executors.of_runners);
   const Status possible = job.Check();
   if (!possible) return NotRun(possible.error());
@@ -265,8 +287,16 @@ Status JobThread::PlaceFiles() {
     }
   }
   inputs_.clear();
-  GC_TRY(const Fd file, NewFile(folder_ + "/in/recipe.json"));
-  return process::WriteAll(file.get(), AsBytes(recipe_text_), "cannot write recipe.json");
+  return Ok();
+}
+
+// In place of the one before.
+Status JobThread::PlaceRecipe(const std::string& text) const {
+  const std::string path = folder_ + "/in/recipe.json";
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return Fail(Error::FromErrno(errno, "cannot replace " + path));
+  GC_TRY(const Fd file, NewFile(path));
+  return process::WriteAll(file.get(), AsBytes(text), "cannot write recipe.json");
 }
 
 Status JobThread::CheckLimits(const training::Recipe& recipe) const {
@@ -316,7 +346,9 @@ Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
 Status JobThread::SetRunner(const training::Recipe& recipe, jobs::Job& job) const {
   GC_TRY(const InstalledRunner runner, FindRunner(place_.options.runners, recipe.environment.runner,
                                                   recipe.environment.lock.value_or(Digest{})));
-  job.mounts = {{.from = place_.options.runners + "/" + runner.name, .to = kRunnerPlace}};
+  const std::string folder = place_.options.runners + "/" + runner.name;
+  if (place_.options.runners_run_here) GC_TRY_VOID(CheckSystem(folder));
+  job.mounts = {{.from = folder, .to = kRunnerPlace}};
   job.environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");
   return Ok();
 }
@@ -350,18 +382,23 @@ void JobThread::Collect(Ended& ended) const {
   for (const auto& [name, value] : results->metrics) metrics[name] = value;
   ended.record["metrics"] = std::move(metrics);
   if (results->predictions) SamplePredictions(*results->predictions, ended);
-  ended.files = std::move(results->model);
+  if (ended.ending == Ending::SUCCEEDED) ended.files = std::move(results->model);
 }
 
-// Predictions that cannot be read are no reason to lose the model: it is said in the record.
+// Predictions that cannot be read are no reason to lose the model: it is said in the record. What is done
+// only to compare them is done again where that is our own fault.
 void JobThread::SamplePredictions(const training::ResultFile& file, Ended& ended) const {
   auto sample =
       Comparer(place_.options.comparer, cancel_read_.get()).Sample(file.file.get(), kPredictionsMax);
   if (sample) {
     ended.record["predictions"] = *std::move(sample);
-  } else {
-    ended.record["predictions_unread"] = sample.error().message();
+    return;
   }
+  ended.record["predictions_unread"] = sample.error().message();
+  const Ending::Ending by = EndingBy(sample.error());
+  if (by == Ending::FAILED || (by == Ending::NOT_RUN && kind_ != rpc::RunJob::VERIFICATION)) return;
+  ended.ending = by;
+  ended.reason = sample.error().message();
 }
 
 void JobThread::TellEnd(Ended ended) {

@@ -53,13 +53,16 @@ class JobThread {
   class Watcher;
   Ended Do();
   Ended Verify(const training::Recipe& recipe);
-  Ended Execute(const training::Recipe& recipe, Watcher& watcher);
+  Ended Execute(const training::Recipe& recipe, const std::string& text, Watcher& watcher);
+  void DescribeEnvironment(const training::Recipe& recipe, const jobs::JobEnd& end,
+                           boost::json::object& record) const;
   Result<Original> TakeOriginal();
   Ended Translate();
   static Ended NotRun(const Error& error);
   static Ended EndOf(const jobs::JobEnd& end, std::string_view executor, const Digest& log);
   Status Prepare(const training::Recipe& recipe);
   Status PlaceFiles();
+  Status PlaceRecipe(const std::string& text) const;
   Status CheckLimits(const training::Recipe& recipe) const;
   Status PlaceInput(const JobInput& input) const;
   Result<jobs::Job> JobOf(const training::Recipe& recipe) const;

@@ -38,8 +38,10 @@ class Verification {
   };
   explicit Verification(Parts parts) : parts_(std::move(parts)) {}
 
-  // Executes the recipe, compares, and looks for the pin that is missing where the bits differ. What succeeds
-  // has evidence and no files.
+  // Executes the recipe and compares. Where the bits differ, executes it once more to see whether this
+  // machine repeats itself; a pin is looked for only where it does not, since elsewhere every pin would seem
+  // to help. What succeeds has evidence and no files. What could not be compared by our own fault has not
+  // run.
   Ended Run();
 
  private:
@@ -47,13 +49,20 @@ class Verification {
     std::string name;
     std::function<void(training::Recipe&)> set;
   };
-  static std::vector<Pin> MissingPins(const training::Recipe& recipe);
+  static std::vector<Pin> OpenPins(const training::Recipe& recipe);
 
+  Result<std::string> Judge(Ended& again);
+  Status Explain(Ended& again, boost::json::object& found);
+  void ExplainByMachines(const boost::json::object& record, boost::json::object& found) const;
+  Status ExplainByPins(boost::json::object& found);
+  Result<boost::json::object> Try(const Pin& pin);
+  // Cancelled and Unavailable where that is how it ended.
+  Result<Ended> Execute(const training::Recipe& recipe);
+  // "class", and "different" where one ended otherwise.
+  Result<boost::json::object> Repeats(Ended& first, const Ended& second);
   Result<boost::json::object> Compare(const Original& original, const Ended& repeated);
   Result<boost::json::object> CompareFiles(const std::vector<training::ResultFile>& original,
                                            const std::vector<training::ResultFile>& repeated);
-  Result<boost::json::object> LookForPins();
-  Result<boost::json::object> Try(const Pin& pin);
 
   Parts parts_;
   int executions_ = 0;

@@ -11,8 +11,15 @@
 
 namespace glasscase::working {
 
-// Processor (model, instruction sets), kernel, C library.
-boost::json::object DescribeMachine();
+// `root` is where the machine's files are; tests have others.
+//
+// Processor (model, instruction sets), kernel, and "system": what of /usr decides numbers, which runs of
+// runners use (Python, the C library, those of OpenMP and C++).
+boost::json::object DescribeMachine(const std::string& root = "");
+// "driver" and "gpus" as the driver says them, where there is one; "files": the devices.
+boost::json::object DescribeDevices(const std::vector<std::string>& devices, const std::string& root = "");
+// The libraries of numbers that an environment says it has: name and version. Nothing of it is executed.
+boost::json::object DescribeLibraries(const std::string& runner_folder);
 
 struct InstalledRunner {
   std::string name;
@@ -22,5 +29,8 @@ struct InstalledRunner {
 std::vector<InstalledRunner> ListRunners(const std::string& folder);
 // FailedPrecondition when it is not there, or has another lock file.
 Result<InstalledRunner> FindRunner(const std::string& folder, const std::string& name, const Digest& lock);
+// FailedPrecondition when its lock file names another Python or library than this machine has in /usr: then
+// it is not what the lock file says.
+Status CheckSystem(const std::string& runner_folder, const std::string& root = "");
 
 }  // namespace glasscase::working

@@ -22,6 +22,8 @@ struct WorkerOptions {
   std::string runners;                    // a folder for each, with its lock file requirements.txt
   std::string translator{};               // the program that translates natively
   std::string comparer{};                 // the program that looks into results
+  bool runners_run_here = true;           // no: on other machines, which have a /usr of their own
+  std::vector<std::string> devices{};     // of this machine that jobs may use
   std::vector<std::string> registries{};  // "host:port" that images come from; empty: it runs none
   uint32_t slots = 1;                     // jobs at once
   jobs::Limits most{};                    // that a job may ask for
