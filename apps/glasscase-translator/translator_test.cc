@@ -24,7 +24,9 @@ class TranslatorTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   static Result<Translation> TranslateText(const std::string& text) {
-    return Translate(AsBytes(text), *engine_, {}, [](std::string_view, uint64_t, uint64_t) {});
+    return Translate(
+        AsBytes(text), *engine_, [](uint32_t) { return std::vector<translation::EvidenceData>(); },
+        [](std::string_view, uint64_t, uint64_t) {});
   }
   static inference::Engine* engine_;
 };

@@ -14,13 +14,24 @@ constexpr double kSmallestSource = 1e-30;  // below it a relative difference say
 constexpr size_t kBatchNumbers = size_t{1} << 20;
 constexpr size_t kBatchRowsMax = 1'024;
 constexpr double kQuantile = 0.999;
+constexpr std::string_view kRandom = "random";
 
-// The result is float32, so a source that rounds to the same float32 does not differ.
+// The result is float32, so a source that rounds to the same float32 does not differ. NaN is answered by NaN,
+// and an infinity by the same one: everything else differs without end.
 double Difference(double source, double result) {
   if (std::isnan(source) && std::isnan(result)) return 0;
   if (static_cast<float>(source) == static_cast<float>(result)) return 0;
   const double difference = std::abs(source - result);
   return std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
+}
+
+uint64_t RowsOf(const Evidence& evidence, std::string_view kind) {
+  const auto found = std::ranges::find(evidence.kinds, kind, &InputKind::name);
+  return found == evidence.kinds.end() ? 0 : found->rows;
+}
+
+bool IsNowhereFinite(const Evidence& evidence) {
+  return 2 * evidence.random_finite < RowsOf(evidence, kRandom);
 }
 
 class Comparer {
@@ -47,7 +58,7 @@ class Comparer {
     evidence_.absolute_p999 = static_cast<double>(differences_[place]);
     const uint64_t other = evidence_.rows - evidence_.top_class_same - evidence_.top_class_ties;
     const bool labels_hold = model_.head.task == Task::kRegressor || other == 0;
-    evidence_.holds = evidence_.rows_beyond == 0 && labels_hold;
+    evidence_.holds = evidence_.rows_beyond == 0 && labels_hold && !IsNowhereFinite(evidence_);
   }
 
  private:
@@ -66,11 +77,14 @@ class Comparer {
     const std::span<const double> got = std::span(result.outputs).subspan(row * width, width);
     double largest = 0;
     double share = 0;  // of the bound
+    const bool finite = std::ranges::all_of(wanted, [](double number) { return std::isfinite(static_cast<float>(number)); });
+    if (finite && kind.name == kRandom) ++evidence_.random_finite;
     for (size_t k = 0; k < width; ++k) {
       const double difference = Difference(wanted[k], got[k]);
       if (difference == 0) continue;
       const double bound = BoundAt(wanted[k], source.magnitude[row]);
-      share = std::max(share, bound > 0 ? difference / bound : std::numeric_limits<double>::infinity());
+      const bool is_bounded = std::isfinite(difference) && bound > 0;
+      share = std::max(share, is_bounded ? difference / bound : std::numeric_limits<double>::infinity());
       largest = std::max(largest, difference);
       evidence_.relative_max =
           std::max(evidence_.relative_max, difference / std::max(std::abs(wanted[k]), kSmallestSource));
@@ -130,6 +144,8 @@ Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& resul
   evidence.source_evaluator = source.name();
   evidence.result_evaluator = result.name();
   evidence.seed = options.seed;
+  evidence.ranges = inputs.ranges();
+  evidence.data = options.data;
   evidence.thresholds = inputs.thresholds();
   evidence.thresholds_tried = inputs.thresholds_tried();
   const Bound bound = BoundOf(model);
@@ -163,6 +179,11 @@ std::string WhyNot(const Evidence& evidence) {
     return std::to_string(evidence.rows_beyond) + " of " + std::to_string(evidence.rows) +
            " inputs give numbers beyond the bound; the largest difference is " +
            std::to_string(evidence.absolute_max);
+  }
+  if (IsNowhereFinite(evidence)) {
+    return "the source gives finite numbers for " + std::to_string(evidence.random_finite) + " of " +
+           std::to_string(RowsOf(evidence, kRandom)) +
+           " random inputs, so nothing shows that both give the same; name data that it takes";
   }
   return "some inputs give another label without being near a tie";
 }

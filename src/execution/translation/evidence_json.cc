@@ -34,6 +34,28 @@ json::object Worst(const WorstInput& worst) {
           {"source", Numbers(worst.source)}};
 }
 
+// Those that are none are left out.
+json::object RangesOf(const RangeSources& sources) {
+  json::object object;
+  const auto say = [&](const char* from, uint64_t features) {
+    if (features > 0) object[from] = features;
+  };
+  say("dataset", sources.dataset);
+  say("guessed", sources.guessed);
+  say("thresholds", sources.thresholds);
+  return object;
+}
+
+json::array DatasetsOf(const std::vector<EvidenceData>& data) {
+  json::array datasets;
+  for (const EvidenceData& one : data) {
+    json::object entry{{"name", one.name}};
+    if (!one.why_not.empty()) entry["unread"] = one.why_not;
+    datasets.push_back(std::move(entry));
+  }
+  return datasets;
+}
+
 }  // namespace
 
 Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
@@ -51,6 +73,9 @@ Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
       {"inputs",
        {{"rows", evidence.rows},
         {"kinds", kinds},
+        {"datasets", DatasetsOf(evidence.data)},
+        {"random_finite", evidence.random_finite},
+        {"ranges", RangesOf(evidence.ranges)},
         {"seed", evidence.seed},
         {"thresholds", evidence.thresholds},
         {"thresholds_tried", evidence.thresholds_tried}}},
