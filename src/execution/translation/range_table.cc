@@ -87,11 +87,9 @@ class Lines {
 class Table {
  public:
   explicit Table(std::vector<std::string_view> first) : ranges_(first.size()), head_(std::move(first)) {
-    has_head_ = std::ranges::any_of(
+    const auto words = std::ranges::count_if(
         head_, [](std::string_view field) { return !field.empty() && !NumberOf(field); });
-    // A line of numbers and one name is a row with a class in words.
-    const auto names = std::ranges::count_if(head_, [](std::string_view field) { return !NumberOf(field); });
-    if (names == 1 && head_.size() > 1) has_head_ = false;
+    has_head_ = words > 1 || (words == 1 && columns() == 1);  // one word among numbers: a row with its class
     if (!has_head_) AddRow(head_);
   }
 
