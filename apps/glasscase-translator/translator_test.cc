@@ -13,6 +13,7 @@ namespace glasscase::translator {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class TranslatorTest : public ::testing::Test {
  protected:
@@ -42,6 +43,8 @@ TEST_F(TranslatorTest, EachKindOfFileIsTranslatedAndItsEvidenceHolds) {
     ASSERT_TRUE(made) << path << ": " << made.error().message();
     EXPECT_EQ(made->why_not, "") << path;
     EXPECT_THAT(made->evidence, HasSubstr(R"("holds":true)"));
+    EXPECT_THAT(made->evidence, HasSubstr(R"("second":"glasscase, operator by operator")"));
+    EXPECT_THAT(made->evidence, Not(HasSubstr("not_run"))) << path;
     EXPECT_THAT(made->summary, HasSubstr(R"("runtime":"ONNX Runtime )"));
     EXPECT_TRUE(onnx::Inspect(AsBytes(made->onnx), {}, {}));
   }

@@ -61,6 +61,9 @@ class Comparer {
     evidence_.holds = evidence_.rows_beyond == 0 && labels_hold && !IsNowhereFinite(evidence_);
   }
 
+  // Beyond the bound, or with another label that is no tie.
+  uint64_t rows_apart() const { return rows_apart_; }
+
  private:
   double BoundAt(double output, double magnitude) const {
     const double bound = bound_.absolute + bound_.ulps * kFloatUlp * magnitude;
@@ -93,6 +96,7 @@ class Comparer {
     evidence_.absolute_max = std::max(evidence_.absolute_max, largest);
     if (share > 1) ++evidence_.rows_beyond;
     if (!CompareLabels(row, source, result)) share = std::numeric_limits<double>::infinity();
+    if (share > 1) ++rows_apart_;
     if (share > worst_share_ || evidence_.worst.input.empty()) {
       worst_share_ = share;
       evidence_.worst = {std::string(kind.name),
@@ -125,6 +129,42 @@ class Comparer {
   Evidence& evidence_;
   std::vector<float> differences_;
   double worst_share_ = -1;
+  uint64_t rows_apart_ = 0;
+};
+
+class SecondComparer {
+ public:
+  SecondComparer(const Model& model, Evaluator* evaluator)
+      : model_(model), evaluator_(evaluator), comparer_(model, evidence_) {
+    if (evaluator_ != nullptr) opinion_.evaluator = evaluator_->name();
+  }
+
+  // Of the rows, the first few. What it does not know ends it, and is said.
+  void Add(const EvidenceInputs::Kind& kind, std::span<const float> rows, Evaluator& source) {
+    if (evaluator_ == nullptr || !opinion_.not_run.empty()) return;
+    const auto few = rows.first(std::min<size_t>(rows.size(), kSecondRows * model_.features));
+    Answers wanted;
+    Answers got;
+    Status ran = source.Run(few, wanted);
+    if (ran) ran = evaluator_->Run(few, got);
+    if (ran) ran = comparer_.Add(kind, few, wanted, got);
+    if (!ran) opinion_.not_run = ran.error().message();
+  }
+
+  SecondOpinion Finish() {
+    if (!opinion_.not_run.empty()) return {.evaluator = opinion_.evaluator, .not_run = opinion_.not_run};
+    opinion_.rows = evidence_.rows;
+    opinion_.rows_beyond = comparer_.rows_apart();
+    opinion_.absolute_max = evidence_.absolute_max;
+    return opinion_;
+  }
+
+ private:
+  const Model& model_;
+  Evaluator* const evaluator_;
+  Evidence evidence_;
+  Comparer comparer_;
+  SecondOpinion opinion_;
 };
 
 }  // namespace
@@ -137,7 +177,7 @@ Bound BoundOf(const Model& model) {
   return {.absolute = plain ? 0.0 : 1e-6, .ulps = 4};
 }
 
-Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result,
+Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result, Evaluator* second,
                          const EvidenceOptions& options) {
   EvidenceInputs inputs(model, options);
   Evidence evidence;
@@ -152,6 +192,7 @@ Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& resul
   evidence.bound_absolute = bound.absolute;
   evidence.bound_ulps = bound.ulps;
   Comparer comparer(model, evidence);
+  SecondComparer opinion(model, second);
   const size_t batch_rows = std::clamp<size_t>(kBatchNumbers / model.features, 1, kBatchRowsMax);
   std::vector<float> rows;
   Answers wanted;
@@ -167,10 +208,13 @@ Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& resul
       GC_TRY_VOID(source.Run(rows, wanted));
       GC_TRY_VOID(result.Run(rows, got));
       GC_TRY_VOID(comparer.Add(kind, rows, wanted, got));
+      if (first == 0) opinion.Add(kind, rows, source);
       if (options.on_progress) options.on_progress(evidence.rows, total);
     }
   }
   comparer.Finish();
+  evidence.second = opinion.Finish();
+  evidence.holds = evidence.holds && evidence.second.rows_beyond == 0;
   return evidence;
 }
 
@@ -179,6 +223,11 @@ std::string WhyNot(const Evidence& evidence) {
     return std::to_string(evidence.rows_beyond) + " of " + std::to_string(evidence.rows) +
            " inputs give numbers beyond the bound; the largest difference is " +
            std::to_string(evidence.absolute_max);
+  }
+  if (evidence.second.rows_beyond > 0) {
+    return "two evaluators do not agree on the result: " + std::to_string(evidence.second.rows_beyond) + " of " +
+           std::to_string(evidence.second.rows) + " inputs differ beyond the bound by " +
+           evidence.second.evaluator;
   }
   if (IsNowhereFinite(evidence)) {
     return "the source gives finite numbers for " + std::to_string(evidence.random_finite) + " of " +

@@ -56,6 +56,19 @@ json::array DatasetsOf(const std::vector<EvidenceData>& data) {
   return datasets;
 }
 
+void AddSecond(const SecondOpinion& second, json::object& evidence) {
+  if (second.evaluator.empty()) return;
+  evidence["evaluators"].as_object()["second"] = second.evaluator;
+  json::object object{{"rows", second.rows}};
+  if (second.not_run.empty()) {
+    object["absolute_max"] = Number(second.absolute_max);
+    object["rows_beyond"] = second.rows_beyond;
+  } else {
+    object["not_run"] = second.not_run;
+  }
+  evidence["second"] = std::move(object);
+}
+
 }  // namespace
 
 Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
@@ -87,6 +100,7 @@ Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
       {"rows_beyond", evidence.rows_beyond},
       {"worst", Worst(evidence.worst)},
       {"holds", evidence.holds}};
+  AddSecond(evidence.second, object);
   if (evidence.top_class_same + evidence.top_class_ties > 0)
     object["top_class"] = {{"same", evidence.top_class_same}, {"ties", evidence.top_class_ties}};
   return glasscase::json::WriteCanonical(object);

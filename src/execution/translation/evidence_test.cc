@@ -41,7 +41,7 @@ Evidence CompareWith(const std::string& text, const Faulty::Fault& fault,
   EXPECT_TRUE(model) << model.error().message();
   const auto source = MakeSourceEvaluator(*model);
   Faulty result(*model, fault);
-  const auto evidence = Compare(*model, *source, result, options);
+  const auto evidence = Compare(*model, *source, result, nullptr, options);
   EXPECT_TRUE(evidence);
   return *evidence;
 }
@@ -142,6 +142,26 @@ TEST(EvidenceTest, AnInfinityIsAnsweredByTheSameOne) {
   });
   EXPECT_FALSE(evidence.holds);
   EXPECT_EQ(evidence.worst.kind, "large");
+}
+
+Evidence CompareWithSecond(Faulty::Fault fault) {
+  const auto model = Read(AsBytes(XgboostJson()));
+  const auto source = MakeSourceEvaluator(*model);
+  Faulty result(*model, [](auto, Answers&) {});
+  Faulty second(*model, std::move(fault));
+  return *Compare(*model, *source, result, &second, {});
+}
+
+TEST(EvidenceTest, ASecondEvaluatorHasToAgree) {
+  const Evidence same = CompareWithSecond([](auto, Answers&) {});
+  EXPECT_TRUE(same.holds);
+  EXPECT_EQ(same.second.evaluator, "faulty");
+  EXPECT_GE(same.second.rows, 5 * kSecondRows);
+  EXPECT_THAT(*ToJson(same, {}), HasSubstr(R"("second":{"absolute_max":0,"rows":)"));
+  const Evidence other = CompareWithSecond([](auto, Answers& answers) { answers.outputs[0] += 1; });
+  EXPECT_FALSE(other.holds);
+  EXPECT_EQ(other.rows_beyond, 0U);
+  EXPECT_THAT(WhyNot(other), HasSubstr("two evaluators do not agree"));
 }
 
 TEST(EvidenceTest, ThresholdsThatDoNotFitAreCounted) {

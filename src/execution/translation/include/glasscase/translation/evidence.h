@@ -52,9 +52,19 @@ struct WorstInput {
   std::vector<double> result;
 };
 
+// What another program made of the result, on a few rows of each kind.
+struct SecondOpinion {
+  std::string evaluator;  // empty: there was none
+  std::string not_run{};  // why, where it does not know the result's operators
+  uint64_t rows = 0;
+  uint64_t rows_beyond = 0;  // or with another label that is no tie
+  double absolute_max = 0;
+};
+
 struct Evidence {
   std::string source_evaluator;
   std::string result_evaluator;
+  SecondOpinion second;
   uint64_t seed = 0;
   uint64_t rows = 0;
   std::vector<InputKind> kinds;
@@ -73,7 +83,7 @@ struct Evidence {
   double bound_ulps = 0;
   uint64_t rows_beyond = 0;
   WorstInput worst;
-  // No row is beyond the bound, every other label is a tie, and at least half of the random rows have finite
+  // By both evaluators: no row is beyond the bound, every other label is a tie, and at least half of the random rows have finite
   // numbers: a model that answers NaN throughout was compared with nothing.
   bool holds = false;
 };
@@ -85,8 +95,10 @@ struct Bound {
 };
 Bound BoundOf(const Model& model);
 
-// Runs both on the same rows. Fails only when one of them cannot be run.
-Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result,
+// Runs both on the same rows, and `second`, where there is one, on kSecondRows of each kind: an evaluator of
+// the result that shares nothing with the first. Fails only when source or result cannot be run.
+inline constexpr uint64_t kSecondRows = 16;
+Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result, Evaluator* second,
                          const EvidenceOptions& options);
 
 // What is said of the translation beside the numbers.
