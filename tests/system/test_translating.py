@@ -481,9 +481,9 @@ def test_what_a_converter_does_wrong_is_said(glasscase: Installation, tmp_path: 
     (b"PK\x03\x04 zip", "archive"),
     (b"\x08\x07", "looks like ONNX already"),
     (b"", "empty"),
-    ("xgboost_json/binary", "XGBoost"),
-    ("xgboost_ubj/binary", ""),
-    ("lightgbm_text/binary", ""),
+    ("xgboost_json/binary", "not JSON as expected here: the file is cut off"),
+    ("xgboost_ubj/binary", "not UBJSON as expected here: the file is cut off"),
+    ("lightgbm_text/binary", 'LightGBM model: "end of trees" does not come: the file is cut off'),
 ])
 def test_what_cannot_be_read_is_refused_by_name(glasscase: Installation, tmp_path: Path, content: bytes | str, words: str) -> None:
     """Names of samples: their first quarter."""
@@ -492,8 +492,7 @@ def test_what_cannot_be_read_is_refused_by_name(glasscase: Installation, tmp_pat
     keep_text(glasscase, tmp_path, name, "model.bin", data)
     run = translate(glasscase, name)
     assert run["state"] == "failed" and run["result"] == ""
-    assert isinstance(content, str) or words in run["reason"], run["reason"]
-    assert len(run["reason"]) > 15, run["reason"]
+    assert words in run["reason"], run["reason"]
 
 
 def test_what_cannot_be_asked_is_refused(glasscase: Installation, models: Models, tmp_path: Path) -> None:
