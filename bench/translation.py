@@ -31,7 +31,6 @@ DEPTH = "11"  # a thousand nodes a tree and more
 Figures = dict[str, Any]
 
 
-# Of each library: its file, and which name its leaves have (as XGBoost and scikit-learn have it: the node's number).
 FILES = {"xgboost": "model.ubj", "lightgbm": "model.txt", "scikit-learn": "model.json"}
 
 

@@ -22,7 +22,10 @@ class PlainEvaluator final : public translation::Evaluator {
     const auto* const numbers =
         outputs.empty() ? nullptr : std::get_if<std::vector<float>>(&outputs.back().data);
     if (numbers == nullptr) return Fail(Error::Internal("its last output has no numbers"));
-    answers = {.width = model_.outputs(), .outputs = {numbers->begin(), numbers->end()}};
+    answers.width = model_.outputs();
+    answers.outputs.assign(numbers->begin(), numbers->end());
+    answers.classes.clear();
+    answers.magnitude.clear();
     if (model_.head.task == translation::Task::kClassifier) ReadLabels(outputs.front(), answers);
     return Ok();
   }

@@ -170,7 +170,8 @@ def _sources_of(one: Input) -> dict[str, int]:
         return {"inputs.json": one.numbers}
     known = numpy.zeros(one.numbers, bool) if one.data_range is None else ~numpy.isnan(one.data_range[0])
     parts = numpy.array([len(list_) > 0 for list_ in one.thresholds] or [False] * one.numbers)
-    return {"dataset": int(known.sum()), "thresholds": int((parts & ~known).sum()), "guessed": int((~parts & ~known).sum())}
+    rest = "unused" if one.thresholds else "guessed"  # trees look at nothing else
+    return {"dataset": int(known.sum()), "thresholds": int((parts & ~known).sum()), rest: int((~parts & ~known).sum())}
 
 
 def _whole_range(one: Input) -> tuple[float, float]:

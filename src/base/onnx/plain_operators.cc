@@ -243,12 +243,6 @@ std::vector<Number> Taken(const std::string& raw, const Typed& typed) {
 
 }  // namespace
 
-const AttributeProto* FindAttribute(const NodeProto& node, std::string_view name) {
-  const auto found = std::ranges::find_if(
-      node.attribute(), [&](const AttributeProto& attribute) { return attribute.name() == name; });
-  return found == node.attribute().end() ? nullptr : &*found;
-}
-
 int64_t IntegerOr(const NodeProto& node, std::string_view name, int64_t otherwise) {
   const AttributeProto* const attribute = FindAttribute(node, name);
   return attribute == nullptr ? otherwise : attribute->i();

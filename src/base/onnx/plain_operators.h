@@ -45,7 +45,6 @@ class PlainTrees {
   bool is_double_ = false;  // its numbers are: then it adds up in double
 };
 
-const AttributeProto* FindAttribute(const NodeProto& node, std::string_view name);
 int64_t IntegerOr(const NodeProto& node, std::string_view name, int64_t otherwise);
 Result<PlainTensor> ToPlain(const TensorProto& tensor);
 

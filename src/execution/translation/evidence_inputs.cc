@@ -44,7 +44,7 @@ EvidenceInputs::EvidenceInputs(const Model& model, const EvidenceOptions& option
       thresholds_tried_ += std::min<uint64_t>(list.size(), options.threshold_rows_max) / kSidesOfThreshold;
     }
   }
-  ChooseRanges(options.data);
+  ChooseRanges(options.data, std::holds_alternative<TreeEnsemble>(model.body));
   kinds_ = {{"thresholds", std::min(longest, options.threshold_rows_max), &EvidenceInputs::FillThresholds},
             {"random", RowsThatFit(options.random_rows, model.features), &EvidenceInputs::FillRandom},
             {"zeros", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillZeros},
@@ -83,7 +83,7 @@ void EvidenceInputs::FillThresholds(uint64_t row, std::span<float> out) {
 }
 
 // The range of the data is where the model is used; that of the thresholds, and around it, where it parts.
-void EvidenceInputs::ChooseRanges(const std::vector<EvidenceData>& data) {
+void EvidenceInputs::ChooseRanges(const std::vector<EvidenceData>& data, bool parts_only_at_thresholds) {
   ranges_.resize(candidates_.size());
   for (const EvidenceData& one : data) {
     for (size_t f = 0; f < one.ranges.size() && f < ranges_.size(); ++f) ranges_[f].Add(one.ranges[f]);
@@ -93,7 +93,7 @@ void EvidenceInputs::ChooseRanges(const std::vector<EvidenceData>& data) {
     if (ranges_[f].is_known()) {
       ++sources_.dataset;
     } else if (list.empty()) {
-      ++sources_.guessed;
+      ++(parts_only_at_thresholds ? sources_.unused : sources_.guessed);
       ranges_[f] = kGuessed;
     } else {
       ++sources_.thresholds;

@@ -38,7 +38,7 @@ class EvidenceInputs {
   void FillMissing(uint64_t row, std::span<float> out);
 
   void CollectThresholds(const TreeEnsemble& ensemble);
-  void ChooseRanges(const std::vector<EvidenceData>& data);
+  void ChooseRanges(const std::vector<EvidenceData>& data, bool parts_only_at_thresholds);
   float RandomOf(uint32_t feature);
 
   // Per feature: its thresholds and the float32 to either side of each; and from where the rest is drawn.

@@ -43,6 +43,7 @@ json::object RangesOf(const RangeSources& sources) {
   say("dataset", sources.dataset);
   say("guessed", sources.guessed);
   say("thresholds", sources.thresholds);
+  say("unused", sources.unused);
   return object;
 }
 

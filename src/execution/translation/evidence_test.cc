@@ -121,6 +121,9 @@ TEST(EvidenceTest, WhereARangeCameFromIsSaid) {
   EXPECT_EQ(half.ranges.dataset, 1U);
   EXPECT_EQ(half.ranges.guessed, 1U);
   EXPECT_EQ(CompareWith(XgboostJson(), [](auto, Answers&) {}).ranges.thresholds, 2U);
+  const Evidence wider = CompareWith(With(XgboostJson(), R"("num_feature":"2","num_target")", R"("num_feature":"3","num_target")"),
+                                     [](auto, Answers&) {});
+  EXPECT_EQ(wider.ranges.unused, 1U);
   EXPECT_THAT(*ToJson(half, {}), HasSubstr(R"("datasets":[{"name":"rain"},{"name":"snow","unread":"it is empty"}])"));
   EXPECT_THAT(*ToJson(half, {}), HasSubstr(R"("ranges":{"dataset":1,"guessed":1})"));
 }

@@ -98,11 +98,12 @@ std::vector<std::string> EvidenceLines(std::string_view evidence) {
 }
 
 std::string RangesText(const json::value& ranges) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kSources = {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kSources = {
       {{"dataset", "the data"},
        {"inputs.json", "inputs.json"},
        {"thresholds", "the thresholds"},
-       {"guessed", "a guess of -10 to 10"}}};
+       {"guessed", "a guess of -10 to 10"},
+       {"unused", "anywhere, for the model does not use them"}}};
   std::vector<std::string> parts;
   for (const auto& [member, words] : kSources) {
     const auto features = static_cast<uint64_t>(std::max<int64_t>(0, IntegerOf(ranges, member)));

@@ -42,6 +42,7 @@ struct RangeSources {
   uint64_t dataset = 0;
   uint64_t thresholds = 0;
   uint64_t guessed = 0;  // -10 to 10: nobody says
+  uint64_t unused = 0;   // no tree looks at them
 };
 
 // The row with the largest difference, in units of its bound.
