@@ -505,7 +505,7 @@ def test_what_cannot_be_asked_is_refused(glasscase: Installation, models: Models
     assert "is ONNX already" in refusal("already")
     assert "no model" in refusal("nowhere")
     keep(glasscase, SAMPLES / "xgboost_json" / "binary", "asked")
-    assert "has the runner fortran; there are: fake, scikit-learn" in refusal("asked", "--runner", "fortran")
+    assert "has the runner fortran; there are: fake, pytorch, scikit-learn" in refusal("asked", "--runner", "fortran")
     assert "opset goes with a runner" in refusal("asked", "--opset", "17")
     assert "allow_pickle goes with a runner" in refusal("asked", "--allow-pickle")
     assert "exporter goes with a runner" in refusal("asked", "--exporter", "dynamo")
