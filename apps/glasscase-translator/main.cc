@@ -1,6 +1,7 @@
 // glasscase-translator: turns one foreign model into ONNX, compares the two, and ends. Whatever the file does
 // to this process, it holds nothing and reaches nobody: files to read, two to write (their
-// numbers and words: glasscase/translating/program.h). On its standard output it says lines of JSON: progress, then
+// numbers and words: glasscase/translating/program.h). On its standard output it says lines of JSON:
+// progress, then
 // {"result":...} or {"error":...}. Started by `glasscase translate` and by workers.
 #include <sys/stat.h>
 #include <unistd.h>
@@ -102,10 +103,11 @@ std::vector<translation::EvidenceData> ReadData(const std::vector<std::string>& 
 Status Run(inference::Engine& engine, const Words& words) {
   GC_TRY(const Bytes file, ReadFile(translating::kModelFd, translation::kFileBytesMax));
   translator::Progress progress(STDOUT_FILENO);
-  GC_TRY(const translator::Translation made,
-         translator::Translate(
-             file, engine, [&](uint32_t features) { return ReadData(words.data, features); },
-             [&](std::string_view step, uint64_t done, uint64_t total) { progress.Show(step, done, total); }));
+  GC_TRY(
+      const translator::Translation made,
+      translator::Translate(
+          file, engine, [&](uint32_t features) { return ReadData(words.data, features); },
+          [&](std::string_view step, uint64_t done, uint64_t total) { progress.Show(step, done, total); }));
   GC_TRY_VOID(translator::WriteWhole(translating::kEvidenceFd, made.evidence));
   if (!made.why_not.empty())
     return Fail(Error::FailedPrecondition("the translation is refused: " + made.why_not));

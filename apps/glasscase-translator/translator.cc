@@ -85,7 +85,8 @@ Result<Translation> Translate(ByteSpan file, inference::Engine& engine, const Re
   GC_TRY(const std::unique_ptr<translation::Evaluator> second, ReadEvaluator(model, AsBytes(made.onnx)));
   translation::EvidenceOptions options{.data = read_data(model.features)};
   options.on_progress = [&](uint64_t done, uint64_t total) { on_progress("comparing", done, total); };
-  GC_TRY(const translation::Evidence evidence, translation::Compare(model, *source, *result, second.get(), options));
+  GC_TRY(const translation::Evidence evidence,
+         translation::Compare(model, *source, *result, second.get(), options));
   GC_TRY(made.evidence, translation::ToJson(evidence, {.source = model.source,
                                                        .source_sha256 = ToHex(Sha256(file)),
                                                        .result_sha256 = ToHex(Sha256(AsBytes(made.onnx)))}));

@@ -23,7 +23,7 @@ List Numbers(const Result<std::vector<PlainTensor>>& outputs, size_t place = 0) 
 }
 
 // x0 < 0.5 (NaN: yes) ? 1 : (x1 <= 2 (NaN: no) ? 10 : 20), twice, the second with the modes given.
-ModelWriter Trees(std::string_view mode, int64_t yes = 3, const std::string& aggregate = "SUM") {
+std::string Trees(std::string_view mode, int64_t yes = 3, const std::string& aggregate = "SUM") {
   ModelWriter writer("trees", "a test");
   writer.AddInput({.name = "x", .datatype = DataType::kFp32, .shape = {-1, 2}});
   writer.AddNode({.type = "TreeEnsembleRegressor",
@@ -35,7 +35,8 @@ ModelWriter Trees(std::string_view mode, int64_t yes = 3, const std::string& agg
                                  {"nodes_treeids", Integers{4, 4, 4, 4, 4}},
                                  {"nodes_nodeids", Integers{0, 1, 2, 3, 4}},
                                  {"nodes_featureids", Integers{0, 0, 1, 0, 0}},
-                                 {"nodes_modes", std::vector<std::string_view>{"BRANCH_LT", "LEAF", mode, "LEAF", "LEAF"}},
+                                 {"nodes_modes",
+                                  std::vector<std::string_view>{"BRANCH_LT", "LEAF", mode, "LEAF", "LEAF"}},
                                  {"nodes_truenodeids", Integers{1, 0, yes, 0, 0}},
                                  {"nodes_falsenodeids", Integers{2, 0, 4, 0, 0}},
                                  {"nodes_missing_value_tracks_true", Integers{1, 0, 0, 0, 0}},
@@ -46,11 +47,11 @@ ModelWriter Trees(std::string_view mode, int64_t yes = 3, const std::string& agg
                                  {"target_weights", Floats{1, 10, 20}}},
                   .domain = kAiOnnxMl});
   writer.AddOutput({.name = "y", .datatype = DataType::kFp32, .shape = {-1, 1}});
-  return writer;
+  return *writer.Finish();
 }
 
 Result<std::vector<PlainTensor>> RunTrees(std::string_view mode, Floats x, int64_t yes = 3) {
-  const auto graph = PlainGraph::Read(AsBytes(*Trees(mode, yes).Finish()));
+  const auto graph = PlainGraph::Read(AsBytes(Trees(mode, yes)));
   if (!graph) return Fail(graph.error());
   const auto rows = static_cast<int64_t>(x.size() / 2);
   return graph->Run({.shape = {rows, 2}, .data = std::move(x)});
@@ -67,7 +68,7 @@ TEST(PlainGraphTest, TreesThatAreNoneAndModesOfOthersAreRefused) {
   EXPECT_THAT(RunTrees("BRANCH_GT", {1, 1}).error().message(), HasSubstr("the mode BRANCH_GT"));
   EXPECT_THAT(RunTrees("BRANCH_LT", {1, 1}, 9).error().message(), HasSubstr("leads nowhere"));
   EXPECT_THAT(RunTrees("BRANCH_LT", {1, 1}, 0).error().message(), HasSubstr("in circles"));
-  EXPECT_THAT(PlainGraph::Read(AsBytes(*Trees("LEAF", 3, "MAX").Finish())).error().message(), HasSubstr("MAX"));
+  EXPECT_THAT(PlainGraph::Read(AsBytes(Trees("LEAF", 3, "MAX"))).error().message(), HasSubstr("MAX"));
 }
 
 TEST(PlainGraphTest, OperatorsDoWhatTheirTextSays) {
@@ -78,7 +79,10 @@ TEST(PlainGraphTest, OperatorsDoWhatTheirTextSays) {
   writer.AddConstant("names", {2}, std::vector<std::string>{"a", "b"});
   const auto add = [&](std::string_view type, std::vector<std::string> inputs, const char* output,
                        std::vector<Attribute> attributes = {}) {
-    writer.AddNode({.type = type, .inputs = std::move(inputs), .outputs = {output}, .attributes = std::move(attributes)});
+    writer.AddNode({.type = type,
+                    .inputs = std::move(inputs),
+                    .outputs = {output},
+                    .attributes = std::move(attributes)});
   };
   add("Div", {"x", "two"}, "half");
   add("Cast", {"half"}, "wide", {{"to", int64_t{11}}});
@@ -93,7 +97,8 @@ TEST(PlainGraphTest, OperatorsDoWhatTheirTextSays) {
   ASSERT_TRUE(graph) << graph.error().message();
   const auto outputs = graph->Run({.shape = {2, 2}, .data = Floats{2, 4, 6, 6}});
   EXPECT_THAT(Numbers<std::vector<double>>(outputs), ElementsAre(201, 2010, 303, 3030));
-  EXPECT_THAT(Numbers<Floats>(outputs, 1), ElementsAre(::testing::FloatEq(0.26894142F), ::testing::FloatEq(0.73105858F), 0.5F, 0.5F));
+  EXPECT_THAT(Numbers<Floats>(outputs, 1),
+              ElementsAre(::testing::FloatEq(0.26894142F), ::testing::FloatEq(0.73105858F), 0.5F, 0.5F));
   EXPECT_THAT(Numbers<std::vector<std::string>>(outputs, 2), ElementsAre("b", "a"));
 }
 
@@ -102,7 +107,8 @@ TEST(PlainGraphTest, AnOperatorThatItDoesNotKnowIsNamed) {
   writer.AddInput({.name = "x", .datatype = DataType::kFp32, .shape = {-1, 2}});
   writer.AddNode({.type = "Erf", .inputs = {"x"}, .outputs = {"y"}});
   writer.AddOutput({.name = "y", .datatype = DataType::kFp32, .shape = {-1, 2}});
-  const auto outputs = PlainGraph::Read(AsBytes(*writer.Finish()))->Run({.shape = {1, 2}, .data = Floats{1, 2}});
+  const auto outputs =
+      PlainGraph::Read(AsBytes(*writer.Finish()))->Run({.shape = {1, 2}, .data = Floats{1, 2}});
   ASSERT_FALSE(outputs);
   EXPECT_EQ(outputs.error().code(), Code::kUnimplemented);
   EXPECT_THAT(outputs.error().message(), HasSubstr("Erf"));

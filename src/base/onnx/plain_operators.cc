@@ -55,9 +55,9 @@ Result<PlainTensor> EachPair(const NodeProto& node, const PlainTensor& a, const 
           function((*left)[PlaceIn(one, row, column)], (*right)[PlaceIn(other, row, column)])));
   }
   const bool is_list = a.shape.size() < 2 && b.shape.size() < 2;
-  return PlainTensor{.shape = is_list ? std::vector<int64_t>{size.columns}
-                                      : std::vector<int64_t>{size.rows, size.columns},
-                     .data = std::move(out)};
+  return PlainTensor{
+      .shape = is_list ? std::vector<int64_t>{size.columns} : std::vector<int64_t>{size.rows, size.columns},
+      .data = std::move(out)};
 }
 
 // For both kinds of numbers with a fraction.

@@ -43,7 +43,8 @@ class Places {
     for (int i = 0; i < trees.size(); ++i) {
       const bool begins = i == 0 || trees[i] != trees[i - 1];
       const bool rises = i == 0 || (begins ? trees[i] > trees[i - 1] : nodes[i] > nodes[i - 1]);
-      if (!rises) return Fail(Error(Code::kUnimplemented, "TreeEnsembleRegressor with nodes in another order"));
+      if (!rises)
+        return Fail(Error(Code::kUnimplemented, "TreeEnsembleRegressor with nodes in another order"));
       if (begins) places.firsts_.push_back({trees[i], static_cast<size_t>(i)});
     }
     return places;
@@ -52,7 +53,8 @@ class Places {
   std::optional<size_t> Find(int64_t tree, int64_t node) const {
     const auto at = std::ranges::lower_bound(firsts_, tree, {}, &First::tree);
     if (at == firsts_.end() || at->tree != tree) return std::nullopt;
-    const auto end = at + 1 == firsts_.end() ? nodes_.end() : nodes_.begin() + static_cast<int>((at + 1)->place);
+    const auto end =
+        at + 1 == firsts_.end() ? nodes_.end() : nodes_.begin() + static_cast<int>((at + 1)->place);
     const auto found = std::lower_bound(nodes_.begin() + static_cast<int>(at->place), end, node);
     if (found == end || *found != node) return std::nullopt;
     return static_cast<size_t>(found - nodes_.begin());
@@ -87,7 +89,8 @@ Result<PlainTrees> PlainTrees::Read(const NodeProto& node) {
   const std::string aggregate = TextOr(node, "aggregate_function", "SUM");
   trees.averages_ = aggregate == "AVERAGE";
   if ((aggregate != "SUM" && !trees.averages_) || TextOr(node, "post_transform", "NONE") != "NONE" ||
-      FindAttribute(node, "base_values") != nullptr || FindAttribute(node, "base_values_as_tensor") != nullptr)
+      FindAttribute(node, "base_values") != nullptr ||
+      FindAttribute(node, "base_values_as_tensor") != nullptr)
     return Fail(Error(Code::kUnimplemented, "TreeEnsembleRegressor with " + aggregate + " or a transform"));
   GC_TRY(const auto values, NumbersOf(node, "nodes_values", trees.is_double_));
   GC_TRY(const auto weights, NumbersOf(node, "target_weights", trees.is_double_));

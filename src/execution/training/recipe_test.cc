@@ -76,7 +76,8 @@ TEST(Recipe, ItsTextIsReadBackAndIsTheSame) {
 }
 
 TEST(Recipe, WhoTranslatesItsResultIsPinnedLikeItsEnvironment) {
-  Recipe recipe = Resolve(Recipe::Parse(With("translate", R"({"to": "onnx", "runner": "pytorch", "wall_s": 60})")).value());
+  Recipe recipe = Resolve(
+      Recipe::Parse(With("translate", R"({"to": "onnx", "runner": "pytorch", "wall_s": 60})")).value());
   EXPECT_THAT(recipe.Canonical().error().message(), HasSubstr("the runner pytorch"));
   recipe.translation.lock = Digest{};
   const std::string text = recipe.Canonical().value();

@@ -47,7 +47,8 @@ Status ReadLimits(const ObjectReader& root, TranslationRecipe& recipe) {
   GC_TRY_VOID(limits.RefuseOthers({"wall_s"}));
   GC_TRY(const uint64_t wall_s, limits.Whole("wall_s"));
   if (wall_s < 1 || wall_s > TranslationRecipe::kWallSecondsMax)
-    return Fail(limits.Wrong("wall_s", "must be from 1 to " + std::to_string(TranslationRecipe::kWallSecondsMax)));
+    return Fail(
+        limits.Wrong("wall_s", "must be from 1 to " + std::to_string(TranslationRecipe::kWallSecondsMax)));
   recipe.wall_s = static_cast<uint32_t>(wall_s);
   return Ok();
 }
@@ -90,8 +91,8 @@ Status ReadOptions(const ObjectReader& root, TranslationRecipe& recipe) {
 Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
   GC_TRY(const auto value, json::Parse(text, {.bytes_max = Recipe::kBytesMax, .depth_max = 4}));
   GC_TRY(const ObjectReader root, ObjectReader::Open(value, "recipe"));
-  GC_TRY_VOID(root.RefuseOthers(
-      {"v", "environment", "source", "code", "data", "limits", "opset", "exporter", "allow_pickle", "translate"}));
+  GC_TRY_VOID(root.RefuseOthers({"v", "environment", "source", "code", "data", "limits", "opset", "exporter",
+                                 "allow_pickle", "translate"}));
   GC_TRY(const uint64_t v, root.Whole("v"));
   if (v != 1) return Fail(root.Wrong("v", "must be 1"));
   GC_TRY(const std::string to, root.String("translate"));

@@ -80,7 +80,8 @@ class Comparer {
     const std::span<const double> got = std::span(result.outputs).subspan(row * width, width);
     double largest = 0;
     double share = 0;  // of the bound
-    const bool finite = std::ranges::all_of(wanted, [](double number) { return std::isfinite(static_cast<float>(number)); });
+    const bool finite =
+        std::ranges::all_of(wanted, [](double number) { return std::isfinite(static_cast<float>(number)); });
     if (finite && kind.name == kRandom) ++evidence_.random_finite;
     for (size_t k = 0; k < width; ++k) {
       const double difference = Difference(wanted[k], got[k]);
@@ -225,8 +226,8 @@ std::string WhyNot(const Evidence& evidence) {
            std::to_string(evidence.absolute_max);
   }
   if (evidence.second.rows_beyond > 0) {
-    return "two evaluators do not agree on the result: " + std::to_string(evidence.second.rows_beyond) + " of " +
-           std::to_string(evidence.second.rows) + " inputs differ beyond the bound by " +
+    return "two evaluators do not agree on the result: " + std::to_string(evidence.second.rows_beyond) +
+           " of " + std::to_string(evidence.second.rows) + " inputs differ beyond the bound by " +
            evidence.second.evaluator;
   }
   if (IsNowhereFinite(evidence)) {

@@ -98,12 +98,14 @@ TEST(EvidenceTest, InputsAreDrawnFromTheRangeOfTheData) {
   std::vector<float> lowest(2, INFINITY), highest(2, -INFINITY);
   const auto look = [&](std::span<const float> inputs, Answers&) {
     for (size_t i = 0; i < inputs.size(); ++i) {
-      if (std::isnan(inputs[i]) || std::abs(inputs[i]) < 9e4F || std::abs(inputs[i]) > 9e5F) continue;  // hard ones
+      if (std::isnan(inputs[i]) || std::abs(inputs[i]) < 9e4F || std::abs(inputs[i]) > 9e5F)
+        continue;  // hard ones
       lowest[i % 2] = std::min(lowest[i % 2], inputs[i]);
       highest[i % 2] = std::max(highest[i % 2], inputs[i]);
     }
   };
-  const EvidenceData data{.name = "rain", .ranges = {{.low = 1e5F, .high = 2e5F}, {.low = -3e5F, .high = -1e5F}}};
+  const EvidenceData data{.name = "rain",
+                          .ranges = {{.low = 1e5F, .high = 2e5F}, {.low = -3e5F, .high = -1e5F}}};
   const Evidence evidence = CompareWith(Linear(), look, {.data = {data}});
   EXPECT_EQ(evidence.ranges.dataset, 2U);
   EXPECT_LT(lowest[0], 1.01e5F);
@@ -115,16 +117,18 @@ TEST(EvidenceTest, InputsAreDrawnFromTheRangeOfTheData) {
 TEST(EvidenceTest, WhereARangeCameFromIsSaid) {
   const Evidence without = CompareWith(Linear(), [](auto, Answers&) {});
   EXPECT_EQ(without.ranges.guessed, 2U);
-  const Evidence half = CompareWith(
-      Linear(), [](auto, Answers&) {},
-      {.data = {{.name = "rain", .ranges = {{.low = 1, .high = 2}, {}}}, {.name = "snow", .why_not = "it is empty"}}});
+  const Evidence half = CompareWith(Linear(), [](auto, Answers&) {},
+                                    {.data = {{.name = "rain", .ranges = {{.low = 1, .high = 2}, {}}},
+                                              {.name = "snow", .why_not = "it is empty"}}});
   EXPECT_EQ(half.ranges.dataset, 1U);
   EXPECT_EQ(half.ranges.guessed, 1U);
   EXPECT_EQ(CompareWith(XgboostJson(), [](auto, Answers&) {}).ranges.thresholds, 2U);
-  const Evidence wider = CompareWith(With(XgboostJson(), R"("num_feature":"2","num_target")", R"("num_feature":"3","num_target")"),
-                                     [](auto, Answers&) {});
+  const Evidence wider = CompareWith(
+      With(XgboostJson(), R"("num_feature":"2","num_target")", R"("num_feature":"3","num_target")"),
+      [](auto, Answers&) {});
   EXPECT_EQ(wider.ranges.unused, 1U);
-  EXPECT_THAT(*ToJson(half, {}), HasSubstr(R"("datasets":[{"name":"rain"},{"name":"snow","unread":"it is empty"}])"));
+  EXPECT_THAT(*ToJson(half, {}),
+              HasSubstr(R"("datasets":[{"name":"rain"},{"name":"snow","unread":"it is empty"}])"));
   EXPECT_THAT(*ToJson(half, {}), HasSubstr(R"("ranges":{"dataset":1,"guessed":1})"));
 }
 

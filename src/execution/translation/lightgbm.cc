@@ -50,8 +50,8 @@ constexpr std::array<Objective, 16> kObjectives = {{
 Error Wrong(const std::string& what) { return Error::InvalidArgument("LightGBM model: " + what); }
 
 // Lines of the file, one by one.
-// LightGBM takes numbers within kZeroMax of 0 as 0, and writes thresholds of exactly that size: what is near 0
-// must go where 0 goes. So a threshold among them is moved to their end, below or above all of them.
+// LightGBM takes numbers within kZeroMax of 0 as 0, and writes thresholds of exactly that size: what is near
+// 0 must go where 0 goes. So a threshold among them is moved to their end, below or above all of them.
 float ThresholdOf(double threshold) {
   const float t = LargestNotAbove(threshold);
   if (t >= -kZeroMax && t < 0) return std::nextafter(-kZeroMax, -std::numeric_limits<float>::infinity());

@@ -36,7 +36,8 @@ TEST(LightgbmTest, ThresholdsAreDoublesThatNoFloatCrosses) {
               ElementsAre(1, 3, 2, 3));
 }
 
-// LightGBM itself answers so: it reads what is within 1e-35 of 0 as 0, and its thresholds beside 0 are of that size.
+// LightGBM itself answers so: it reads what is within 1e-35 of 0 as 0, and its thresholds beside 0 are of
+// that size.
 TEST(LightgbmTest, WhatIsNearZeroGoesWhereZeroGoes) {
   const float tiny = 1e-35F;
   const float below = std::nextafter(-tiny, -1.0F);

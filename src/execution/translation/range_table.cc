@@ -30,7 +30,8 @@ std::optional<double> NumberOf(std::string_view text) {
 
 bool IsTarget(std::string_view name) {
   return std::ranges::any_of(kTargets, [&](std::string_view target) {
-    return std::ranges::equal(name, target, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+    return std::ranges::equal(name, target,
+                              [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
   });
 }
 
@@ -64,14 +65,16 @@ class Lines {
   std::string_view TakeField() {
     if (!rest_.starts_with('"')) return Trimmed(Take(EndOfField(0)));
     size_t end = rest_.find('"', 1);
-    while (end != std::string_view::npos && rest_.substr(end).starts_with("\"\"")) end = rest_.find('"', end + 2);
+    while (end != std::string_view::npos && rest_.substr(end).starts_with("\"\""))
+      end = rest_.find('"', end + 2);
     if (end == std::string_view::npos) return Take(rest_.size());
     const std::string_view quoted = rest_.substr(1, end - 1);
     Take(EndOfField(end));
     return Trimmed(quoted);
   }
   size_t EndOfField(size_t from) const {
-    while (from < rest_.size() && rest_[from] != separator_ && rest_[from] != '\n' && rest_[from] != '\r') ++from;
+    while (from < rest_.size() && rest_[from] != separator_ && rest_[from] != '\n' && rest_[from] != '\r')
+      ++from;
     return from;
   }
   std::string_view Take(size_t count) {

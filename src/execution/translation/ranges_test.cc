@@ -37,7 +37,8 @@ std::string Npy(const std::string& type, const std::string& shape, const std::ve
 TEST(RangesTest, ATableGivesTheRangeOfEachColumn) {
   EXPECT_THAT(Read("1,200000\n-3, 100000\n2,1.5e5\n", 2), ElementsAre(From(-3, 2), From(1e5F, 2e5F)));
   EXPECT_THAT(Read("a;b\n1;2\n3;4\n", 2), ElementsAre(From(1, 3), From(2, 4)));
-  EXPECT_THAT(Read("\xEF\xBB\xBF\"a\"\t\"b \"\"x\"\"\"\r\n\"1\"\t2\r\n", 2), ElementsAre(From(1, 1), From(2, 2)));
+  EXPECT_THAT(Read("\xEF\xBB\xBF\"a\"\t\"b \"\"x\"\"\"\r\n\"1\"\t2\r\n", 2),
+              ElementsAre(From(1, 1), From(2, 2)));
 }
 
 TEST(RangesTest, TheTargetIsLeftOut) {
@@ -54,7 +55,8 @@ TEST(RangesTest, WhatIsMissingOrNotFiniteSaysNothing) {
 
 TEST(RangesTest, ArraysOfEachTypeAndOrder) {
   EXPECT_THAT(Read(Npy<double>("<f8", "(2, 2)", {1, 2, 3, 4}), 2), ElementsAre(From(1, 3), From(2, 4)));
-  EXPECT_THAT(Read(Npy<double>("<f8", "(2, 2)", {1, 2, 3, 4}, "True"), 2), ElementsAre(From(1, 2), From(3, 4)));
+  EXPECT_THAT(Read(Npy<double>("<f8", "(2, 2)", {1, 2, 3, 4}, "True"), 2),
+              ElementsAre(From(1, 2), From(3, 4)));
   EXPECT_THAT(Read(Npy<uint8_t>("|u1", "(1, 1, 2)", {0, 255}), 2), ElementsAre(From(0, 0), From(255, 255)));
   EXPECT_THAT(Read(Npy<uint16_t>("<f2", "(2, 1)", {0x3c00, 0xc000}), 1), ElementsAre(From(-2, 1)));
   EXPECT_THAT(Read(Npy<int64_t>("<i8", "(2, 1)", {-7, 9}), 1), ElementsAre(From(-7, 9)));

@@ -75,7 +75,9 @@ class EnsembleEvaluator final : public Evaluator {
     }
     return Ok();
   }
-  std::string name() const override { return "glasscase's own reader of the source, in its order of summation"; }
+  std::string name() const override {
+    return "glasscase's own reader of the source, in its order of summation";
+  }
 
  private:
   // Gives the largest partial sum; leaves the margins in `margins_`.

@@ -23,9 +23,13 @@ TEST(EvidenceText, ATranslationIsToldInNumbers) {
 }
 
 TEST(EvidenceText, WhereInputsWereDrawnFromIsTold) {
-  const auto lines = EvidenceLines(R"({"format":"glasscase translation evidence","holds":true,"inputs":{"rows":1,
+  const auto lines =
+      EvidenceLines(R"({"format":"glasscase translation evidence","holds":true,"inputs":{"rows":1,
       "ranges":{"dataset":3,"guessed":1},"datasets":[{"name":"rain/a.csv"},{"name":"snow/b.csv","unread":"it is empty"}]}})");
-  EXPECT_THAT(lines, ::testing::Contains("random inputs drawn from the data (3 features), a guess of -10 to 10 (1 feature): rain/a.csv"));
+  EXPECT_THAT(
+      lines,
+      ::testing::Contains(
+          "random inputs drawn from the data (3 features), a guess of -10 to 10 (1 feature): rain/a.csv"));
   EXPECT_THAT(lines, ::testing::Contains("not drawn from snow/b.csv: it is empty"));
 }
 

@@ -95,7 +95,8 @@ struct DataFiles {
 Result<DataFiles> OpenData(const std::vector<std::string>& paths) {
   DataFiles data;
   if (paths.size() > translating::kDataFilesMax)
-    return Fail(Error::InvalidArgument("--data: at most " + std::to_string(translating::kDataFilesMax) + " files"));
+    return Fail(
+        Error::InvalidArgument("--data: at most " + std::to_string(translating::kDataFilesMax) + " files"));
   for (const std::string& path : paths) {
     GC_TRY(Fd file, Raised(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(path)));
     data.descriptors.push_back(
@@ -134,7 +135,8 @@ class StepBars {
 void PrintRanges(const Context& context, const json::value& ranges) {
   context.console.PrintLine("inputs drawn from " + RangesText(ranges));
   if (IntegerOf(ranges, "guessed") > 0)
-    context.console.Note("name data that the model was trained on (--data FILE.csv) to compare where it is used");
+    context.console.Note(
+        "name data that the model was trained on (--data FILE.csv) to compare where it is used");
 }
 
 void PrintSummary(const Context& context, const TranslateOptions& options, const json::value& summary) {
@@ -149,9 +151,10 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
                             ShownOf(summary, "runtime") + "; " + number("thresholds_tried") + " of " +
                             number("thresholds") + " thresholds tried; largest difference " +
                             FormatNumber(NumberOf(summary, "absolute_max")));
- PrintRanges(context, ValueOf(summary, "ranges"));
+  PrintRanges(context, ValueOf(summary, "ranges"));
   for (const json::value& unread : ArrayOf(summary, "data_unread"))
-    if (unread.is_string()) context.console.Note("not used: " + Visible(std::string_view(unread.get_string())));
+    if (unread.is_string())
+      context.console.Note("not used: " + Visible(std::string_view(unread.get_string())));
   context.console.Note("next: glasscase publish " + ShellQuote(options.output));
 }
 
@@ -171,7 +174,8 @@ Result<Outcome> TranslateFile(Context& context, const TranslateOptions& options)
                                          {.fd = onnx.fd(), .as = translating::kOnnxFd},
                                          {.fd = evidence.fd(), .as = translating::kEvidenceFd}};
   descriptors.insert(descriptors.end(), data.descriptors.begin(), data.descriptors.end());
-  GC_TRY(const int exit_code, RunProgramWith(program, data.words, descriptors, [&listener](std::string_view line) {
+  GC_TRY(const int exit_code,
+         RunProgramWith(program, data.words, descriptors, [&listener](std::string_view line) {
            listener.Hear(line);
            listener.Hear("\n");
          }));
@@ -240,9 +244,11 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
 Status CheckForm(const TranslateOptions& options) {
   const bool of_run = !options.name.empty() || !options.version.empty() || !options.runner.empty() ||
                       !options.code.empty() || !options.opset.empty() || !options.exporter.empty() ||
-                      !options.time.empty() || options.allow_pickle || options.priority != 0 || options.detached;
+                      !options.time.empty() || options.allow_pickle || options.priority != 0 ||
+                      options.detached;
   if (options.output.empty() && !options.data.empty())
-    return Fail(Error::InvalidArgument("--data goes with --output: of a registered model, its lineage says what it was trained on"));
+    return Fail(Error::InvalidArgument(
+        "--data goes with --output: of a registered model, its lineage says what it was trained on"));
   if (options.output.empty()) {
     if (options.source.find('/') == std::string::npos || !IsFile(options.source)) return Ok();
     return Fail(
@@ -253,7 +259,8 @@ Status CheckForm(const TranslateOptions& options) {
   if (of_run)
     return Fail(Error::InvalidArgument(
         "--output translates a file here; --name, --version, --runner, --code, --opset, --exporter, "
-        "--time, --allow-pickle, --priority and --detach are for a registered model: leave out the one or the "
+        "--time, --allow-pickle, --priority and --detach are for a registered model: leave out the one or "
+        "the "
         "others"));
   if (IsFile(options.source)) return Ok();
   std::error_code ignored;
@@ -312,7 +319,8 @@ void AddTranslateCommand(CommandTree& tree) {
             "With --runner: let its sandbox open a pickle, whose code runs there (your own models only)");
         command
             .add_option("--data", options.data,
-                        "With --output: CSV, NPY or NPZ that the model was trained on; inputs are drawn from its range")
+                        "With --output: CSV, NPY or NPZ that the model was trained on; inputs are drawn from "
+                        "its range")
             ->type_name("FILE");
         command
             .add_option("--time", options.time,

@@ -124,7 +124,8 @@ Status AddDataOf(Desk& desk, const Act& act, const Uuid& source, TranslationReci
     of = Uuid{};
     for (const catalog::Lineage& edge : parents) {
       using catalog::Relation;
-      if (edge.relation == Relation::kTranslatedFrom || edge.relation == Relation::kReleasedAs) of = edge.parent;
+      if (edge.relation == Relation::kTranslatedFrom || edge.relation == Relation::kReleasedAs)
+        of = edge.parent;
       if (edge.relation != Relation::kTrainedOn && edge.relation != Relation::kTestedOn) continue;
       GC_TRY(const bool may, MayTakeVersion(desk, act, edge.parent));
       if (may) GC_TRY_VOID(AddData(desk, edge.parent, recipe));
@@ -183,9 +184,10 @@ Status TranslateByRunner(const training::Recipe& trained, TranslationRecipe& rec
       .lock = (has_own ? trained.environment.lock : trained.translation.lock).value_or(Digest{})};
   recipe.code = trained.code;
   if (!recipe.translator.runner.empty()) return Ok();
-  return Fail(Error::FailedPrecondition(
-      "what an image leaves is translated natively (.json, .ubj, .txt), or by a runner that the recipe names: "
-      R"("translate": {"to": "onnx", "runner": "pytorch"})"));
+  return Fail(
+      Error::FailedPrecondition("what an image leaves is translated natively (.json, .ubj, .txt), or by a "
+                                "runner that the recipe names: "
+                                R"("translate": {"to": "onnx", "runner": "pytorch"})"));
 }
 
 }  // namespace

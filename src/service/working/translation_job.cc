@@ -196,8 +196,8 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   std::vector<std::string> words = {options_.translator, translating::kSecondsWord,
                                     std::to_string(recipe_.wall_s)};
   std::vector<std::pair<int, int>> descriptors = {{model.get(), translating::kModelFd},
-                                                {onnx->get(), translating::kOnnxFd},
-                                                {evidence->get(), translating::kEvidenceFd}};
+                                                  {onnx->get(), translating::kOnnxFd},
+                                                  {evidence->get(), translating::kEvidenceFd}};
   const std::vector<DataFile> data = DataFiles();
   for (size_t i = 0; i < data.size(); ++i) {
     words.insert(words.end(), {translating::kDataWord, data[i].name});

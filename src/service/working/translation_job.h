@@ -22,7 +22,8 @@ class TranslationJob {
   TranslationJob(const training::TranslationRecipe& recipe, std::string folder, const WorkerOptions& options,
                  jobs::Executor& executor);
 
-  // The runner is there, the source is what the translator reads, and the time is what this worker gives. FailedPrecondition says what is not.
+  // The runner is there, the source is what the translator reads, and the time is what this worker gives.
+  // FailedPrecondition says what is not.
   Status Check() const;
   // Runs it to its end. What succeeds has a result and an evidence that holds; a refusal has failed, with its
   // evidence where there is one.

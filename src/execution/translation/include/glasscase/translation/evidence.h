@@ -84,8 +84,8 @@ struct Evidence {
   double bound_ulps = 0;
   uint64_t rows_beyond = 0;
   WorstInput worst;
-  // By both evaluators: no row is beyond the bound, every other label is a tie, and at least half of the random rows have finite
-  // numbers: a model that answers NaN throughout was compared with nothing.
+  // By both evaluators: no row is beyond the bound, every other label is a tie, and at least half of the
+  // random rows have finite numbers: a model that answers NaN throughout was compared with nothing.
   bool holds = false;
 };
 
