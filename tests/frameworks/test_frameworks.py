@@ -60,7 +60,7 @@ def test_an_example_trains_twice_to_the_same_bytes_and_converts(
     train_twice(glasscase, example, tmp_path / "recipe.json", model)
     # In a recorded run: with the seccomp, limits, user and watcher of the worker.
     code = ("--code", f"{example}-code") if example in ("jax", "pytorch_mlp", "pytorch_cnn") else ()
-    queued = glasscase.cli("translate", model, "--runner", runner, *code, "--time", "9m", "--detach", json=True)["id"]
+    queued = glasscase.cli("translate", model, "--runner", runner, *code, "--time", "540s", "--detach", json=True)["id"]
     wait_until("it has ended", lambda: glasscase.cli("runs", "show", queued, json=True)["state"] in ("succeeded", "failed"), 550)
     run = glasscase.cli("runs", "show", queued, json=True)
     assert run["state"] == "succeeded", run["reason"]

@@ -52,12 +52,12 @@ def _names_in(stream: bytes) -> Iterator[str]:
         elif opcode.name == "MEMOIZE":
             memo[len(memo)] = ""
         elif opcode.name in ("BINPUT", "LONG_BINPUT", "PUT"):
-            memo[int(argument)] = last or ""
+            memo[int(str(argument))] = last or ""
         if "UNICODE" in opcode.name or opcode.name in ("STRING", "BINSTRING", "SHORT_BINSTRING"):
             last = str(argument)
             texts.append(last)
         elif opcode.name in ("BINGET", "LONG_BINGET", "GET"):
-            last = memo.get(int(argument), "")
+            last = memo.get(int(str(argument)), "")
             texts.append(last)
         elif opcode.name not in ("MEMOIZE", "BINPUT", "LONG_BINPUT", "PUT", "FRAME", "PROTO"):
             last = None

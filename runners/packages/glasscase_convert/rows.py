@@ -148,6 +148,8 @@ class Drawer:
     def _random(self, one: Input, count: int) -> Array:
         """From the range that was given, else of the data, else in and around that of the thresholds. Half beside a threshold, where there
         are any."""
+        low: Array
+        high: Array
         low, high = one.range or GUESSED
         if one.range is None and one.data_range is not None:
             known = ~numpy.isnan(one.data_range[0])
