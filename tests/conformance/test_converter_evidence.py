@@ -43,6 +43,15 @@ def test_what_is_no_number_is_answered_by_the_same(wanted: list[float], got: lis
     assert holds or comparison.why_not()
 
 
+def test_numbers_beside_an_infinity_are_held_to_the_bound_of_the_numbers() -> None:
+    comparison = evidence.Comparison(evidence.TREES)
+    wanted, got = (numpy.array([[INFINITY, large]] * 3, dtype=numpy.float32) for large in (1e6, 1e6 + 0.0625))
+    comparison.add("large", {"x": wanted}, [wanted], [got])
+    assert comparison.beyond == 0
+    comparison.add("large", {"x": wanted}, [wanted], [got * numpy.float32(2)])
+    assert comparison.beyond == 3
+
+
 def test_rows_of_other_kinds_need_no_finite_numbers() -> None:
     comparison = compare([1, 2], [1, 2])
     column = numpy.full((9, 1), numpy.nan, dtype=numpy.float32)

@@ -369,7 +369,7 @@ def test_a_converter_that_hangs_is_ended_when_its_time_is_over(glasscase: Instal
     assert json.loads(run["recipe"])["limits"] == {"wall_s": 3}
     # The worker goes on, and the same time is enough for what ends.
     keep(glasscase, SAMPLES / "xgboost_json" / "binary", "after-hanging")
-    assert translate(glasscase, "after-hanging", "--time", "30s")["state"] == "succeeded"
+    assert translate(glasscase, "after-hanging", "--time", "5min")["state"] == "succeeded"
     too_much = glasscase.cli("translate", "after-hanging", "--time", "2000d", check=False)
     assert too_much.returncode != 0 and "time" in too_much.stderr
     more = glasscase.cli("translate", "after-hanging", "--time", "29d", check=False)

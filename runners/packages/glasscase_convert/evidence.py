@@ -115,7 +115,7 @@ class Comparison:
             difference[~numpy.isfinite(wanted)] = 0
             difference[~same] = numpy.inf
             relative = difference / numpy.maximum(numpy.abs(wanted), SMALLEST_SOURCE)
-            numpy.maximum(share, difference.max(axis=1, initial=0) / self.bound.at(numpy.where(finite[:, None], wanted, 0)), out=share)
+            numpy.maximum(share, difference.max(axis=1, initial=0) / self.bound.at(numpy.where(numpy.isfinite(wanted), wanted, 0)), out=share)
         self.relative_max = max(self.relative_max, float(relative[finite].max(initial=0)))
         numpy.maximum(largest, difference.max(axis=1, initial=0), out=largest)
 
