@@ -323,8 +323,9 @@ void AddTranslateCommand(CommandTree& tree) {
                         "its range")
             ->type_name("FILE");
         command
-            .add_option("--time", options.time,
-                        "How long the run may take, such as 90min (default: 1h; at most what the worker gives)")
+            .add_option(
+                "--time", options.time,
+                "How long the run may take, such as 90min (default: 1h; at most what the worker gives)")
             ->type_name("DURATION")
             ->check(DurationForm());
         command.add_option("--priority", options.priority, "-100 to 100; larger: before others")
