@@ -283,7 +283,7 @@ complete -c glasscase -n '__fish_seen_subcommand_from translate' -l opset -r -d 
 complete -c glasscase -n '__fish_seen_subcommand_from translate' -l exporter -r -d 'With a runner of PyTorch: torchscript (the default) or dynamo'
 complete -c glasscase -n '__fish_seen_subcommand_from translate' -l allow-pickle -d 'With --runner: let its sandbox open a pickle, whose code runs there (your own models only)'
 complete -c glasscase -n '__fish_seen_subcommand_from translate' -l data -r -d 'With --output: CSV, NPY or NPZ that the model was trained on; inputs are drawn from its range'
-complete -c glasscase -n '__fish_seen_subcommand_from translate' -l time -r -d 'How long the run may take, such as 90m (default: 1h; at most what the worker gives)'
+complete -c glasscase -n '__fish_seen_subcommand_from translate' -l time -r -d 'How long the run may take, such as 90min (default: 1h; at most what the worker gives)'
 complete -c glasscase -n '__fish_seen_subcommand_from translate' -l priority -r -d '-100 to 100; larger: before others'
 complete -c glasscase -n '__fish_seen_subcommand_from translate' -l detach -d 'Do not wait for its end'
 complete -c glasscase -n '__fish_seen_subcommand_from verify' -l help -d 'Print this help message and exit'
