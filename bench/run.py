@@ -400,8 +400,8 @@ def measure_search(bench: Bench) -> Any:
 
 def measure_translation(bench: Bench) -> Any:
     """A model of 1,000 trees and a million nodes and more; onnxmltools, the usual converter, beside it."""
-    if not translation.PYTHON.exists():
-        bench.add("native translation of 1,000 trees", None, "s", 3, note="run tools/runners xgboost")
+    if not all((translation.RUNNERS / library).exists() for library in translation.FILES):
+        bench.add("native translation of 1,000 trees", None, "s", 3, note="run tools/runners")
         return {}
     say("\nnative translation (trains two models first, some minutes)")
     result = translation.measure(bench.programs)
@@ -414,6 +414,9 @@ def measure_translation(bench: Bench) -> Any:
     bench.add("native translation with its evidence", size["with_evidence_seconds"], "s")
     bench.add(f"other leaves than XGBoost's in {leaves['leaves_compared']:,}", leaves["other_leaves"], "", 0)
     bench.add("sums beside XGBoost's", leaves["largest_ulps"], "ulp", 4)
+    for library, other in result["others"].items():
+        bench.add(f"other leaves than those of {library} in {other['leaves_compared']:,}", other["other_leaves"], "", 0)
+        bench.add(f"sums beside those of {library}", other["largest_ulps"], "ulp", 4)
     return result
 
 

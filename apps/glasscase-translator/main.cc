@@ -1,15 +1,18 @@
 // glasscase-translator: turns one foreign model into ONNX, compares the two, and ends. Whatever the file does
-// to this process, it holds nothing and reaches nobody: a file to read, two to write (their
-// numbers: glasscase/translating/program.h). On its standard output it says lines of JSON: progress, then
+// to this process, it holds nothing and reaches nobody: files to read, two to write (their
+// numbers and words: glasscase/translating/program.h). On its standard output it says lines of JSON:
+// progress, then
 // {"result":...} or {"error":...}. Started by `glasscase translate` and by workers.
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <glasscase/core/log.h>
 #include <glasscase/inference_onnxruntime/engine.h>
@@ -25,6 +28,7 @@ namespace {
 namespace inference = glasscase::inference;
 namespace process = glasscase::process;
 namespace translating = glasscase::translating;
+namespace translation = glasscase::translation;
 namespace translator = glasscase::translator;
 using glasscase::Bytes;
 using glasscase::Error;
@@ -33,7 +37,7 @@ using glasscase::Result;
 using glasscase::Status;
 
 constexpr uint64_t kMemoryBytes = uint64_t{8} << 30;
-constexpr uint64_t kCpuSeconds = 3'600;
+constexpr uint64_t kCpuSecondsMax = uint64_t{30} * 86'400;
 constexpr uint64_t kOpenFilesMax = 64;
 constexpr uint32_t kTranslatorUser = 5;  // user_offset; hosts begin at 10
 
@@ -42,32 +46,68 @@ constexpr uint32_t kTranslatorUser = 5;  // user_offset; hosts begin at 10
   std::exit(1);
 }
 
-Result<Bytes> ReadModel(int fd) {
+struct Words {
+  std::vector<std::string> data;  // their names
+  uint64_t seconds = 3'600;       // of processor time
+};
+
+Result<Words> ReadWords(int argc, char** argv) {
+  Words words;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view word = argv[i];
+    const std::string_view value = argv[i + 1];
+    if (word == translating::kDataWord && words.data.size() < translating::kDataFilesMax) {
+      words.data.emplace_back(value);
+    } else if (word == translating::kSecondsWord &&
+               std::from_chars(value.data(), value.data() + value.size(), words.seconds).ec == std::errc() &&
+               words.seconds <= kCpuSecondsMax) {
+      continue;
+    } else {
+      return Fail(Error::InvalidArgument("unknown word " + std::string(word)));
+    }
+  }
+  return words;
+}
+
+Result<Bytes> ReadFile(int fd, uint64_t bytes_max) {
   struct stat facts {};
   if (::fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
-    return Fail(Error::InvalidArgument("the model is not a plain file"));
-  if (static_cast<uint64_t>(facts.st_size) > glasscase::translation::kFileBytesMax)
-    return Fail(Error::InvalidArgument("the file has more than " +
-                                       std::to_string(glasscase::translation::kFileBytesMax) + " bytes"));
+    return Fail(Error::InvalidArgument("it is not a plain file"));
+  if (static_cast<uint64_t>(facts.st_size) > bytes_max)
+    return Fail(Error::InvalidArgument("the file has more than " + std::to_string(bytes_max) + " bytes"));
   Bytes bytes(static_cast<size_t>(facts.st_size));
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read the model"));
+    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read it"));
     if (got == 0) return Fail(Error::InvalidArgument("the file became shorter while it was read"));
     done += static_cast<size_t>(got);
   }
   return bytes;
 }
 
-Status Run(inference::Engine& engine) {
-  GC_TRY(const Bytes file, ReadModel(translating::kModelFd));
+// One file after the other, so that one at a time is in memory. What cannot be read is said in the evidence.
+std::vector<translation::EvidenceData> ReadData(const std::vector<std::string>& names, uint32_t features) {
+  std::vector<translation::EvidenceData> data;
+  int fd = translating::kDataFd;
+  for (const std::string& name : names) {
+    const auto bytes = ReadFile(fd++, translation::kDataBytesMax);
+    auto ranges = bytes ? translation::ReadRanges(*bytes, features) : Fail(bytes.error());
+    data.push_back(ranges ? translation::EvidenceData{.name = name, .ranges = *std::move(ranges)}
+                          : translation::EvidenceData{.name = name, .why_not = ranges.error().message()});
+  }
+  return data;
+}
+
+Status Run(inference::Engine& engine, const Words& words) {
+  GC_TRY(const Bytes file, ReadFile(translating::kModelFd, translation::kFileBytesMax));
   translator::Progress progress(STDOUT_FILENO);
-  GC_TRY(const translator::Translation made,
-         translator::Translate(file, engine, {}, [&](std::string_view step, uint64_t done, uint64_t total) {
-           progress.Show(step, done, total);
-         }));
+  GC_TRY(
+      const translator::Translation made,
+      translator::Translate(
+          file, engine, [&](uint32_t features) { return ReadData(words.data, features); },
+          [&](std::string_view step, uint64_t done, uint64_t total) { progress.Show(step, done, total); }));
   GC_TRY_VOID(translator::WriteWhole(translating::kEvidenceFd, made.evidence));
   if (!made.why_not.empty())
     return Fail(Error::FailedPrecondition("the translation is refused: " + made.why_not));
@@ -86,9 +126,11 @@ Status Run(inference::Engine& engine) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   glasscase::InitLog("glasscase-translator");
   std::signal(SIGPIPE, SIG_IGN);
+  const auto words = ReadWords(argc, argv);
+  if (!words) End(words.error());
   if (const Status warm = inference::WarmUpOnnxRuntime(); !warm) End(warm.error());
   auto engine = inference::MakeOnnxRuntimeEngine({.threads = 1});
   if (!engine) End(engine.error());
@@ -96,9 +138,9 @@ int main() {
                                              .user_offset = kTranslatorUser,
                                              .memory_bytes_max = kMemoryBytes,
                                              .open_files_max = kOpenFilesMax,
-                                             .cpu_seconds_max = kCpuSeconds});
+                                             .cpu_seconds_max = words->seconds});
   if (!confinement) End(confinement.error());
   std::set_new_handler(OutOfMemory);
-  if (const Status done = Run(**engine); !done) End(done.error());
+  if (const Status done = Run(**engine, *words); !done) End(done.error());
   ::_exit(0);
 }

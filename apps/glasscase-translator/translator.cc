@@ -13,6 +13,7 @@
 #include <glasscase/translation/read.h>
 
 #include "engine_evaluator.h"
+#include "plain_evaluator.h"
 
 namespace glasscase::translator {
 namespace {
@@ -20,6 +21,15 @@ namespace {
 namespace json = boost::json;
 using translation::Model;
 using translation::TreeEnsemble;
+
+// "rain/a.csv: it is empty", for each that was given in vain.
+json::array DataUnread(const translation::Evidence& evidence) {
+  json::array unread;
+  for (const translation::EvidenceData& one : evidence.data) {
+    if (!one.why_not.empty()) unread.emplace_back(one.name + ": " + one.why_not);
+  }
+  return unread;
+}
 
 std::string Summary(const Model& model, const translation::Evidence& evidence,
                     const onnx::Description& written) {
@@ -37,6 +47,12 @@ std::string Summary(const Model& model, const translation::Evidence& evidence,
                        {"inputs", evidence.rows},
                        {"thresholds", evidence.thresholds},
                        {"thresholds_tried", evidence.thresholds_tried},
+                       {"ranges",
+                        {{"dataset", evidence.ranges.dataset},
+                         {"thresholds", evidence.ranges.thresholds},
+                         {"guessed", evidence.ranges.guessed},
+                         {"unused", evidence.ranges.unused}}},
+                       {"data_unread", DataUnread(evidence)},
                        {"absolute_max", evidence.absolute_max},
                        {"holds", evidence.holds}};
   if (const auto* ensemble = std::get_if<TreeEnsemble>(&model.body)) {
@@ -53,8 +69,8 @@ Status CheckWritten(const onnx::Description& written) {
 
 }  // namespace
 
-Result<Translation> Translate(ByteSpan file, inference::Engine& engine,
-                              const translation::EvidenceOptions& options, const OnProgress& on_progress) {
+Result<Translation> Translate(ByteSpan file, inference::Engine& engine, const ReadData& read_data,
+                              const OnProgress& on_progress) {
   on_progress("reading", 0, file.size());
   GC_TRY(const Model model, translation::Read(file));
   on_progress("writing", 0, 1);
@@ -66,9 +82,11 @@ Result<Translation> Translate(ByteSpan file, inference::Engine& engine,
   const std::unique_ptr<translation::Evaluator> source = translation::MakeSourceEvaluator(model);
   GC_TRY(const std::unique_ptr<translation::Evaluator> result,
          LoadEvaluator(model, AsBytes(made.onnx), engine));
-  translation::EvidenceOptions reporting = options;
-  reporting.on_progress = [&](uint64_t done, uint64_t total) { on_progress("comparing", done, total); };
-  GC_TRY(const translation::Evidence evidence, translation::Compare(model, *source, *result, reporting));
+  GC_TRY(const std::unique_ptr<translation::Evaluator> second, ReadEvaluator(model, AsBytes(made.onnx)));
+  translation::EvidenceOptions options{.data = read_data(model.features)};
+  options.on_progress = [&](uint64_t done, uint64_t total) { on_progress("comparing", done, total); };
+  GC_TRY(const translation::Evidence evidence,
+         translation::Compare(model, *source, *result, second.get(), options));
   GC_TRY(made.evidence, translation::ToJson(evidence, {.source = model.source,
                                                        .source_sha256 = ToHex(Sha256(file)),
                                                        .result_sha256 = ToHex(Sha256(AsBytes(made.onnx)))}));

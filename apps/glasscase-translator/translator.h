@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <glasscase/core/bytes.h>
 #include <glasscase/core/error.h>
@@ -21,9 +22,12 @@ struct Translation {
 
 using OnProgress = std::function<void(std::string_view step, uint64_t done, uint64_t total)>;
 
+// Reads the datasets that were given, for a model that takes so many features.
+using ReadData = std::function<std::vector<translation::EvidenceData>(uint32_t features)>;
+
 // InvalidArgument when the file is at fault. What was written is read again by our own validator and loaded
 // by `engine`. A translation whose evidence does not hold is given too, with the reason.
-Result<Translation> Translate(ByteSpan file, inference::Engine& engine,
-                              const translation::EvidenceOptions& options, const OnProgress& on_progress);
+Result<Translation> Translate(ByteSpan file, inference::Engine& engine, const ReadData& read_data,
+                              const OnProgress& on_progress);
 
 }  // namespace glasscase::translator

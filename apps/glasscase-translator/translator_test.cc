@@ -13,6 +13,7 @@ namespace glasscase::translator {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class TranslatorTest : public ::testing::Test {
  protected:
@@ -24,7 +25,9 @@ class TranslatorTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
   static Result<Translation> TranslateText(const std::string& text) {
-    return Translate(AsBytes(text), *engine_, {}, [](std::string_view, uint64_t, uint64_t) {});
+    return Translate(
+        AsBytes(text), *engine_, [](uint32_t) { return std::vector<translation::EvidenceData>(); },
+        [](std::string_view, uint64_t, uint64_t) {});
   }
   static inference::Engine* engine_;
 };
@@ -40,6 +43,8 @@ TEST_F(TranslatorTest, EachKindOfFileIsTranslatedAndItsEvidenceHolds) {
     ASSERT_TRUE(made) << path << ": " << made.error().message();
     EXPECT_EQ(made->why_not, "") << path;
     EXPECT_THAT(made->evidence, HasSubstr(R"("holds":true)"));
+    EXPECT_THAT(made->evidence, HasSubstr(R"("second":"glasscase, operator by operator")"));
+    EXPECT_THAT(made->evidence, Not(HasSubstr("not_run"))) << path;
     EXPECT_THAT(made->summary, HasSubstr(R"("runtime":"ONNX Runtime )"));
     EXPECT_TRUE(onnx::Inspect(AsBytes(made->onnx), {}, {}));
   }

@@ -84,6 +84,23 @@ def build_model():
 """
 
 
+# Beyond every float32 for large inputs, and nowhere else.
+GROWS = """
+import torch
+
+class Grows(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return torch.exp(x.flatten(1) * self.scale)
+
+def build_model():
+    return Grows()
+"""
+
+
 def torch_models(out: Path) -> None:
     import torch
     from glasscase_convert import tensors
@@ -111,6 +128,8 @@ def torch_models(out: Path) -> None:
     tensors.save(folder("no-inputs", NETWORK, None) / "model.safetensors", state)
     tensors.save(folder("no-function", "build = None\n") / "model.safetensors", state)
     tensors.save(folder("unusual", SORTS) / "model.safetensors", {"scale": numpy.ones(1, dtype=numpy.float32)})
+    tensors.save(folder("nowhere", GROWS) / "model.safetensors", {"scale": numpy.full(1, numpy.nan, dtype=numpy.float32)})
+    tensors.save(folder("sometimes", GROWS) / "model.safetensors", {"scale": numpy.ones(1, dtype=numpy.float32)})
     (folder("cut", NETWORK) / "model.safetensors").write_bytes((out / "tensors/source/model.safetensors").read_bytes()[:-5])
 
 

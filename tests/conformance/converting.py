@@ -28,7 +28,7 @@ class Outcome:
         return self.out / "model.onnx"
 
 
-def convert(runner: str, source: Path, out: Path, *words: str, code: Path | None = None, timeout_s: float = 100) -> Outcome:
+def convert(runner: str, source: Path, out: Path, *words: str, code: Path | None = None, data: Path | None = None, timeout_s: float = 100) -> Outcome:
     """As a job does it: no network, nothing of this machine but the runner and the model, which are read-only."""
     out.mkdir(exist_ok=True)
     box = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL", "--clearenv", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
@@ -37,6 +37,9 @@ def convert(runner: str, source: Path, out: Path, *words: str, code: Path | None
     if code is not None:
         box += ["--ro-bind", str(code), "/in/code"]
         words = ("--code", "/in/code", *words)
+    if data is not None:
+        box += ["--ro-bind", str(data), "/in/data"]
+        words = ("--data", "/in/data", *words)
     box += ["--setenv", "HOME", "/tmp", "--setenv", "LC_ALL", "C.UTF-8", "--setenv", "OMP_NUM_THREADS", "1", "--setenv", "PYTHONDONTWRITEBYTECODE", "1"]
     done = subprocess.run(
         [*box, "/runner/bin/python", "-m", "glasscase_convert", "--source", f"/in/{source.name}", "--output", "/out/model.onnx",

@@ -79,12 +79,60 @@ def test_what_converters_get_wrong_is_refused_and_said(models: Path, tmp_path: P
 def test_pickles_are_not_opened_unless_allowed(models: Path, tmp_path: Path) -> None:
     refused = convert("scikit-learn", models / "harmful.joblib", tmp_path / "out")
     assert refused.code == 1 and "a pickle, which runs code" in refused.last
+    assert "it would import io.open. " in refused.last, refused.last
     assert not (refused.out / "opened").exists()
     allowed = convert("scikit-learn", models / "harmful.joblib", tmp_path / "out", "--allow-pickle")
     assert allowed.code == 1 and (allowed.out / "opened").exists(), "this is what the permission means"
     for name in ("state", "module"):
         refused = convert("pytorch", models / name / "source", tmp_path / "out", code=models / name / "code")
         assert refused.code == 1 and "a pickle, which runs code" in refused.last
+        assert "torch._utils._rebuild_tensor_v2" in refused.last and "collections.OrderedDict" in refused.last, refused.last
+
+
+def test_a_state_dict_is_converted_with_its_code_where_it_may_be_opened(models: Path, tmp_path: Path) -> None:
+    made = convert("pytorch", models / "state" / "source", tmp_path / "out", "--allow-pickle", code=models / "state" / "code")
+    assert made.code == 0 and made.evidence["holds"] is True, made.last
+    without = convert("pytorch", models / "state" / "source", tmp_path / "out", "--allow-pickle")
+    assert without.code == 1 and not without.onnx.exists()
+
+
+def data_of(folder: Path) -> Path:
+    (folder / "rain").mkdir(parents=True)
+    return folder / "rain"
+
+
+def test_inputs_are_drawn_from_the_range_of_the_data(models: Path, tmp_path: Path) -> None:
+    rain = data_of(tmp_path / "data")
+    rows = numpy.random.default_rng(1).uniform(1e5, 2e5, (50, 10))
+    numpy.savetxt(rain / "table.csv", numpy.column_stack([rows, numpy.arange(50)]), delimiter=",", header="a,b,c,d,e,f,g,h,i,j,target", comments="")
+    numpy.savez(rain / "archive.npz", X=rows * 2, y=numpy.arange(50))
+    numpy.save(rain / "narrow.npy", numpy.zeros((5, 3)))
+    made = convert("scikit-learn", models / "ridge.joblib", tmp_path / "out", "--allow-pickle", data=tmp_path / "data")
+    inputs = made.evidence["inputs"]
+    assert made.code == 0 and inputs["ranges"] == {"dataset": 10}, made.last
+    assert inputs["datasets"] == [
+        {"name": "rain/archive.npz"}, {"name": "rain/narrow.npy", "unread": "nothing in it has as many numbers a row as the model takes (10)"},
+        {"name": "rain/table.csv"}]
+    assert made.evidence["worst"]["kind"] == "large" or max(made.evidence["worst"]["input"]) > 1e5
+    without = convert("scikit-learn", models / "ridge.joblib", tmp_path / "guessed", "--allow-pickle")
+    assert without.evidence["inputs"]["ranges"] == {"guessed": 10} and without.evidence["inputs"]["datasets"] == []
+
+
+def test_what_the_owner_says_of_the_range_comes_first(models: Path, tmp_path: Path) -> None:
+    rain = data_of(tmp_path / "data")
+    numpy.save(rain / "rows.npy", numpy.full((5, 64), 1e5))
+    made = convert("pytorch", models / "tensors" / "source", tmp_path / "out", code=models / "tensors" / "code", data=tmp_path / "data")
+    assert made.evidence["inputs"]["ranges"] == {"inputs.json": 64}
+
+
+@pytest.mark.parametrize("name", ["nowhere", "sometimes"])
+def test_a_model_without_finite_numbers_does_not_hold(models: Path, tmp_path: Path, name: str) -> None:
+    made = convert("pytorch", models / name / "source", tmp_path / "out", code=models / name / "code")
+    assert made.evidence["inputs"]["random_finite"] == (0 if name == "nowhere" else made.evidence["inputs"]["kinds"]["random"])
+    if name == "nowhere":
+        assert made.code == 1 and "finite numbers for 0 of 4000 random inputs" in made.last, made.last
+    else:  # an infinity where the source has one is the same
+        assert made.code == 0, made.last
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from system.installation import Installation, running, wait_until
+from system.training_examples import readable_runners
 from system.registry import Registry, layer_of_this_machine, registry
 from system.training_runs import state
 from system.training_runs import add, recipe, train
@@ -46,8 +47,8 @@ def kept_images() -> Iterator[Path]:
 
 @contextmanager
 def serving(programs: Path, folder: Path, server: Registry, credentials: Path) -> Iterator[Installation]:
-    with kept_images() as kept:
-        words = ("--workers", "1", "--registries", f"registry.invalid,{server.host}",
+    with kept_images() as kept, readable_runners("pytorch") as runners:
+        words = ("--workers", "1", "--runners", str(runners), "--registries", f"registry.invalid,{server.host}",
                  "--registry-auth", str(credentials), "--images", str(kept))
         with running(programs, folder, serve_words=words) as installation:
             wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
@@ -94,6 +95,50 @@ def test_a_run_in_an_image_is_recorded_with_its_digest(glasscase: Installation, 
     print(f"fetched and run in {time.monotonic() - begun:.1f} s")
     again = train(glasscase, in_image(tmp_path, images[1], code), "of-image")
     assert again["recipe_sha256"] == run["recipe_sha256"]
+
+
+# Tensors in a file without code, written by the image's Python alone.
+NET = """
+    import json, os, struct
+
+    def build_model():
+        from torch import nn
+        return nn.Linear(2, 1)
+
+    if __name__ == "__main__":
+        header = json.dumps({"bias": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "weight": {"dtype": "F32", "shape": [1, 2], "data_offsets": [4, 12]}})
+        header += " " * (-len(header) % 8)
+        os.mkdir("/out/model")
+        with open("/out/model/model.safetensors", "wb") as file:
+            file.write(struct.pack("<Q", len(header)) + header.encode() + struct.pack("<3f", 1, 2, 3))
+        with open("/out/model/inputs.json", "w") as file:
+            json.dump({"x": {"shape": ["n", 2], "range": [0, 1]}}, file)
+"""
+
+
+def test_what_an_image_leaves_is_translated_by_the_runner_that_its_recipe_names(
+    glasscase: Installation, images: tuple[Registry, str], tmp_path: Path,
+) -> None:
+    code = add(glasscase, tmp_path, "net-in-image", {"train.py": NET})
+    wish = {"to": "onnx", "runner": "pytorch", "wall_s": 300}
+    run = train(glasscase, in_image(tmp_path, images[1], code, translate=wish), "imaged")
+    assert run["state"] == "succeeded", run
+    assert json.loads(run["recipe"])["translate"].keys() == {"to", "runner", "lock", "wall_s"}
+    (queued,) = glasscase.cli("runs", "list", "--model", "imaged-onnx", json=True)
+    wait_until("it has ended", lambda: state(glasscase, queued["id"]) in ("succeeded", "failed"), 90)
+    translated = glasscase.cli("runs", "show", queued["id"], json=True)
+    assert translated["state"] == "succeeded", translated["reason"]
+    asked = json.loads(translated["recipe"])
+    assert asked["environment"]["runner"] == "pytorch" and asked["limits"] == {"wall_s": 300}
+    body = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 1]}]}
+    assert glasscase.infer("owner/imaged-onnx", body).json()["outputs"][0]["data"] == [6]
+
+    unnamed = train(glasscase, in_image(tmp_path, images[1], code, translate="onnx"), "unnamed")
+    assert unnamed["state"] == "succeeded" and '"translate": {"to": "onnx", "runner": "pytorch"}' in unnamed["reason"], unnamed
+    assert glasscase.cli("show", "unnamed-onnx", check=False).returncode == 1, "nothing is queued that cannot end well"
+    other = in_image(tmp_path, images[1], code, translate={"to": "onnx", "runner": "fortran"})
+    refused = glasscase.cli("train", other, "--name", "refused", check=False)
+    assert refused.returncode == 1 and "no worker has the runner fortran" in refused.stderr
 
 
 def test_what_is_no_image_here_is_refused(glasscase: Installation, images: tuple[Registry, str], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 from system.installation import Installation, running, wait_until
 from system.models import Models
 from system.runners import ROOT, readable_programs
-from system.training_examples import in_runner
+from system.training_examples import in_runner, readable_runners
 
 SAMPLES = ROOT / "fuzz" / "corpus"
 TREES = 12_000
@@ -29,7 +30,7 @@ CONVERTER = """
 import argparse, hashlib, json, os, sys, time
 
 words = argparse.ArgumentParser()
-for name in ("source", "output", "evidence", "code", "opset"):
+for name in ("source", "output", "evidence", "code", "data", "opset"):
     words.add_argument("--" + name)
 words.add_argument("--exporter")
 words.add_argument("--allow-pickle", action="store_true")
@@ -50,12 +51,13 @@ exec(open(asked.source + "/convert.py").read())
 
 
 @pytest.fixture(scope="module")
-def fake_runners(runners: Path) -> Iterator[Path]:
-    """scikit-learn's, and one whose converter does what the source says."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as name:
+def fake_runners() -> Iterator[Path]:
+    """scikit-learn's and PyTorch's, and one whose converter does what the source says."""
+    with readable_runners("scikit-learn", "pytorch") as runners, tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        (folder / "scikit-learn").symlink_to(runners / "scikit-learn")
+        for real in ("scikit-learn", "pytorch"):
+            (folder / real).symlink_to(runners / real)
         packages = folder / "fake" / "lib" / "python3.11" / "site-packages"
         packages.mkdir(parents=True)
         (folder / "fake" / "bin").mkdir()
@@ -225,6 +227,155 @@ def test_onnx_that_a_run_leaves_is_inspected_as_if_published(glasscase: Installa
         assert glasscase.cli("show", name, json=True)["versions"] == []
 
 
+# ---- the range of the data ----
+
+# A line through numbers around 100,000: on -10 to 10 nothing of its use would be tried.
+LINE = {"format": "glasscase sklearn dump", "version": 1, "scikit_learn": "1.9.1", "estimator": "Ridge", "features": 2, "task": "regressor",
+        "transform": "identity", "kind": "linear", "mean": [], "scale": [], "coefficients": [0.5, -2], "intercepts": [1]}
+TABLE = "pressure,height,target\n100000,-5,1\n101500,4000,2\n99000,12,3\n"
+
+
+def train_line(glasscase: Installation, folder: Path, name: str) -> dict[str, Any]:
+    (folder / "air.csv").write_text(TABLE)
+    glasscase.cli("dataset", "add", str(folder / "air.csv"), "--name", f"{name}-air")
+    keep_text(glasscase, folder, f"{name}-code", "train.py", f"import json; json.dump({LINE}, open('/out/model.json', 'w'))")
+    recipe = folder / "recipe.json"
+    recipe.write_text(json.dumps({"environment": {"runner": "fake"}, "code": f"{name}-code", "command": ["python", "/in/code/train.py"],
+                                  "data": {"air": {"version": f"{name}-air", "role": "train"}}, "translate": "onnx"}))
+    trained: dict[str, Any] = glasscase.cli("train", str(recipe), "--name", name, json=True)
+    assert trained["state"] == "succeeded", trained
+    return trained
+
+
+def test_inputs_are_drawn_from_the_range_of_the_data(glasscase: Installation, tmp_path: Path) -> None:
+    train_line(glasscase, tmp_path, "line")
+    (queued,) = glasscase.cli("runs", "list", "--model", "line-onnx", json=True)
+    wait_until("it is translated", lambda: show_run(glasscase, queued["id"])["state"] == "succeeded", 20)
+    inputs = json.loads(show_run(glasscase, queued["id"])["evidence"])["inputs"]
+    assert inputs["ranges"] == {"dataset": 2} and inputs["datasets"] == [{"name": "line-air/air.csv"}]
+    assert "drawn from the data (2 features): line-air/air.csv" in glasscase.cli("runs", "show", queued["id"]).stdout
+    glasscase.cli("signature", "line-onnx", "--provenance", "--output", str(tmp_path / "run.json"))
+    statement = json.loads(base64.b64decode(json.loads((tmp_path / "run.json").read_text())["dsseEnvelope"]["payload"]))
+    assert [(one["role"], one["name"]) for one in statement["predicate"]["materials"]] == [("source", "owner/line@1"), ("data", "owner/line-air@1")]
+
+    again = translate(glasscase, "line")
+    assert json.loads(again["recipe"])["data"].keys() == {"line-air"}
+    assert json.loads(again["evidence"])["inputs"]["ranges"] == {"dataset": 2}
+
+
+def test_data_that_a_borrower_may_not_take_tell_them_nothing(glasscase: Installation, tmp_path: Path) -> None:
+    train_line(glasscase, tmp_path, "lent-line")
+    glasscase.cli("subject", "add", "bea", "--role", "owner")
+    token = glasscase.cli("token", "create", "bea", json=True)["token"]
+    glasscase.cli("grant", "bea", "take", "lent-line")
+    run = glasscase.cli("translate", "owner/lent-line", token=token, json=True)
+    assert run["state"] == "succeeded" and "data" not in json.loads(run["recipe"])
+    assert json.loads(run["evidence"])["inputs"]["ranges"] == {"guessed": 2}
+    glasscase.cli("grant", "bea", "take", "lent-line-air")
+    run = glasscase.cli("translate", "owner/lent-line", token=token, json=True)
+    assert json.loads(run["evidence"])["inputs"]["ranges"] == {"dataset": 2}
+
+
+def test_a_dataset_that_does_not_fit_is_said(glasscase: Installation, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("1,2,3,4,5\n")
+    glasscase.cli("dataset", "add", str(tmp_path / "other.csv"), "--name", "other-data")
+    (tmp_path / "line.json").write_text(json.dumps(LINE))
+    glasscase.cli("publish", str(tmp_path / "line.json"), "--name", "claimed", "--kept", "--trained-on", "other-data")
+    run = translate(glasscase, "claimed")
+    inputs = json.loads(run["evidence"])["inputs"]
+    assert inputs["ranges"] == {"guessed": 2}
+    assert inputs["datasets"] == [{"name": "other-data/other.csv", "unread": "it has 5 columns, and the model takes 2 features"}]
+
+
+# ---- PyTorch, by the runner that trains with it ----
+
+NET = '''
+import json, os, sys
+import torch
+from torch import nn
+
+
+def build_model():
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+if __name__ == "__main__":
+    torch.manual_seed(1)
+    os.mkdir("/out/model")
+    with open("/out/model/inputs.json", "w") as file:
+        json.dump({"x": {"shape": ["n", 4]}}, file)
+    if sys.argv[1] == "tensors":
+        from glasscase_convert import tensors
+        tensors.save("/out/model/model.safetensors", {name: one.numpy() for name, one in build_model().state_dict().items()})
+    else:
+        torch.save(build_model().state_dict(), "/out/model/model.pt")
+'''
+FOUR = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [6.3, 3.3, 6.0, 2.5]}]}
+
+
+def train_net(glasscase: Installation, folder: Path, name: str, kind: str, **members: Any) -> dict[str, Any]:
+    keep_text(glasscase, folder, f"{name}-code", "model.py", NET)
+    (folder / "four.csv").write_text("a,b,c,d\n0,0,0,0\n8,5,7,3\n")
+    glasscase.cli("dataset", "add", str(folder / "four.csv"), "--name", f"{name}-data")
+    recipe = folder / "recipe.json"
+    recipe.write_text(json.dumps({
+        "environment": {"runner": "pytorch"}, "code": f"{name}-code", "command": ["python", "/in/code/model.py", kind],
+        "data": {"four": {"version": f"{name}-data", "role": "train"}}} | members))
+    trained: dict[str, Any] = glasscase.cli("train", str(recipe), "--name", name, json=True)
+    assert trained["state"] == "succeeded", trained
+    return trained
+
+
+def test_what_a_recipe_leaves_is_translated_by_its_own_runner_with_its_own_code(glasscase: Installation, tmp_path: Path) -> None:
+    train_net(glasscase, tmp_path, "own", "tensors", translate="onnx")
+    (queued,) = glasscase.cli("runs", "list", "--model", "own-onnx", json=True)
+    wait_until("it has ended", lambda: show_run(glasscase, queued["id"])["state"] in ("succeeded", "failed"), 90)
+    run = show_run(glasscase, queued["id"])
+    assert run["state"] == "succeeded", run["reason"]
+    asked = json.loads(run["recipe"])
+    assert asked["environment"]["runner"] == "pytorch" and asked.keys() >= {"code", "data"}
+    evidence = json.loads(run["evidence"])
+    assert evidence["holds"] and evidence["evaluated_in"] == "sandbox" and evidence["second"]["rows"] > 0
+    assert evidence["inputs"]["ranges"] == {"dataset": 4} and evidence["inputs"]["datasets"] == [{"name": "own-data/four.csv"}]
+    assert glasscase.infer("owner/own-onnx", FOUR).status_code == 200
+    parents = {(edge["relation"], edge["name"]) for edge in glasscase.cli("show", "own-onnx", json=True)["versions"][0]["parents"]}
+    assert parents == {("translated_from", "owner/own@1"), ("derived_from", "owner/own-code@1")}
+
+
+def test_a_state_dict_is_translated_with_its_code_where_its_owner_lets_it_be_opened(glasscase: Installation, tmp_path: Path) -> None:
+    train_net(glasscase, tmp_path, "state", "state_dict")
+    refused = translate(glasscase, "state", "--runner", "pytorch", "--code", "state-code")
+    assert refused["state"] == "failed" and "--allow-pickle" in refused["reason"], refused["reason"]
+    assert "torch._utils._rebuild_tensor_v2" in refused["reason"], refused["reason"]
+    without = translate(glasscase, "state", "--runner", "pytorch", "--allow-pickle")
+    assert without["state"] == "failed" and "give the code that builds its model" in without["reason"], without["reason"]
+    run = translate(glasscase, "state", "--runner", "pytorch", "--code", "state-code", "--allow-pickle")
+    assert run["state"] == "succeeded", run["reason"]
+    assert json.loads(run["evidence"])["holds"]
+    assert glasscase.infer("owner/state-onnx", FOUR).status_code == 200
+
+
+def test_a_converter_that_hangs_is_ended_when_its_time_is_over(glasscase: Installation, tmp_path: Path) -> None:
+    keep_text(glasscase, tmp_path, "hangs", "convert.py", """
+        for n in range(4):
+            if os.fork() == 0:
+                while True: time.sleep(1)
+        while True: time.sleep(1)
+    """)
+    begun = time.monotonic()
+    run = translate(glasscase, "hangs", "--runner", "fake", "--time", "3s")
+    assert run["state"] == "failed" and "3 s" in run["reason"], run["reason"]
+    assert time.monotonic() - begun < 30
+    assert json.loads(run["recipe"])["limits"] == {"wall_s": 3}
+    # The worker goes on, and the same time is enough for what ends.
+    keep(glasscase, SAMPLES / "xgboost_json" / "binary", "after-hanging")
+    assert translate(glasscase, "after-hanging", "--time", "5min")["state"] == "succeeded"
+    too_much = glasscase.cli("translate", "after-hanging", "--time", "2000d", check=False)
+    assert too_much.returncode != 0 and "time" in too_much.stderr
+    more = glasscase.cli("translate", "after-hanging", "--time", "29d", check=False)
+    assert more.returncode == 1 and "no worker gives more than 86400" in more.stderr, more.stderr
+
+
 # ---- converters of runners ----
 
 
@@ -330,9 +481,9 @@ def test_what_a_converter_does_wrong_is_said(glasscase: Installation, tmp_path: 
     (b"PK\x03\x04 zip", "archive"),
     (b"\x08\x07", "looks like ONNX already"),
     (b"", "empty"),
-    ("xgboost_json/binary", "XGBoost"),
-    ("xgboost_ubj/binary", ""),
-    ("lightgbm_text/binary", ""),
+    ("xgboost_json/binary", "not JSON as expected here: the file is cut off"),
+    ("xgboost_ubj/binary", "not UBJSON as expected here: the file is cut off"),
+    ("lightgbm_text/binary", 'LightGBM model: "end of trees" does not come: the file is cut off'),
 ])
 def test_what_cannot_be_read_is_refused_by_name(glasscase: Installation, tmp_path: Path, content: bytes | str, words: str) -> None:
     """Names of samples: their first quarter."""
@@ -341,8 +492,7 @@ def test_what_cannot_be_read_is_refused_by_name(glasscase: Installation, tmp_pat
     keep_text(glasscase, tmp_path, name, "model.bin", data)
     run = translate(glasscase, name)
     assert run["state"] == "failed" and run["result"] == ""
-    assert isinstance(content, str) or words in run["reason"], run["reason"]
-    assert len(run["reason"]) > 15, run["reason"]
+    assert words in run["reason"], run["reason"]
 
 
 def test_what_cannot_be_asked_is_refused(glasscase: Installation, models: Models, tmp_path: Path) -> None:
@@ -355,7 +505,7 @@ def test_what_cannot_be_asked_is_refused(glasscase: Installation, models: Models
     assert "is ONNX already" in refusal("already")
     assert "no model" in refusal("nowhere")
     keep(glasscase, SAMPLES / "xgboost_json" / "binary", "asked")
-    assert "has the runner fortran; there are: fake, scikit-learn" in refusal("asked", "--runner", "fortran")
+    assert "has the runner fortran; there are: fake, pytorch, scikit-learn" in refusal("asked", "--runner", "fortran")
     assert "opset goes with a runner" in refusal("asked", "--opset", "17")
     assert "allow_pickle goes with a runner" in refusal("asked", "--allow-pickle")
     assert "exporter goes with a runner" in refusal("asked", "--exporter", "dynamo")

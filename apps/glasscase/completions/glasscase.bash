@@ -73,7 +73,7 @@ _glasscase() {
     "workers add") names=""; flags="--help --key --json --profile" ;;
     "workers list") names=""; flags="--help --json --profile" ;;
     "workers remove") names=""; flags="--help --json --profile" ;;
-    "translate") names=""; flags="--help --output --evidence --name --version --runner --code --opset --exporter --allow-pickle --priority --detach --json --profile" ;;
+    "translate") names=""; flags="--help --output --evidence --name --version --runner --code --opset --exporter --allow-pickle --data --time --priority --detach --json --profile" ;;
     "verify") names=""; flags="--help --model --policy --file --evidence --replay --sample --json --profile" ;;
     "witness") names="init serve"; flags="--help --json --profile" ;;
     "witness init") names=""; flags="--help --data --name --json --profile" ;;

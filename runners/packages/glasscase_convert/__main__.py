@@ -16,7 +16,7 @@ from typing import Any
 
 import onnx
 
-from . import graphs, source as sources
+from . import graphs, ranges, source as sources
 from .evaluators import Evaluator, Reference, Runtime
 from .evidence import CONTINUOUS, FORMAT, VERSION, Comparison, canonical, describe
 from .refusal import Refusal
@@ -60,6 +60,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--evidence", type=Path, required=True, help="becomes the evidence, also when it does not hold")
     parser.add_argument("--code", type=Path, help="the code that builds the model, where the file holds tensors only")
     parser.add_argument("--inputs", type=Path, help="what the model takes (default: inputs.json of the source or of the code)")
+    parser.add_argument("--data", type=Path, help="what the model was trained on: folders of CSV, NPY and NPZ, from whose range the inputs are drawn")
     parser.add_argument("--opset", type=int, help=f"of ai.onnx (default: {OPSET}, or what the library allows)")
     parser.add_argument("--exporter", choices=("torchscript", "dynamo"), help="which of PyTorch's (default: torchscript)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the inputs that both are run on")
@@ -76,6 +77,7 @@ def _convert(arguments: argparse.Namespace) -> None:
         raise Refusal(f"the exporters torchscript and dynamo are PyTorch's; {source.file.name} is of another library")
     loaded = library.load(source)
     _say(0.1, f"read {loaded.described}")
+    datasets = ranges.use(arguments.data, loaded.inputs) if arguments.data else []
     model, file = _written(loaded, _opset(source, loaded, arguments.opset))
     _say(0.3, f"converted with {loaded.converter}")
     drawer = Drawer(loaded.inputs, arguments.seed, branches=loaded.bound is not CONTINUOUS, missing=arguments.missing)
@@ -90,6 +92,7 @@ def _convert(arguments: argparse.Namespace) -> None:
         "evaluators": {"source": loaded.described, "result": Runtime(model).name, "second": second.pop("name")},
         "second": second,
     } | describe(comparison, drawer)
+    evidence["inputs"]["datasets"] = datasets
     agrees = second.get("rows_beyond", 0) == 0 or "ai.onnx.ml" in graphs.opsets(model)
     evidence["holds"] = comparison.holds and agrees
     arguments.evidence.write_text(canonical(evidence) + "\n")
@@ -198,7 +201,7 @@ def _say(fraction: float, text: str) -> None:
 
 def _one_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(lines)[:300]
+    return " ".join(lines)[:600]
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ class Comparison:
     beyond: int = 0
     not_finite: int = 0
     not_finite_same: int = 0
+    random_finite: int = 0
     refused: int = 0
     same: int = 0
     ties: int = 0
@@ -88,6 +89,9 @@ class Comparison:
         if all(a.dtype.kind == "f" for a in wanted) and numbers is not None and numbers[0].shape[1] > 1:
             self._add_top_class(numbers)
         self._allow_what_cancels(rows, wanted, got, share)
+        if kind == "random":
+            parts = [numpy.isfinite(a.reshape(count, -1)).all(axis=1) for a in wanted if a.dtype.kind == "f"]
+            self.random_finite += int(numpy.logical_and.reduce(parts).sum()) if parts else count
         self._differences.append(largest)
         if kind != "large":
             self._ordinary.append(largest)
@@ -99,17 +103,19 @@ class Comparison:
         self._keep_worst(kind, rows, wanted, got, share)
 
     def _add_numbers(self, wanted: Array, got: Array, share: Array, largest: Array) -> None:
+        # What the source has no number for, the result has none for either: NaN for NaN, an infinity for the same one.
         finite = numpy.isfinite(wanted).all(axis=1)
-        same = (numpy.isfinite(wanted) == numpy.isfinite(got)).all(axis=1)
+        same = _same_kind(wanted, got).all(axis=1)
         self.not_finite += int((~finite).sum())
         self.not_finite_same += int((~finite & same).sum())
         with numpy.errstate(all="ignore"):
             difference = numpy.abs(wanted - got)
             difference[wanted.astype(numpy.float32) == got.astype(numpy.float32)] = 0
             difference[numpy.isnan(difference)] = numpy.inf
-            difference[~finite] = 0  # the source itself gives no number there
+            difference[~numpy.isfinite(wanted)] = 0
+            difference[~same] = numpy.inf
             relative = difference / numpy.maximum(numpy.abs(wanted), SMALLEST_SOURCE)
-            numpy.maximum(share, difference.max(axis=1, initial=0) / self.bound.at(numpy.where(finite[:, None], wanted, 0)), out=share)
+            numpy.maximum(share, difference.max(axis=1, initial=0) / self.bound.at(numpy.where(numpy.isfinite(wanted), wanted, 0)), out=share)
         self.relative_max = max(self.relative_max, float(relative[finite].max(initial=0)))
         numpy.maximum(largest, difference.max(axis=1, initial=0), out=largest)
 
@@ -137,7 +143,7 @@ class Comparison:
             differs = bool((one != other).any())
             return not differs or any(bool((answer != one).any()) for answer in around), differs
         if not numpy.isfinite(one).all():
-            return True, False
+            return bool(_same_kind(one, other).all()) or any(bool(_same_kind(answer, other).all()) for answer in around), False
         flat = one.reshape(1, -1).astype(numpy.float64)
         with numpy.errstate(all="ignore"):
             move = max(float(numpy.nan_to_num(numpy.abs(answer.astype(numpy.float64) - one), nan=0.0).max(initial=0)) for answer in around)
@@ -180,7 +186,12 @@ class Comparison:
 
     @property
     def holds(self) -> bool:
-        return self.rows > 0 and self.beyond == 0 and self.other == 0
+        return self.rows > 0 and self.beyond == 0 and self.other == 0 and not self._is_nowhere_finite
+
+    @property
+    def _is_nowhere_finite(self) -> bool:
+        """A model that answers NaN to most of what it should take was compared with nothing."""
+        return 2 * self.random_finite < self.kinds.get("random", 0)
 
     @property
     def p999(self) -> float:
@@ -202,7 +213,17 @@ class Comparison:
             missing = "; without missing values it would hold: --no-missing leaves them out and says so" if set(self.beyond_kinds) == {"missing"} else ""
             return (f"{self.beyond} of {self.rows} inputs ({where}) give numbers or labels beyond the bound; the largest difference is "
                     f"{self.absolute_max:.6g}{missing}")
+        if self._is_nowhere_finite:
+            return (f"the source gives finite numbers for {self.random_finite} of {self.kinds['random']} random inputs, so nothing shows that both "
+                    "give the same; say in inputs.json from which range it takes them")
         return "some inputs give another label without being near a tie"
+
+
+def _same_kind(one: Array, other: Array) -> Array:
+    """Where both are numbers, both NaN, or both the same infinity."""
+    with numpy.errstate(all="ignore"):
+        alike = numpy.isfinite(one) & numpy.isfinite(other)
+        return alike | (numpy.isnan(one) & numpy.isnan(other)) | (numpy.isinf(one) & (one == other))
 
 
 def _p999(parts: list[Array]) -> float:
@@ -216,7 +237,8 @@ def describe(comparison: Comparison, drawer: Drawer) -> dict[str, Any]:
     object_: dict[str, Any] = {
         "inputs": {
             "rows": comparison.rows, "kinds": {kind: comparison.kinds.get(kind, 0) for kind in drawer.kinds}, "seed": drawer.seed,
-            "thresholds": drawer.thresholds, "thresholds_tried": drawer.thresholds_tried,
+            "thresholds": drawer.thresholds, "thresholds_tried": drawer.thresholds_tried, "ranges": drawer.sources(),
+            "random_finite": comparison.random_finite,
         },
         "difference": {
             "absolute_max": comparison.absolute_max, "absolute_p999": comparison.p999, "ordinary_max": comparison.ordinary_max,

@@ -41,6 +41,8 @@ class Input:
     range: tuple[float, float] | None = None
     # For each number of a row: where the source branches, as float32, in order.
     thresholds: list[Array] = field(default_factory=list)
+    # For each number of a row: the least and the largest of the data; NaN where the data have none.
+    data_range: tuple[Array, Array] | None = None
 
     @property
     def numbers(self) -> int:
@@ -74,6 +76,14 @@ class Drawer:
     def rows(self) -> int:
         return sum(self.kinds.values())
 
+    def sources(self) -> dict[str, int]:
+        """For how many numbers of a row the range came from where."""
+        found: dict[str, int] = {}
+        for one in self.inputs:
+            for name, count in _sources_of(one).items():
+                found[name] = found.get(name, 0) + count
+        return {name: count for name, count in found.items() if count}
+
     @property
     def thresholds(self) -> int:
         return sum(len(list_) for one in self.inputs for list_ in one.thresholds)
@@ -102,7 +112,7 @@ class Drawer:
 
     def _draw(self, kind: str, one: Input, first: int, count: int) -> Array:
         if not one.is_float:
-            low, high = one.range or (0, 1)
+            low, high = one.range or _whole_range(one)
             return self.random.integers(int(low), int(high), (count, *one.shape), endpoint=True).astype(one.datatype)
         if kind == "thresholds":
             flat = self._thresholds(one, first, count)
@@ -136,19 +146,41 @@ class Drawer:
         return flat
 
     def _random(self, one: Input, count: int) -> Array:
-        """Half beside a threshold, half in and around their range; without thresholds from the range that was given."""
+        """From the range that was given, else of the data, else in and around that of the thresholds. Half beside a threshold, where there
+        are any."""
+        low: Array
+        high: Array
         low, high = one.range or GUESSED
+        if one.range is None and one.data_range is not None:
+            known = ~numpy.isnan(one.data_range[0])
+            low, high = (numpy.where(known, side, guess) for side, guess in zip(one.data_range, GUESSED, strict=True))
         flat = self.random.uniform(low, high, (count, one.numbers))
         for number, sides in enumerate(self.beside[one.name]):
             if not len(sides):
                 continue
-            if one.range is None:
+            if one.range is None and (one.data_range is None or numpy.isnan(one.data_range[0][number])):
                 bottom, top = max(float(sides[0]), -1e30), min(float(sides[-1]), 1e30)
                 margin = 0.1 * (top - bottom) + 1e-3
                 flat[:, number] = self.random.uniform(bottom - margin, top + margin, count)
             chosen = self.random.random(count) < 0.5
             flat[chosen, number] = self.random.choice(sides, int(chosen.sum()))
         return flat
+
+
+def _sources_of(one: Input) -> dict[str, int]:
+    if one.range is not None:
+        return {"inputs.json": one.numbers}
+    known = numpy.zeros(one.numbers, bool) if one.data_range is None else ~numpy.isnan(one.data_range[0])
+    parts = numpy.array([len(list_) > 0 for list_ in one.thresholds] or [False] * one.numbers)
+    rest = "unused" if one.thresholds else "guessed"  # trees look at nothing else
+    return {"dataset": int(known.sum()), "thresholds": int((parts & ~known).sum()), rest: int((~parts & ~known).sum())}
+
+
+def _whole_range(one: Input) -> tuple[float, float]:
+    """Of indices and the like, which are drawn alike in every place."""
+    if one.data_range is None or numpy.isnan(one.data_range[0]).all():
+        return 0, 1
+    return float(numpy.nanmin(one.data_range[0])), float(numpy.nanmax(one.data_range[1]))
 
 
 def _sides(thresholds: Array) -> Array:

@@ -15,6 +15,7 @@ from typing import Any
 
 import onnx
 
+from . import pickles
 from .evidence import Bound
 from .refusal import Refusal
 from .rows import Input, Rows
@@ -61,7 +62,7 @@ class Source:
         """Refuses what no library needs to be asked about."""
         if self.is_pickle and not self.allow_pickle:
             raise Refusal(
-                f"{self.file.name} is a pickle, which runs code when it is opened. Save it without ({_ADVICE}), or let this "
+                f"{self.file.name} is a pickle, which runs code when it is opened; it would import {_listed(pickles.imports(self.file))}. Save it without ({_ADVICE}), or let this "
                 "sandbox open it (--allow-pickle; its owner may)"
             )
         if self.kind in ("torch", "tensors"):
@@ -98,6 +99,13 @@ class Source:
         if not hasattr(module, function):
             raise Refusal(f"{chosen[0].name} has no function {function}")
         return module
+
+
+def _listed(names: list[str]) -> str:
+    if not names:
+        return "what cannot be read from it"
+    more = f" and {len(names) - pickles.NAMES_MAX} more" if len(names) > pickles.NAMES_MAX else ""
+    return ", ".join(names[:pickles.NAMES_MAX]) + more
 
 
 _ADVICE = "PyTorch: safetensors or torch.jit.save; scikit-learn: glasscase_dump"

@@ -24,6 +24,16 @@ bj::object EnvironmentOf(const Environment& environment) {
   return {{"lock", ToHex(*environment.lock)}, {"runner", environment.runner}};
 }
 
+// In the short form wherever it says it all: so it was always written.
+bj::value TranslationOf(const TranslationWish& wish) {
+  if (!wish.is_wanted) return "no";
+  if (wish.runner.empty() && wish.wall_s == 0) return "onnx";
+  bj::object translation{{"to", "onnx"}};
+  if (!wish.runner.empty()) translation["lock"] = ToHex(*wish.lock), translation["runner"] = wish.runner;
+  if (wish.wall_s != 0) translation["wall_s"] = wish.wall_s;
+  return translation;
+}
+
 bj::object LimitsOf(const RunLimits& limits) {
   return {{"cpus", limits.cpus},
           {"disk_bytes", limits.disk_bytes},
@@ -59,6 +69,8 @@ Result<std::string> Recipe::Canonical() const {
   };
   if (environment.image.empty() && !environment.lock)
     return missing("which lock file of the runner " + environment.runner);
+  if (!translation.runner.empty() && !translation.lock)
+    return missing("which lock file of the runner " + translation.runner);
   if (!code.is_resolved) return missing("which version " + Printable(code.name) + " is");
   bj::object datasets;
   for (const auto& [name, dataset] : data) {
@@ -82,7 +94,7 @@ Result<std::string> Recipe::Canonical() const {
       {"seed", seed},
       {"threads", threads},
       {"timezone", timezone},
-      {"translate", translates ? "onnx" : "no"},
+      {"translate", TranslationOf(translation)},
       {"umask", Octal(umask)},
       {"v", 1}};
   return json::WriteCanonical(recipe);

@@ -199,10 +199,27 @@ class Reader {
 
   Status ReadTranslate() {
     if (!root_.Has("translate")) return Ok();
+    const auto* value = root_.object().if_contains("translate");
+    if (value->is_object()) return ReadTranslation();
     GC_TRY(const std::string to, root_.String("translate"));
-    if (to != "onnx" && to != "no") return Fail(root_.Wrong("translate", "must be \"onnx\" or \"no\""));
-    recipe_.translates = to == "onnx";
+    if (to != "onnx" && to != "no")
+      return Fail(root_.Wrong("translate", "must be \"onnx\", \"no\", or an object with to and runner"));
+    recipe_.translation.is_wanted = to == "onnx";
     return Ok();
+  }
+  Status ReadTranslation() {
+    GC_TRY(const ObjectReader from, root_.Object("translate"));
+    GC_TRY_VOID(from.RefuseOthers({"to", "runner", "lock", "wall_s"}));
+    GC_TRY(const std::string to, from.String("to"));
+    if (to != "onnx") return Fail(from.Wrong("to", "must be \"onnx\""));
+    TranslationWish& wish = recipe_.translation;
+    wish.is_wanted = true;
+    GC_TRY_VOID(ReadWord(from, "runner", "-_.", wish.runner));
+    if (from.Has("lock") && wish.runner.empty()) return Fail(from.Wrong("lock", "goes with a runner"));
+    if (from.Has("lock")) {
+      GC_TRY(wish.lock, from.Sha256("lock"));
+    }
+    return ReadWhole(from, "wall_s", 1, 30 * 86'400, wish.wall_s);
   }
 
   const ObjectReader& root_;

@@ -54,7 +54,7 @@ TEST(Recipe, WhatIsNotSaidHasADefault) {
   EXPECT_EQ(recipe.threads, 1u);
   EXPECT_EQ(recipe.pins.blas, "Haswell");
   EXPECT_EQ(recipe.limits.wall_s, 3'600u);
-  EXPECT_FALSE(recipe.translates);
+  EXPECT_FALSE(recipe.translation.is_wanted);
 }
 
 TEST(Recipe, OnlyOneThatIsResolvedHasAnIdentity) {
@@ -75,6 +75,19 @@ TEST(Recipe, ItsTextIsReadBackAndIsTheSame) {
   EXPECT_EQ(again.Identity().value(), Sha256(AsBytes(text)));
   EXPECT_THAT(text, HasSubstr(R"("umask":"0022")"));
   EXPECT_THAT(text, HasSubstr(R"("role":"train","sha256":")"));
+}
+
+TEST(Recipe, WhoTranslatesItsResultIsPinnedLikeItsEnvironment) {
+  Recipe recipe = Resolve(
+      Recipe::Parse(With("translate", R"({"to": "onnx", "runner": "pytorch", "wall_s": 60})")).value());
+  EXPECT_THAT(recipe.Canonical().error().message(), HasSubstr("the runner pytorch"));
+  recipe.translation.lock = Digest{};
+  const std::string text = recipe.Canonical().value();
+  EXPECT_THAT(text, HasSubstr(R"("runner":"pytorch","to":"onnx","wall_s":60})"));
+  EXPECT_EQ(Recipe::Parse(text).value().Canonical().value(), text);
+  // One way to say one thing.
+  EXPECT_THAT(Resolve(Recipe::Parse(With("translate", R"({"to": "onnx"})")).value()).Canonical().value(),
+              HasSubstr(R"("translate":"onnx")"));
 }
 
 TEST(Recipe, ADefaultThatIsSaidChangesNothingAndEverythingElseDoes) {
@@ -112,6 +125,9 @@ TEST(Recipe, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal(With("umask", "22")), HasSubstr("umask"));
   EXPECT_THAT(Refusal(With("limits", R"({"memory_bytes": 10})")), HasSubstr("memory_bytes"));
   EXPECT_THAT(Refusal(With("translate", "\"pmml\"")), HasSubstr("onnx"));
+  EXPECT_THAT(Refusal(With("translate", R"({"to": "no"})")), HasSubstr("translate.to"));
+  EXPECT_THAT(Refusal(With("translate", R"({"to": "onnx", "image": "x"})")), HasSubstr("image"));
+  EXPECT_THAT(Refusal(With("translate", R"({"to": "onnx", "wall_s": 0})")), HasSubstr("wall_s"));
   EXPECT_THAT(Refusal(With("locale", "\"a b\"")), HasSubstr("locale"));
 }
 

@@ -1,5 +1,8 @@
 #include <glasscase/training/translation_recipe.h>
 
+#include <algorithm>
+#include <array>
+
 #include <boost/json/object.hpp>
 
 #include <glasscase/json/canonical.h>
@@ -22,6 +25,32 @@ Result<Reference> ReadVersion(const ObjectReader& object, std::string_view membe
   GC_TRY(const ObjectReader resolved, object.Object(member));
   GC_TRY_VOID(resolved.RefuseOthers({"version", "sha256"}));
   return ReadResolved(resolved);
+}
+
+Result<std::map<std::string, Reference>> ReadData(const ObjectReader& root) {
+  std::map<std::string, Reference> data;
+  if (!root.Has("data")) return data;
+  GC_TRY(const ObjectReader all, root.Object("data"));
+  if (all.object().size() > Recipe::kDatasetsMax)
+    return Fail(root.Wrong("data", "may have " + std::to_string(Recipe::kDatasetsMax) + " datasets"));
+  for (const auto& member : all.object()) {
+    const std::string name(member.key().data(), member.key().size());
+    if (!IsDatasetName(name)) return Fail(all.Wrong(Printable(name), "is no name for a folder"));
+    GC_TRY(data[name], ReadVersion(all, name));
+  }
+  return data;
+}
+
+Status ReadLimits(const ObjectReader& root, TranslationRecipe& recipe) {
+  if (!root.Has("limits")) return Ok();
+  GC_TRY(const ObjectReader limits, root.Object("limits"));
+  GC_TRY_VOID(limits.RefuseOthers({"wall_s"}));
+  GC_TRY(const uint64_t wall_s, limits.Whole("wall_s"));
+  if (wall_s < 1 || wall_s > TranslationRecipe::kWallSecondsMax)
+    return Fail(
+        limits.Wrong("wall_s", "must be from 1 to " + std::to_string(TranslationRecipe::kWallSecondsMax)));
+  recipe.wall_s = static_cast<uint32_t>(wall_s);
+  return Ok();
 }
 
 Result<Translator> ReadTranslator(const ObjectReader& object) {
@@ -62,8 +91,8 @@ Status ReadOptions(const ObjectReader& root, TranslationRecipe& recipe) {
 Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
   GC_TRY(const auto value, json::Parse(text, {.bytes_max = Recipe::kBytesMax, .depth_max = 4}));
   GC_TRY(const ObjectReader root, ObjectReader::Open(value, "recipe"));
-  GC_TRY_VOID(root.RefuseOthers(
-      {"v", "environment", "source", "code", "opset", "exporter", "allow_pickle", "translate"}));
+  GC_TRY_VOID(root.RefuseOthers({"v", "environment", "source", "code", "data", "limits", "opset", "exporter",
+                                 "allow_pickle", "translate"}));
   GC_TRY(const uint64_t v, root.Whole("v"));
   if (v != 1) return Fail(root.Wrong("v", "must be 1"));
   GC_TRY(const std::string to, root.String("translate"));
@@ -73,6 +102,8 @@ Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
   if (root.Has("code")) {
     GC_TRY(recipe.code, ReadVersion(root, "code"));
   }
+  GC_TRY(recipe.data, ReadData(root));
+  GC_TRY_VOID(ReadLimits(root, recipe));
   GC_TRY(recipe.translator, ReadTranslator(root));
   GC_TRY_VOID(ReadOptions(root, recipe));
   return recipe;
@@ -81,6 +112,12 @@ Result<TranslationRecipe> TranslationRecipe::Parse(std::string_view text) {
 Status TranslationRecipe::CheckExporter(std::string_view name) {
   if (name.empty() || name == "torchscript" || name == "dynamo") return Ok();
   return Fail(Error::InvalidArgument("exporter must be torchscript or dynamo: \"" + Printable(name) + "\""));
+}
+
+bool TranslationRecipe::MayTellRange(std::string_view path, uint64_t bytes) {
+  constexpr std::array<std::string_view, 3> kEndings = {".csv", ".npy", ".npz"};
+  return bytes > 0 && bytes <= kDataFileBytesMax &&
+         std::ranges::any_of(kEndings, [&](std::string_view ending) { return path.ends_with(ending); });
 }
 
 Result<std::string> TranslationRecipe::Canonical() const {
@@ -92,6 +129,10 @@ Result<std::string> TranslationRecipe::Canonical() const {
   if (opset != 0) recipe["opset"] = opset;
   if (!exporter.empty()) recipe["exporter"] = exporter;
   if (allow_pickle) recipe["allow_pickle"] = true;
+  if (wall_s != kWallSeconds) recipe["limits"] = {{"wall_s", wall_s}};
+  bj::object datasets;
+  for (const auto& [name, version] : data) datasets[name] = Resolved(version);
+  if (!datasets.empty()) recipe["data"] = std::move(datasets);
   return json::WriteCanonical(recipe);
 }
 

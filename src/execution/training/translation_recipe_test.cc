@@ -34,6 +34,25 @@ TEST(TranslationRecipe, TheCanonicalFormIsReadAsItWasWritten) {
   EXPECT_EQ(other->Canonical().value(), by_runner);
 }
 
+TEST(TranslationRecipe, DatasetsAndTheTimeItMayTakeStandInIt) {
+  const std::string text = R"({"data":{"rain":{"sha256":")" + kSha256 + R"(","version":")" + kId +
+                           R"("}},"environment":{"translator":"1"},"limits":{"wall_s":60},)" + kSource +
+                           R"(,"translate":"onnx","v":1})";
+  const auto read = TranslationRecipe::Parse(text);
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->data.at("rain").version.ToString(), kId);
+  EXPECT_EQ(read->wall_s, 60u);
+  EXPECT_EQ(read->Canonical().value(), text);
+}
+
+TEST(TranslationRecipe, TablesAndArraysOfABoundedSizeTellARange) {
+  EXPECT_TRUE(TranslationRecipe::MayTellRange("a/rain.csv", 10));
+  EXPECT_TRUE(TranslationRecipe::MayTellRange("rain.npz", TranslationRecipe::kDataFileBytesMax));
+  EXPECT_FALSE(TranslationRecipe::MayTellRange("rain.npy", TranslationRecipe::kDataFileBytesMax + 1));
+  EXPECT_FALSE(TranslationRecipe::MayTellRange("rain.csv", 0));
+  EXPECT_FALSE(TranslationRecipe::MayTellRange("rain.png", 10));
+}
+
 TEST(TranslationRecipe, WhatIsWrongIsNamed) {
   const auto why = [](const std::string& members) {
     const auto read = TranslationRecipe::Parse("{" + members + R"("translate":"onnx","v":1})");
@@ -46,6 +65,9 @@ TEST(TranslationRecipe, WhatIsWrongIsNamed) {
   EXPECT_THAT(why(native + kSource + R"(,"exporter":"guess",)"), HasSubstr("torchscript or dynamo"));
   EXPECT_THAT(why(native + kSource + R"(,"allow_pickle":1,)"), HasSubstr("allow_pickle"));
   EXPECT_THAT(why(native + kSource + R"(,"epochs":0,)"), HasSubstr("epochs"));
+  EXPECT_THAT(why(native + kSource + R"(,"limits":{"wall_s":0},)"), HasSubstr("wall_s must be from 1 to"));
+  EXPECT_THAT(why(native + kSource + R"(,"limits":{"cpus":2},)"), HasSubstr("cpus"));
+  EXPECT_THAT(why(native + kSource + R"(,"data":{"../x":{}},)"), HasSubstr("no name for a folder"));
   EXPECT_THAT(why(R"("environment":{"translator":"1","runner":"torch"},)" + kSource + ","),
               HasSubstr("runner"));
   EXPECT_THAT(why(native + R"("source":"ada/digits@1",)"), HasSubstr("source"));

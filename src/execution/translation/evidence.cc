@@ -14,13 +14,24 @@ constexpr double kSmallestSource = 1e-30;  // below it a relative difference say
 constexpr size_t kBatchNumbers = size_t{1} << 20;
 constexpr size_t kBatchRowsMax = 1'024;
 constexpr double kQuantile = 0.999;
+constexpr std::string_view kRandom = "random";
 
-// The result is float32, so a source that rounds to the same float32 does not differ.
+// The result is float32, so a source that rounds to the same float32 does not differ. NaN is answered by NaN,
+// and an infinity by the same one: everything else differs without end.
 double Difference(double source, double result) {
   if (std::isnan(source) && std::isnan(result)) return 0;
   if (static_cast<float>(source) == static_cast<float>(result)) return 0;
   const double difference = std::abs(source - result);
   return std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
+}
+
+uint64_t RowsOf(const Evidence& evidence, std::string_view kind) {
+  const auto found = std::ranges::find(evidence.kinds, kind, &InputKind::name);
+  return found == evidence.kinds.end() ? 0 : found->rows;
+}
+
+bool IsNowhereFinite(const Evidence& evidence) {
+  return 2 * evidence.random_finite < RowsOf(evidence, kRandom);
 }
 
 class Comparer {
@@ -47,8 +58,11 @@ class Comparer {
     evidence_.absolute_p999 = static_cast<double>(differences_[place]);
     const uint64_t other = evidence_.rows - evidence_.top_class_same - evidence_.top_class_ties;
     const bool labels_hold = model_.head.task == Task::kRegressor || other == 0;
-    evidence_.holds = evidence_.rows_beyond == 0 && labels_hold;
+    evidence_.holds = evidence_.rows_beyond == 0 && labels_hold && !IsNowhereFinite(evidence_);
   }
+
+  // Beyond the bound, or with another label that is no tie.
+  uint64_t rows_apart() const { return rows_apart_; }
 
  private:
   double BoundAt(double output, double magnitude) const {
@@ -66,11 +80,15 @@ class Comparer {
     const std::span<const double> got = std::span(result.outputs).subspan(row * width, width);
     double largest = 0;
     double share = 0;  // of the bound
+    const bool finite =
+        std::ranges::all_of(wanted, [](double number) { return std::isfinite(static_cast<float>(number)); });
+    if (finite && kind.name == kRandom) ++evidence_.random_finite;
     for (size_t k = 0; k < width; ++k) {
       const double difference = Difference(wanted[k], got[k]);
       if (difference == 0) continue;
       const double bound = BoundAt(wanted[k], source.magnitude[row]);
-      share = std::max(share, bound > 0 ? difference / bound : std::numeric_limits<double>::infinity());
+      const bool is_bounded = std::isfinite(difference) && bound > 0;
+      share = std::max(share, is_bounded ? difference / bound : std::numeric_limits<double>::infinity());
       largest = std::max(largest, difference);
       evidence_.relative_max =
           std::max(evidence_.relative_max, difference / std::max(std::abs(wanted[k]), kSmallestSource));
@@ -79,6 +97,7 @@ class Comparer {
     evidence_.absolute_max = std::max(evidence_.absolute_max, largest);
     if (share > 1) ++evidence_.rows_beyond;
     if (!CompareLabels(row, source, result)) share = std::numeric_limits<double>::infinity();
+    if (share > 1) ++rows_apart_;
     if (share > worst_share_ || evidence_.worst.input.empty()) {
       worst_share_ = share;
       evidence_.worst = {std::string(kind.name),
@@ -111,6 +130,42 @@ class Comparer {
   Evidence& evidence_;
   std::vector<float> differences_;
   double worst_share_ = -1;
+  uint64_t rows_apart_ = 0;
+};
+
+class SecondComparer {
+ public:
+  SecondComparer(const Model& model, Evaluator* evaluator)
+      : model_(model), evaluator_(evaluator), comparer_(model, evidence_) {
+    if (evaluator_ != nullptr) opinion_.evaluator = evaluator_->name();
+  }
+
+  // Of the rows, the first few. What it does not know ends it, and is said.
+  void Add(const EvidenceInputs::Kind& kind, std::span<const float> rows, Evaluator& source) {
+    if (evaluator_ == nullptr || !opinion_.not_run.empty()) return;
+    const auto few = rows.first(std::min<size_t>(rows.size(), kSecondRows * model_.features));
+    Answers wanted;
+    Answers got;
+    Status ran = source.Run(few, wanted);
+    if (ran) ran = evaluator_->Run(few, got);
+    if (ran) ran = comparer_.Add(kind, few, wanted, got);
+    if (!ran) opinion_.not_run = ran.error().message();
+  }
+
+  SecondOpinion Finish() {
+    if (!opinion_.not_run.empty()) return {.evaluator = opinion_.evaluator, .not_run = opinion_.not_run};
+    opinion_.rows = evidence_.rows;
+    opinion_.rows_beyond = comparer_.rows_apart();
+    opinion_.absolute_max = evidence_.absolute_max;
+    return opinion_;
+  }
+
+ private:
+  const Model& model_;
+  Evaluator* const evaluator_;
+  Evidence evidence_;
+  Comparer comparer_;
+  SecondOpinion opinion_;
 };
 
 }  // namespace
@@ -123,19 +178,22 @@ Bound BoundOf(const Model& model) {
   return {.absolute = plain ? 0.0 : 1e-6, .ulps = 4};
 }
 
-Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result,
+Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result, Evaluator* second,
                          const EvidenceOptions& options) {
   EvidenceInputs inputs(model, options);
   Evidence evidence;
   evidence.source_evaluator = source.name();
   evidence.result_evaluator = result.name();
   evidence.seed = options.seed;
+  evidence.ranges = inputs.ranges();
+  evidence.data = options.data;
   evidence.thresholds = inputs.thresholds();
   evidence.thresholds_tried = inputs.thresholds_tried();
   const Bound bound = BoundOf(model);
   evidence.bound_absolute = bound.absolute;
   evidence.bound_ulps = bound.ulps;
   Comparer comparer(model, evidence);
+  SecondComparer opinion(model, second);
   const size_t batch_rows = std::clamp<size_t>(kBatchNumbers / model.features, 1, kBatchRowsMax);
   std::vector<float> rows;
   Answers wanted;
@@ -151,10 +209,13 @@ Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& resul
       GC_TRY_VOID(source.Run(rows, wanted));
       GC_TRY_VOID(result.Run(rows, got));
       GC_TRY_VOID(comparer.Add(kind, rows, wanted, got));
+      if (first == 0) opinion.Add(kind, rows, source);
       if (options.on_progress) options.on_progress(evidence.rows, total);
     }
   }
   comparer.Finish();
+  evidence.second = opinion.Finish();
+  evidence.holds = evidence.holds && evidence.second.rows_beyond == 0;
   return evidence;
 }
 
@@ -163,6 +224,16 @@ std::string WhyNot(const Evidence& evidence) {
     return std::to_string(evidence.rows_beyond) + " of " + std::to_string(evidence.rows) +
            " inputs give numbers beyond the bound; the largest difference is " +
            std::to_string(evidence.absolute_max);
+  }
+  if (evidence.second.rows_beyond > 0) {
+    return "two evaluators do not agree on the result: " + std::to_string(evidence.second.rows_beyond) +
+           " of " + std::to_string(evidence.second.rows) + " inputs differ beyond the bound by " +
+           evidence.second.evaluator;
+  }
+  if (IsNowhereFinite(evidence)) {
+    return "the source gives finite numbers for " + std::to_string(evidence.random_finite) + " of " +
+           std::to_string(RowsOf(evidence, kRandom)) +
+           " random inputs, so nothing shows that both give the same; name data that it takes";
   }
   return "some inputs give another label without being near a tie";
 }

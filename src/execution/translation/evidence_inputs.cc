@@ -16,6 +16,8 @@ constexpr std::array<float, 6> kDenormals = {1.4e-45F, -1.4e-45F,       1e-40F,
                                              -1e-40F,  1.17549421e-38F, -1.17549421e-38F};
 constexpr std::array<float, 6> kLarge = {
     1e6F, -1e6F, 1e30F, -1e30F, 3.4028234663852886e38F, -3.4028234663852886e38F};
+constexpr Range kGuessed = {.low = -10, .high = 10};
+constexpr float kLargestDrawn = 1e30F;
 constexpr uint64_t kSpecialRows = 64;
 constexpr uint64_t kMissingRows = 500;
 
@@ -42,6 +44,7 @@ EvidenceInputs::EvidenceInputs(const Model& model, const EvidenceOptions& option
       thresholds_tried_ += std::min<uint64_t>(list.size(), options.threshold_rows_max) / kSidesOfThreshold;
     }
   }
+  ChooseRanges(options.data, std::holds_alternative<TreeEnsemble>(model.body));
   kinds_ = {{"thresholds", std::min(longest, options.threshold_rows_max), &EvidenceInputs::FillThresholds},
             {"random", RowsThatFit(options.random_rows, model.features), &EvidenceInputs::FillRandom},
             {"zeros", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillZeros},
@@ -79,17 +82,38 @@ void EvidenceInputs::FillThresholds(uint64_t row, std::span<float> out) {
     out[f] = candidates_[f].empty() ? 0.0F : candidates_[f][row % candidates_[f].size()];
 }
 
-// Half of the time beside a threshold, else in and around their range; where there is none, near 0.
+// The range of the data is where the model is used; that of the thresholds, and around it, where it parts.
+void EvidenceInputs::ChooseRanges(const std::vector<EvidenceData>& data, bool parts_only_at_thresholds) {
+  ranges_.resize(candidates_.size());
+  for (const EvidenceData& one : data) {
+    for (size_t f = 0; f < one.ranges.size() && f < ranges_.size(); ++f) ranges_[f].Add(one.ranges[f]);
+  }
+  for (size_t f = 0; f < ranges_.size(); ++f) {
+    const std::vector<float>& list = candidates_[f];
+    if (ranges_[f].is_known()) {
+      ++sources_.dataset;
+    } else if (list.empty()) {
+      ++(parts_only_at_thresholds ? sources_.unused : sources_.guessed);
+      ranges_[f] = kGuessed;
+    } else {
+      ++sources_.thresholds;
+      const float low = std::max(list.front(), -kLargestDrawn);
+      const float high = std::min(list.back(), kLargestDrawn);
+      const float margin = 0.1F * (high - low) + 1e-3F;
+      ranges_[f] = {.low = low - margin, .high = high + margin};
+    }
+  }
+}
+
+// Half of the time beside a threshold, where there are any.
 float EvidenceInputs::RandomOf(uint32_t feature) {
   const std::vector<float>& list = candidates_[feature];
   const uint64_t bits = random_();
+  if (!list.empty() && (bits & 1) != 0) return list[(bits >> 1) % list.size()];
   const double unit = static_cast<double>(bits >> 11) * 0x1p-53;
-  if (list.empty()) return static_cast<float>(20 * unit - 10);
-  if ((bits & 1) != 0) return list[(bits >> 1) % list.size()];
-  const double low = std::max(static_cast<double>(list.front()), -1e30);
-  const double high = std::min(static_cast<double>(list.back()), 1e30);
-  const double margin = 0.1 * (high - low) + 1e-3;
-  return static_cast<float>(low - margin + unit * (high - low + 2 * margin));
+  const auto low = static_cast<double>(ranges_[feature].low);
+  const auto high = static_cast<double>(ranges_[feature].high);
+  return static_cast<float>(low + unit * (high - low));
 }
 
 void EvidenceInputs::FillRandom(uint64_t, std::span<float> out) {

@@ -24,6 +24,7 @@ class EvidenceInputs {
   uint64_t rows() const;
   uint64_t thresholds() const { return thresholds_; }
   uint64_t thresholds_tried() const { return thresholds_tried_; }
+  const RangeSources& ranges() const { return sources_; }
 
   // Row `row` of that kind. Rows of a kind are asked for in order: random ones follow one another.
   void Fill(const Kind& kind, uint64_t row, std::span<float> out) { (this->*kind.fill)(row, out); }
@@ -37,10 +38,13 @@ class EvidenceInputs {
   void FillMissing(uint64_t row, std::span<float> out);
 
   void CollectThresholds(const TreeEnsemble& ensemble);
+  void ChooseRanges(const std::vector<EvidenceData>& data, bool parts_only_at_thresholds);
   float RandomOf(uint32_t feature);
 
-  // Per feature: its thresholds and the float32 to either side of each, or of a linear model a range.
+  // Per feature: its thresholds and the float32 to either side of each; and from where the rest is drawn.
   std::vector<std::vector<float>> candidates_;
+  Ranges ranges_;
+  RangeSources sources_;
   std::vector<Kind> kinds_;
   std::mt19937_64 random_;
   uint64_t thresholds_ = 0;

@@ -34,6 +34,42 @@ json::object Worst(const WorstInput& worst) {
           {"source", Numbers(worst.source)}};
 }
 
+// Those that are none are left out.
+json::object RangesOf(const RangeSources& sources) {
+  json::object object;
+  const auto say = [&](const char* from, uint64_t features) {
+    if (features > 0) object[from] = features;
+  };
+  say("dataset", sources.dataset);
+  say("guessed", sources.guessed);
+  say("thresholds", sources.thresholds);
+  say("unused", sources.unused);
+  return object;
+}
+
+json::array DatasetsOf(const std::vector<EvidenceData>& data) {
+  json::array datasets;
+  for (const EvidenceData& one : data) {
+    json::object entry{{"name", one.name}};
+    if (!one.why_not.empty()) entry["unread"] = one.why_not;
+    datasets.push_back(std::move(entry));
+  }
+  return datasets;
+}
+
+void AddSecond(const SecondOpinion& second, json::object& evidence) {
+  if (second.evaluator.empty()) return;
+  evidence["evaluators"].as_object()["second"] = second.evaluator;
+  json::object object{{"rows", second.rows}};
+  if (second.not_run.empty()) {
+    object["absolute_max"] = Number(second.absolute_max);
+    object["rows_beyond"] = second.rows_beyond;
+  } else {
+    object["not_run"] = second.not_run;
+  }
+  evidence["second"] = std::move(object);
+}
+
 }  // namespace
 
 Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
@@ -51,6 +87,9 @@ Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
       {"inputs",
        {{"rows", evidence.rows},
         {"kinds", kinds},
+        {"datasets", DatasetsOf(evidence.data)},
+        {"random_finite", evidence.random_finite},
+        {"ranges", RangesOf(evidence.ranges)},
         {"seed", evidence.seed},
         {"thresholds", evidence.thresholds},
         {"thresholds_tried", evidence.thresholds_tried}}},
@@ -62,6 +101,7 @@ Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
       {"rows_beyond", evidence.rows_beyond},
       {"worst", Worst(evidence.worst)},
       {"holds", evidence.holds}};
+  AddSecond(evidence.second, object);
   if (evidence.top_class_same + evidence.top_class_ties > 0)
     object["top_class"] = {{"same", evidence.top_class_same}, {"ties", evidence.top_class_ties}};
   return glasscase::json::WriteCanonical(object);

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -49,6 +50,14 @@ constexpr std::array<Objective, 16> kObjectives = {{
 Error Wrong(const std::string& what) { return Error::InvalidArgument("LightGBM model: " + what); }
 
 // Lines of the file, one by one.
+// LightGBM takes numbers within kZeroMax of 0 as 0, and writes thresholds of exactly that size: what is near
+// 0 must go where 0 goes. So a threshold among them is moved to their end, below or above all of them.
+float ThresholdOf(double threshold) {
+  const float t = LargestNotAbove(threshold);
+  if (t >= -kZeroMax && t < 0) return std::nextafter(-kZeroMax, -std::numeric_limits<float>::infinity());
+  return t >= 0 && t < kZeroMax ? kZeroMax : t;
+}
+
 class Lines {
  public:
   explicit Lines(std::string_view text) : rest_(text) {}
@@ -206,7 +215,7 @@ class TreeReader {
         return Fail(Wrong(where + " uses a feature that does not exist"));
       Node node;
       node.feature = static_cast<uint32_t>(features[i]) & Node::kLeaf;
-      node.threshold = LargestNotAbove(thresholds[i]);
+      node.threshold = ThresholdOf(thresholds[i]);
       node.left = Place(left[i]);
       node.right = Place(right[i]);
       GC_TRY_VOID(SetMissing(where, decisions[i], thresholds[i], node));

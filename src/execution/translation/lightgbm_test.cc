@@ -36,6 +36,18 @@ TEST(LightgbmTest, ThresholdsAreDoublesThatNoFloatCrosses) {
               ElementsAre(1, 3, 2, 3));
 }
 
+// LightGBM itself answers so: it reads what is within 1e-35 of 0 as 0, and its thresholds beside 0 are of
+// that size.
+TEST(LightgbmTest, WhatIsNearZeroGoesWhereZeroGoes) {
+  const float tiny = 1e-35F;
+  const float below = std::nextafter(-tiny, -1.0F);
+  const float above = std::nextafter(tiny, 1.0F);
+  const std::string under = With(Lightgbm(), "threshold=0.1", "threshold=-1.0000000180025095e-35");
+  EXPECT_THAT(Evaluate(under, {-tiny, -3, -1e-40F, -3, 0, -3, below, -3}), ElementsAre(2, 2, 2, 1));
+  const std::string over = With(Lightgbm(), "threshold=0.1", "threshold=1e-40");
+  EXPECT_THAT(Evaluate(over, {0, -3, 1e-39F, -3, tiny, -3, above, -3}), ElementsAre(1, 1, 1, 2));
+}
+
 TEST(LightgbmTest, NanIsZeroWhereNoneWereMissing) {
   EXPECT_THAT(Evaluate(Lightgbm(), {NAN, 0, 1, NAN}), ElementsAre(1, 3));
   EXPECT_THAT(Evaluate(With(Lightgbm(), "threshold=0.1", "threshold=-0.1"), {NAN, -3}), ElementsAre(2));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <glasscase/onnx/inspect.h>
+#include <glasscase/onnx/plain_graph.h>
 #include <glasscase/translation/evaluator.h>
 #include <glasscase/translation/onnx_file.h>
 #include <glasscase/translation/read.h>
@@ -21,6 +22,9 @@ inline void TryModel(const Result<Model>& model) {
   const auto description = onnx::Inspect(AsBytes(*file), {}, {});
   GC_CHECK(description);
   GC_CHECK(description->rows_independent);
+  const auto plain = onnx::PlainGraph::Read(AsBytes(*file));
+  GC_CHECK(plain);
+  GC_CHECK(plain->Run({.shape = {1, model->features}, .data = std::vector<float>(model->features, 0.5F)}));
 }
 
 }  // namespace glasscase::translation

@@ -50,4 +50,10 @@ inline std::string SklearnDump() {
          R"("threshold":[0.1,0,0],"missing_left":[1,0,0],"value":[0,0,0.75,0.25,0,1]}]})";
 }
 
+// 7 x0 + 9 x1 + 1
+inline std::string Linear() {
+  return R"({"format":"glasscase sklearn dump","version":1,"scikit_learn":"1.9.1","estimator":"Ridge","features":2,)"
+         R"("task":"regressor","transform":"identity","kind":"linear","mean":[],"scale":[],"coefficients":[7,9],"intercepts":[1]})";
+}
+
 }  // namespace glasscase::translation

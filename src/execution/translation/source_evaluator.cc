@@ -75,7 +75,9 @@ class EnsembleEvaluator final : public Evaluator {
     }
     return Ok();
   }
-  std::string name() const override { return "glasscase, in the source's order of summation"; }
+  std::string name() const override {
+    return "glasscase's own reader of the source, in its order of summation";
+  }
 
  private:
   // Gives the largest partial sum; leaves the margins in `margins_`.
@@ -143,7 +145,7 @@ class LinearEvaluator final : public Evaluator {
     }
     return Ok();
   }
-  std::string name() const override { return "glasscase, in double precision"; }
+  std::string name() const override { return "glasscase's own reader of the source, in double precision"; }
 
  private:
   double Score(std::span<const float> row, size_t target, double& largest) const {

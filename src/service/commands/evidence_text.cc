@@ -1,5 +1,8 @@
 #include "evidence_text.h"
 
+#include <algorithm>
+#include <array>
+
 #include "json_members.h"
 #include "text.h"
 #include "verification_text.h"
@@ -40,6 +43,22 @@ std::string TopClass(int64_t same, int64_t ties, int64_t rows) {
          (ties > 0 ? " (" + std::to_string(ties) + " ties)" : "");
 }
 
+// "drawn from the data (4 features): rain/rain.csv"; one that gave none has its reason.
+void AddRanges(const json::value& inputs, std::vector<std::string>& lines) {
+  const json::value& ranges = ValueOf(inputs, "ranges");
+  if (!ranges.is_object() || ranges.get_object().empty()) return;
+  std::vector<std::string> used;
+  for (const json::value& one : ArrayOf(inputs, "datasets")) {
+    if (TextOf(one, "unread").empty()) used.push_back(ShownOf(one, "name"));
+  }
+  lines.push_back("random inputs drawn from " + RangesText(ranges) +
+                  (used.empty() ? "" : ": " + Join(used, ", ")));
+  for (const json::value& one : ArrayOf(inputs, "datasets")) {
+    if (!TextOf(one, "unread").empty())
+      lines.push_back("not drawn from " + ShownOf(one, "name") + ": " + ShownOf(one, "unread"));
+  }
+}
+
 std::vector<std::string> TranslationLines(const json::value& evidence) {
   const json::value& inputs = ValueOf(evidence, "inputs");
   const json::value& difference = ValueOf(evidence, "difference");
@@ -51,6 +70,7 @@ std::vector<std::string> TranslationLines(const json::value& evidence) {
   lines.push_back("largest difference " + ShownNumber(difference, "absolute_max") + ", relative " +
                   ShownNumber(difference, "relative_max") + "; 99.9 % differ by at most " +
                   ShownNumber(difference, "absolute_p999"));
+  AddRanges(inputs, lines);
   if (IntegerOf(inputs, "thresholds") > 0)
     lines.push_back(std::to_string(IntegerOf(inputs, "thresholds_tried")) + " of " +
                     std::to_string(IntegerOf(inputs, "thresholds")) + " thresholds tried");
@@ -75,6 +95,21 @@ std::vector<std::string> EvidenceLines(std::string_view evidence) {
   if (TextOf(*parsed, "format") == kTranslation) return TranslationLines(*parsed);
   if (!TextOf(*parsed, "class").empty()) return VerificationLines(*parsed);
   return {};
+}
+
+std::string RangesText(const json::value& ranges) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kSources = {
+      {{"dataset", "the data"},
+       {"inputs.json", "inputs.json"},
+       {"thresholds", "the thresholds"},
+       {"guessed", "a guess of -10 to 10"},
+       {"unused", "anywhere, for the model does not use them"}}};
+  std::vector<std::string> parts;
+  for (const auto& [member, words] : kSources) {
+    const auto features = static_cast<uint64_t>(std::max<int64_t>(0, IntegerOf(ranges, member)));
+    if (features > 0) parts.push_back(std::string(words) + " (" + Count(features, "feature") + ")");
+  }
+  return parts.empty() ? "nowhere" : Join(parts, ", ");
 }
 
 std::string EvidenceSummary(const json::value& evidence) {

@@ -22,6 +22,17 @@ TEST(EvidenceText, ATranslationIsToldInNumbers) {
                           "source computed by ours, result by ONNX Runtime 1.31.1"));
 }
 
+TEST(EvidenceText, WhereInputsWereDrawnFromIsTold) {
+  const auto lines =
+      EvidenceLines(R"({"format":"glasscase translation evidence","holds":true,"inputs":{"rows":1,
+      "ranges":{"dataset":3,"guessed":1},"datasets":[{"name":"rain/a.csv"},{"name":"snow/b.csv","unread":"it is empty"}]}})");
+  EXPECT_THAT(
+      lines,
+      ::testing::Contains(
+          "random inputs drawn from the data (3 features), a guess of -10 to 10 (1 feature): rain/a.csv"));
+  EXPECT_THAT(lines, ::testing::Contains("not drawn from snow/b.csv: it is empty"));
+}
+
 TEST(EvidenceText, ARefusalShowsItsWorstInput) {
   const auto lines = EvidenceLines(R"({"format":"glasscase translation evidence","holds":false,
       "worst":{"kind":"thresholds","input":[1,"NaN",3,4,5,6,7,8,9],"source":[1],"result":[2]}})");

@@ -12,6 +12,7 @@
 
 #include "child_process.h"
 #include "command.h"
+#include "evidence_text.h"
 #include "interrupt.h"
 #include "json_members.h"
 #include "progress.h"
@@ -25,7 +26,8 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-constexpr int kOwnFdMin = 10;  // ours lie above those
+// Ours lie above those that the program has.
+constexpr int kOwnFdMin = translating::kDataFd + static_cast<int>(translating::kDataFilesMax);
 
 struct TranslateOptions {
   std::string source;
@@ -37,6 +39,8 @@ struct TranslateOptions {
   std::string code;
   std::string opset;
   std::string exporter;
+  std::string time;
+  std::vector<std::string> data;
   bool allow_pickle = false;
   int64_t priority = 0;
   bool detached = false;
@@ -81,6 +85,28 @@ class Unfinished {
   Fd fd_;
 };
 
+// The files from whose range inputs are drawn, as the program is told of them.
+struct DataFiles {
+  std::vector<Fd> files;
+  std::vector<HandedOver> descriptors;
+  std::vector<std::string> words;
+};
+
+Result<DataFiles> OpenData(const std::vector<std::string>& paths) {
+  DataFiles data;
+  if (paths.size() > translating::kDataFilesMax)
+    return Fail(
+        Error::InvalidArgument("--data: at most " + std::to_string(translating::kDataFilesMax) + " files"));
+  for (const std::string& path : paths) {
+    GC_TRY(Fd file, Raised(::open(path.c_str(), O_RDONLY | O_CLOEXEC), "cannot read " + Visible(path)));
+    data.descriptors.push_back(
+        {.fd = file.get(), .as = translating::kDataFd + static_cast<int>(data.files.size())});
+    data.words.insert(data.words.end(), {translating::kDataWord, fs::path(path).filename()});
+    data.files.push_back(std::move(file));
+  }
+  return data;
+}
+
 // A bar for each step that can be counted.
 class StepBars {
  public:
@@ -105,6 +131,14 @@ class StepBars {
   std::string step_;
 };
 
+// From where the random inputs were drawn; a guess is said, for it may be far from what the model is used on.
+void PrintRanges(const Context& context, const json::value& ranges) {
+  context.console.PrintLine("inputs drawn from " + RangesText(ranges));
+  if (IntegerOf(ranges, "guessed") > 0)
+    context.console.Note(
+        "name data that the model was trained on (--data FILE.csv) to compare where it is used");
+}
+
 void PrintSummary(const Context& context, const TranslateOptions& options, const json::value& summary) {
   const auto number = [&](const char* member) { return std::to_string(IntegerOf(summary, member)); };
   std::string what = ShownOf(summary, "source");
@@ -117,6 +151,10 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
                             ShownOf(summary, "runtime") + "; " + number("thresholds_tried") + " of " +
                             number("thresholds") + " thresholds tried; largest difference " +
                             FormatNumber(NumberOf(summary, "absolute_max")));
+  PrintRanges(context, ValueOf(summary, "ranges"));
+  for (const json::value& unread : ArrayOf(summary, "data_unread"))
+    if (unread.is_string())
+      context.console.Note("not used: " + Visible(std::string_view(unread.get_string())));
   context.console.Note("next: glasscase publish " + ShellQuote(options.output));
 }
 
@@ -124,6 +162,7 @@ Result<Outcome> TranslateFile(Context& context, const TranslateOptions& options)
   GC_TRY(const std::string program, FindProgram(context.program_directory(), translating::kProgram));
   GC_TRY(const Fd model, Raised(::open(options.source.c_str(), O_RDONLY | O_CLOEXEC),
                                 "cannot read " + Visible(options.source)));
+  GC_TRY(const DataFiles data, OpenData(options.data));
   const InterruptGuard guard;  // ^C ends the program, and this undoes what was begun
   Unfinished onnx(options.output);
   GC_TRY_VOID(onnx.Open());
@@ -131,14 +170,15 @@ Result<Outcome> TranslateFile(Context& context, const TranslateOptions& options)
   GC_TRY_VOID(evidence.Open());
   StepBars bars(context.console);
   translating::Listener listener([&bars](const translating::Step& step) { bars.Show(step); });
-  GC_TRY(const int exit_code, RunProgramWith(program, {},
-                                             {{.fd = model.get(), .as = translating::kModelFd},
-                                              {.fd = onnx.fd(), .as = translating::kOnnxFd},
-                                              {.fd = evidence.fd(), .as = translating::kEvidenceFd}},
-                                             [&listener](std::string_view line) {
-                                               listener.Hear(line);
-                                               listener.Hear("\n");
-                                             }));
+  std::vector<HandedOver> descriptors = {{.fd = model.get(), .as = translating::kModelFd},
+                                         {.fd = onnx.fd(), .as = translating::kOnnxFd},
+                                         {.fd = evidence.fd(), .as = translating::kEvidenceFd}};
+  descriptors.insert(descriptors.end(), data.descriptors.begin(), data.descriptors.end());
+  GC_TRY(const int exit_code,
+         RunProgramWith(program, data.words, descriptors, [&listener](std::string_view line) {
+           listener.Hear(line);
+           listener.Hear("\n");
+         }));
   bars.End();
   if (Interrupted()) return Fail(Error(Code::kCancelled, "interrupted"));
   // Kept also where it speaks against the translation: it holds the input that was worst.
@@ -179,6 +219,7 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
                                                                      {"code", options.code},
                                                                      {"opset", options.opset},
                                                                      {"exporter", options.exporter},
+                                                                     {"time", options.time},
                                                                      {"allow_pickle", options.allow_pickle},
                                                                      {"priority", options.priority}});
   if (!queued) return Fail(WithFileHint(queued.error(), options.source));
@@ -203,7 +244,11 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
 Status CheckForm(const TranslateOptions& options) {
   const bool of_run = !options.name.empty() || !options.version.empty() || !options.runner.empty() ||
                       !options.code.empty() || !options.opset.empty() || !options.exporter.empty() ||
-                      options.allow_pickle || options.priority != 0 || options.detached;
+                      !options.time.empty() || options.allow_pickle || options.priority != 0 ||
+                      options.detached;
+  if (options.output.empty() && !options.data.empty())
+    return Fail(Error::InvalidArgument(
+        "--data goes with --output: of a registered model, its lineage says what it was trained on"));
   if (options.output.empty()) {
     if (options.source.find('/') == std::string::npos || !IsFile(options.source)) return Ok();
     return Fail(
@@ -214,7 +259,8 @@ Status CheckForm(const TranslateOptions& options) {
   if (of_run)
     return Fail(Error::InvalidArgument(
         "--output translates a file here; --name, --version, --runner, --code, --opset, --exporter, "
-        "--allow-pickle, --priority and --detach are for a registered model: leave out the one or the "
+        "--time, --allow-pickle, --priority and --detach are for a registered model: leave out the one or "
+        "the "
         "others"));
   if (IsFile(options.source)) return Ok();
   std::error_code ignored;
@@ -271,6 +317,17 @@ void AddTranslateCommand(CommandTree& tree) {
         command.add_flag(
             "--allow-pickle", options.allow_pickle,
             "With --runner: let its sandbox open a pickle, whose code runs there (your own models only)");
+        command
+            .add_option("--data", options.data,
+                        "With --output: CSV, NPY or NPZ that the model was trained on; inputs are drawn from "
+                        "its range")
+            ->type_name("FILE");
+        command
+            .add_option(
+                "--time", options.time,
+                "How long the run may take, such as 90min (default: 1h; at most what the worker gives)")
+            ->type_name("DURATION")
+            ->check(DurationForm());
         command.add_option("--priority", options.priority, "-100 to 100; larger: before others")
             ->type_name("N");
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");

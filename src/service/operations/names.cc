@@ -67,12 +67,15 @@ Result<int64_t> ParseDuration(std::string_view text) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
-  const int64_t unit_micros = unit == "s"   ? kSecond
-                              : unit == "m" ? 60 * kSecond
-                              : unit == "h" ? 3600 * kSecond
-                              : unit == "d" ? kDay
-                              : unit == "w" ? 7 * kDay
-                                            : 0;
+  const auto is = [&](std::initializer_list<std::string_view> words) {
+    return std::find(words.begin(), words.end(), unit) != words.end();
+  };
+  const int64_t unit_micros = is({"s", "sec", "second"})   ? kSecond
+                              : is({"m", "min", "minute"}) ? 60 * kSecond
+                              : is({"h", "hour"})          ? 3600 * kSecond
+                              : is({"d", "day"})           ? kDay
+                              : is({"w"})                  ? 7 * kDay
+                                                           : 0;
   if (error != std::errc() || unit_micros == 0 || number <= 0)
     return Fail(Error::InvalidArgument(
         "not a duration: write a whole number and s, m, h, d or w, as in 30d or 12h: \"" + Printable(text) +

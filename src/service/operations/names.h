@@ -13,7 +13,7 @@ Status CheckSubjectName(std::string_view name);
 Status CheckModelName(std::string_view name);  // as subjects', without the words that routes use
 Status CheckVersionLabel(std::string_view label);
 
-// "30d", "12h", "90m", "45s", "2w"; at most ten years. Gives microseconds; 0 for empty text.
+// "30d", "12h", "90m" or "90min", "45s", "2w"; at most ten years. Gives microseconds; 0 for empty text.
 Result<int64_t> ParseDuration(std::string_view text);
 
 // One line of text of at most that many bytes; empty is fine.

@@ -33,6 +33,7 @@ TEST(NamesTest, DurationsAreANumberAndAUnit) {
   EXPECT_EQ(ParseDuration("").value(), 0);
   EXPECT_EQ(ParseDuration("45s").value(), 45'000'000);
   EXPECT_EQ(ParseDuration("90m").value(), 5'400'000'000);
+  EXPECT_EQ(ParseDuration("45min").value(), 2'700'000'000);  // as the command line has it
   EXPECT_EQ(ParseDuration("12h").value(), 43'200'000'000);
   EXPECT_EQ(ParseDuration("30d").value(), 2'592'000'000'000);
   EXPECT_EQ(ParseDuration("2w").value(), 1'209'600'000'000);

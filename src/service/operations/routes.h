@@ -110,6 +110,8 @@ struct Taken {
   NamedModel named;
   catalog::Version version;
 };
+// As FindTaken has it, of a version that another one was made from; false too when it is gone.
+Result<bool> MayTakeVersion(Desk& desk, const Act& act, const Uuid& id);
 Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text);
 
 // signing.cc

@@ -59,13 +59,24 @@ void SendFrom(Desk& desk, StoreWork& store, const Held& held, size_t next) {
                 }});
 }
 
+constexpr std::string_view kData = "data/";
+
+// Of a dataset that only tells a range: what can tell one, as long as there are not too many.
+void KeepThoseThatTellARange(std::vector<catalog::VersionFile>& files, size_t& left) {
+  std::erase_if(files, [&](const catalog::VersionFile& file) {
+    if (left == 0 || !training::TranslationRecipe::MayTellRange(file.path, file.bytes)) return true;
+    --left;
+    return false;
+  });
+}
+
 using Named = std::vector<std::pair<std::string, Uuid>>;
 
 Result<Named> NamedInRecipe(const Desk& desk, const catalog::Run& run) {
   GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
   Named named = {{"code/", recipe.code.version}};
   for (const auto& [name, dataset] : recipe.data)
-    named.emplace_back("data/" + name + "/", dataset.version.version);
+    named.emplace_back(std::string(kData) + name + "/", dataset.version.version);
   if (run.repeats.IsNil()) return named;
   GC_TRY(const auto original, desk.catalog.FindRun(run.repeats));
   if (!original) return Fail(Error::NotFound("the run that is to be done again is not there any more"));
@@ -77,6 +88,8 @@ Result<Named> NamedInTranslation(const catalog::Run& run) {
   GC_TRY(const auto recipe, training::TranslationRecipe::Parse(run.recipe));
   Named named = {{"source/", recipe.source.version}};
   if (recipe.code) named.emplace_back("code/", recipe.code->version);
+  for (const auto& [name, dataset] : recipe.data)
+    named.emplace_back(std::string(kData) + name + "/", dataset.version);
   return named;
 }
 
@@ -85,11 +98,14 @@ Result<Named> NamedInTranslation(const catalog::Run& run) {
 Result<std::vector<InputFolder>> InputsOf(const Desk& desk, const catalog::Run& run) {
   GC_TRY(auto named, run.translates.IsNil() ? NamedInRecipe(desk, run) : NamedInTranslation(run));
   std::vector<InputFolder> folders;
+  size_t data_files_left = training::TranslationRecipe::kDataFilesMax;
   for (auto& [path, version] : named) {
     GC_TRY(auto files, desk.catalog.FilesOf(version));
     GC_TRY(const auto input, desk.catalog.FindVersion(version));
     if (files.empty() || !input || input->state == catalog::VersionState::kErased)
       return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
+    if (!run.translates.IsNil() && path.starts_with(kData)) KeepThoseThatTellARange(files, data_files_left);
+    if (files.empty()) continue;
     folders.push_back({.path = std::move(path), .files = std::move(files)});
   }
   return folders;

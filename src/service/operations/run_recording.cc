@@ -78,7 +78,7 @@ Status RunDesk::TranslateAsAsked(catalog::Transaction& transaction, Run& run, co
                                  const std::vector<RunFile>& files) {
   if (!run.translates.IsNil() || version.hostable) return Ok();
   GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));
-  if (!recipe.translates) return Ok();
+  if (!recipe.translation.is_wanted) return Ok();
   const Status queued = QueueTranslation(desk_, transaction, run, version, files, version_);
   if (!queued) run.reason = "its translation was not queued: " + queued.error().message();
   return Ok();

@@ -50,20 +50,27 @@ Status Resolve(Desk& desk, Act& act, std::string_view member, Batch& batch, trai
   return Ok();
 }
 
+Status ResolveLock(const Workplace& place, const std::string& member, const std::string& runner,
+                   std::optional<Digest>& lock) {
+  GC_TRY(const Digest here, LockOf(place.runs.workers(), runner));
+  if (lock.value_or(here) != here)
+    return Fail(Error::FailedPrecondition("recipe." + member + ".lock is not that of the runner " + runner +
+                                          " here: " + ToHex(here)));
+  lock = here;
+  return Ok();
+}
+
 Status ResolveEnvironment(const Workplace& place, training::Environment& environment) {
   if (!environment.image.empty()) return Ok();
-  GC_TRY(const Digest lock, LockOf(place.runs.workers(), environment.runner));
-  if (environment.lock.value_or(lock) != lock)
-    return Fail(Error::FailedPrecondition("recipe.environment.lock is not that of the runner " +
-                                          environment.runner + " here: " + ToHex(lock)));
-  environment.lock = lock;
-  return Ok();
+  return ResolveLock(place, "environment", environment.runner, environment.lock);
 }
 
 Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act, Batch& batch, const std::string& text) {
   if (const auto known = batch.recipes.find(text); known != batch.recipes.end()) return known->second;
   GC_TRY(auto recipe, training::Recipe::Parse(text));
   GC_TRY_VOID(ResolveEnvironment(place, recipe.environment));
+  if (!recipe.translation.runner.empty())
+    GC_TRY_VOID(ResolveLock(place, "translate", recipe.translation.runner, recipe.translation.lock));
   GC_TRY_VOID(CheckNeeds(place.runs.workers(), NeedsOf(recipe)));
   GC_TRY_VOID(Resolve(place.desk, act, "code", batch, recipe.code));
   for (auto& [name, dataset] : recipe.data)
@@ -121,7 +128,7 @@ Status Add(Workplace& place, Act& act, Batch& batch, const rpc::RunSubmission& a
                                        " runs are queued by one request; send the others by another"));
   GC_TRY(Wanted * wanted, WantedIn(place.desk, *act.caller, batch, asked.model()));
   GC_TRY(training::Recipe recipe, ResolvedRecipe(place, act, batch, asked.recipe()));
-  if (recipe.translates)
+  if (recipe.translation.is_wanted)
     GC_TRY_VOID(FindTarget(place.desk, *act.caller, TranslatedName(wanted->target.model.name), "")
                     .map_error([](const Error& error) { return error.WithContext("recipe.translate"); }));
   if (asked.seeds().empty()) return AddRun(place.desk, act, batch, *wanted, asked, recipe);

@@ -79,13 +79,17 @@ Status CheckLimits(const RunWorkers& workers, const std::optional<training::RunL
   }
   for (const Limit& limit : most)
     if (limit.asked > limit.given)
-      return Fail(Error::FailedPrecondition("the recipe's limits ask for " + std::string(limit.name) + " " +
+      return Fail(Error::FailedPrecondition("its limits ask for " + std::string(limit.name) + " " +
                                             std::to_string(limit.asked) + "; no worker gives more than " +
                                             std::to_string(limit.given)));
   return Ok();
 }
 
 }  // namespace
+
+training::RunLimits LimitsOf(uint32_t wall_s) {
+  return {.cpus = 0, .memory_bytes = 0, .disk_bytes = 0, .wall_s = wall_s, .processes = 0};
+}
 
 RunNeeds NeedsOf(const training::Recipe& recipe) {
   const training::Environment& environment = recipe.environment;
@@ -99,7 +103,10 @@ RunNeeds NeedsOf(const catalog::Run& run) {
   RunNeeds needs;
   if (!run.translates.IsNil()) {
     const auto recipe = training::TranslationRecipe::Parse(run.recipe);
-    if (recipe) needs.runner = recipe->translator.runner, needs.lock = recipe->translator.lock;
+    if (recipe)
+      needs = {.runner = recipe->translator.runner,
+               .lock = recipe->translator.lock,
+               .limits = LimitsOf(recipe->wall_s)};
   } else if (const auto recipe = training::Recipe::Parse(run.recipe)) {
     needs = NeedsOf(*recipe);
   }

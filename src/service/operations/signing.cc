@@ -65,6 +65,7 @@ Result<std::vector<Ingredient>> IngredientsOf(const catalog::Run& run) {
     GC_TRY(const auto recipe, training::TranslationRecipe::Parse(run.recipe));
     std::vector<Ingredient> ingredients = {{"source", recipe.source}};
     if (recipe.code) ingredients.push_back({"code", *recipe.code});
+    for (const auto& [name, dataset] : recipe.data) ingredients.push_back({"data", dataset});
     return ingredients;
   }
   GC_TRY(const auto recipe, training::Recipe::Parse(run.recipe));

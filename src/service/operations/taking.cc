@@ -68,6 +68,16 @@ Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text) {
   return Taken{.named = std::move(named), .version = version};
 }
 
+Result<bool> MayTakeVersion(Desk& desk, const Act& act, const Uuid& id) {
+  GC_TRY(const auto version, desk.catalog.FindVersion(id));
+  if (!version || version->state == catalog::VersionState::kErased) return false;
+  GC_TRY(const auto model, desk.catalog.FindModel(version->model));
+  if (!model) return false;
+  if (version->state == catalog::VersionState::kRetired && model->owner != act.caller->id) return false;
+  GC_TRY(const auto versions, desk.catalog.VersionsOf(model->id));
+  return MayTake(desk, act, *model, id, DefaultVersion(*model, versions));
+}
+
 Result<Outcome> ListFiles(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   GC_TRY(const Taken taken, FindTaken(desk, act, act.request.list_files().model()));

@@ -7,6 +7,7 @@
 #include <glasscase/crypto/sha256.h>
 #include <glasscase/training/translation_recipe.h>
 
+#include "names.h"
 #include "run_desk.h"
 #include "runs.h"
 
@@ -30,6 +31,23 @@ Result<uint32_t> OpsetFrom(const rpc::TranslateRequest& request) {
     return Fail(Error::InvalidArgument("opset must be a whole number from 1 to " +
                                        std::to_string(TranslationRecipe::kOpsetMax)));
   return opset;
+}
+
+// How long it may take; by itself no longer than a worker gives.
+Result<uint32_t> WallSecondsFrom(const RunWorkers& workers, const rpc::TranslateRequest& request) {
+  constexpr int64_t kMicros = 1'000'000;
+  GC_TRY(const int64_t micros, Named("time", ParseDuration(request.time())));
+  if (micros == 0) {
+    uint32_t most = 0;
+    for (const auto& [id, worker] : workers) most = std::max(most, worker.hello.wall_s());
+    return most == 0 ? TranslationRecipe::kWallSeconds : std::min(most, TranslationRecipe::kWallSeconds);
+  }
+  const int64_t seconds = micros / kMicros;
+  if (seconds < 1 || seconds > TranslationRecipe::kWallSecondsMax)
+    return Fail(Error::InvalidArgument("time must be from 1s to 30d"));
+  const auto wall_s = static_cast<uint32_t>(seconds);
+  GC_TRY_VOID(Named("time", CheckNeeds(workers, {.limits = LimitsOf(wall_s)})));
+  return wall_s;
 }
 
 Status CheckNative(const rpc::TranslateRequest& request) {
@@ -63,14 +81,63 @@ std::string NameOfResult(const rpc::TranslateRequest& request, const Taken& sour
   return source.version.hostable ? model + "-opset" + request.opset() : TranslatedName(model);
 }
 
+// ---- the datasets from whose range its evidence draws ----
+
+Result<bool> MayTellRange(Desk& desk, const Uuid& dataset) {
+  GC_TRY(const auto files, desk.catalog.FilesOf(dataset));
+  return std::ranges::any_of(files, [](const catalog::VersionFile& file) {
+    return TranslationRecipe::MayTellRange(file.path, file.bytes);
+  });
+}
+
+// Under its asset's name, with a number where another one has that.
+Status AddData(Desk& desk, const Uuid& dataset, TranslationRecipe& recipe) {
+  GC_TRY(const auto version, desk.catalog.FindVersion(dataset));
+  if (!version || version->state == catalog::VersionState::kErased) return Ok();
+  GC_TRY(const auto asset, desk.catalog.FindModel(version->model));
+  GC_TRY(const bool tells, MayTellRange(desk, dataset));
+  if (!asset || !tells || recipe.data.size() == training::Recipe::kDatasetsMax) return Ok();
+  if (!training::IsDatasetName(asset->name)) return Ok();
+  std::string name = asset->name;
+  for (int n = 2; recipe.data.contains(name); ++n) {
+    if (recipe.data.at(name).version == dataset) return Ok();  // for training and for tests
+    name = asset->name + "." + std::to_string(n);
+  }
+  recipe.data[name] = ReferenceTo(*version);
+  return Ok();
+}
+
+// What is itself a translation, or a release, takes what its source takes.
+constexpr int kGenerationsMax = 4;
+
+// Of a model that was lent, only data that was lent as well: the worst input would tell of it.
+Status AddDataOf(Desk& desk, const Act& act, const Uuid& source, TranslationRecipe& recipe) {
+  Uuid of = source;
+  for (int generation = 0; generation < kGenerationsMax && !of.IsNil(); ++generation) {
+    GC_TRY(const auto parents, desk.catalog.ParentsOf(of));
+    of = Uuid{};
+    for (const catalog::Lineage& edge : parents) {
+      using catalog::Relation;
+      if (edge.relation == Relation::kTranslatedFrom || edge.relation == Relation::kReleasedAs)
+        of = edge.parent;
+      if (edge.relation != Relation::kTrainedOn && edge.relation != Relation::kTestedOn) continue;
+      GC_TRY(const bool may, MayTakeVersion(desk, act, edge.parent));
+      if (may) GC_TRY_VOID(AddData(desk, edge.parent, recipe));
+    }
+  }
+  return Ok();
+}
+
 Result<TranslationRecipe> RecipeOf(Workplace& place, Act& act, const Taken& source) {
   const rpc::TranslateRequest& request = act.request.translate();
   TranslationRecipe recipe{.source = ReferenceTo(source.version),
                            .translator = {.version = place.runs.version()}};
   GC_TRY(recipe.opset, OpsetFrom(request));
+  GC_TRY(recipe.wall_s, WallSecondsFrom(place.runs.workers(), request));
   GC_TRY_VOID(CheckNative(request));
   GC_TRY_VOID(TranslationRecipe::CheckExporter(request.exporter()));
   GC_TRY_VOID(CheckPickle(act, source));
+  GC_TRY_VOID(AddDataOf(place.desk, act, source.version.id, recipe));
   if (request.runner().empty()) {
     GC_TRY_VOID(CheckWorkers(place.runs.workers()));
     return recipe;
@@ -102,6 +169,21 @@ bool MayBeNative(const std::vector<RunFile>& files) {
          });
 }
 
+// An image is asked for nothing but its training: which converter it may have is not known.
+Status TranslateByRunner(const training::Recipe& trained, TranslationRecipe& recipe) {
+  const bool has_own = trained.translation.runner.empty();
+  recipe.translator = {
+      .version = {},
+      .runner = has_own ? trained.environment.runner : trained.translation.runner,
+      .lock = (has_own ? trained.environment.lock : trained.translation.lock).value_or(Digest{})};
+  recipe.code = trained.code;
+  if (!recipe.translator.runner.empty()) return Ok();
+  return Fail(
+      Error::FailedPrecondition("what an image leaves is translated natively (.json, .ubj, .txt), or by a "
+                                "runner that the recipe names: "
+                                R"("translate": {"to": "onnx", "runner": "pytorch"})"));
+}
+
 }  // namespace
 
 std::string TranslatedName(const std::string& model) { return model + "-onnx"; }
@@ -114,12 +196,10 @@ Status QueueTranslation(Desk& desk, catalog::Transaction& transaction, const Run
   if (!model || !owner) return Fail(Error::NotFound("the asset of the run is not there any more"));
   GC_TRY(const Target target, FindTarget(desk, *owner, TranslatedName(model->name), ""));
   TranslationRecipe recipe{.source = ReferenceTo(result), .translator = {.version = translator}};
-  if (!MayBeNative(files)) {
-    GC_TRY(const auto by, training::Recipe::Parse(trained.recipe));
-    recipe.translator = {
-        .version = {}, .runner = by.environment.runner, .lock = by.environment.lock.value_or(Digest{})};
-    recipe.code = by.code;
-  }
+  GC_TRY(const auto by, training::Recipe::Parse(trained.recipe));
+  if (!MayBeNative(files)) GC_TRY_VOID(TranslateByRunner(by, recipe));
+  if (by.translation.wall_s != 0) recipe.wall_s = by.translation.wall_s;
+  for (const auto& [name, dataset] : by.data) GC_TRY_VOID(AddData(desk, dataset.version.version, recipe));
   GC_TRY(Run run, MakeRun(desk, recipe, trained.owner, target));
   run.priority = trained.priority;
   return InsertRun(transaction, target, run, owner->name);

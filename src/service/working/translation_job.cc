@@ -122,6 +122,12 @@ std::string_view TranslationJob::executor_name() const {
 }
 
 Status TranslationJob::Check() const {
+  // An hour is what nobody asked for: then a worker that gives less gives what it has.
+  const bool asked = recipe_.wall_s != training::TranslationRecipe::kWallSeconds;
+  if (asked && WallMs() > options_.most.wall_ms)
+    return Fail(Error::InvalidArgument("the translation asks for " + std::to_string(recipe_.wall_s) +
+                                       " seconds, this worker gives at most " +
+                                       std::to_string(options_.most.wall_ms / 1'000)));
   if (recipe_.translator.IsNative()) {
     GC_TRY_VOID(SourceFile());
     return Ok();
@@ -142,9 +148,11 @@ jobs::JobEnd TranslationJob::Run(jobs::JobWatcher& watcher) {
 jobs::Job TranslationJob::JobOf(std::vector<std::string> command) const {
   jobs::Job job{.folder = folder_, .command = std::move(command), .limits = options_.most};
   job.limits.cpus = 1;
-  job.limits.wall_ms = std::min(job.limits.wall_ms, kWallMsMax);
+  job.limits.wall_ms = std::min(job.limits.wall_ms, WallMs());
   return job;
 }
+
+int64_t TranslationJob::WallMs() const { return int64_t{recipe_.wall_s} * 1'000; }
 
 // ---- the translator's program ----
 
@@ -159,6 +167,23 @@ Result<std::string> TranslationJob::SourceFile() const {
                " files, and the native translator reads one: name a runner that translates such models"));
 }
 
+// By name. One that cannot be opened is left out: the evidence then says that it was drawn from elsewhere.
+std::vector<TranslationJob::DataFile> TranslationJob::DataFiles() const {
+  const fs::path folder = folder_ + "/in/data";
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, code))
+    if (entry.is_regular_file(code)) names.push_back(entry.path().lexically_relative(folder));
+  std::ranges::sort(names);
+  std::vector<DataFile> files;
+  for (std::string& name : names) {
+    Fd file(::open((folder / name).c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.valid() && files.size() < translating::kDataFilesMax)
+      files.push_back({.name = std::move(name), .file = std::move(file)});
+  }
+  return files;
+}
+
 jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   const auto path = SourceFile();
   if (!path) return NotStarted(path.error());
@@ -168,12 +193,20 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   if (!onnx) return NotStarted(onnx.error());
   const auto evidence = NewFile(folder_ + "/out/" + kEvidence);
   if (!evidence) return NotStarted(evidence.error());
-  const jobs::Job job = JobOf({options_.translator});
+  std::vector<std::string> words = {options_.translator, translating::kSecondsWord,
+                                    std::to_string(recipe_.wall_s)};
+  std::vector<std::pair<int, int>> descriptors = {{model.get(), translating::kModelFd},
+                                                  {onnx->get(), translating::kOnnxFd},
+                                                  {evidence->get(), translating::kEvidenceFd}};
+  const std::vector<DataFile> data = DataFiles();
+  for (size_t i = 0; i < data.size(); ++i) {
+    words.insert(words.end(), {translating::kDataWord, data[i].name});
+    descriptors.push_back({data[i].file.get(), translating::kDataFd + static_cast<int>(i)});
+  }
+  const jobs::Job job = JobOf(std::move(words));
   auto child = jobs::StartChild({.command = job.command,
                                  .environment = LibraryPath(),
-                                 .descriptors = {{model.get(), translating::kModelFd},
-                                                 {onnx->get(), translating::kOnnxFd},
-                                                 {evidence->get(), translating::kEvidenceFd}},
+                                 .descriptors = std::move(descriptors),
                                  .limits = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, job.limits.disk_bytes}},
                                  .cpus = job.limits.cpus});
   if (!child) return NotStarted(child.error());
@@ -206,6 +239,7 @@ jobs::JobEnd TranslationJob::RunConverter(jobs::JobWatcher& watcher) {
                                       std::string("/out/") + kModel,
                                       "--evidence",
                                       std::string("/out/") + kEvidence};
+  if (!recipe_.data.empty()) command.insert(command.end(), {"--data", "/in/data"});
   if (recipe_.code) command.insert(command.end(), {"--code", "/in/code"});
   if (recipe_.opset != 0) command.insert(command.end(), {"--opset", std::to_string(recipe_.opset)});
   if (!recipe_.exporter.empty()) command.insert(command.end(), {"--exporter", recipe_.exporter});

@@ -6,6 +6,7 @@
 
 #include <glasscase/core/error.h>
 #include <glasscase/jobs/executor.h>
+#include <glasscase/process/fd.h>
 #include <glasscase/training/results.h>
 #include <glasscase/training/translation_recipe.h>
 #include <glasscase/working/worker.h>
@@ -14,14 +15,15 @@ namespace glasscase::working {
 
 class TranslationJob {
  public:
-  static constexpr int64_t kWallMsMax = 3'600'000;
   static constexpr size_t kEvidenceBytesMax = 700'000;  // it travels in one frame with the rest
 
-  // `folder` has the files of the version below in/source, and out/. All outlive the job.
+  // `folder` has the files of the version below in/source, of datasets that tell a range below in/data/NAME,
+  // and out/. All outlive the job.
   TranslationJob(const training::TranslationRecipe& recipe, std::string folder, const WorkerOptions& options,
                  jobs::Executor& executor);
 
-  // The runner is there, and the source is what the translator reads. FailedPrecondition says what is not.
+  // The runner is there, the source is what the translator reads, and the time is what this worker gives.
+  // FailedPrecondition says what is not.
   Status Check() const;
   // Runs it to its end. What succeeds has a result and an evidence that holds; a refusal has failed, with its
   // evidence where there is one.
@@ -34,6 +36,12 @@ class TranslationJob {
 
  private:
   class Talk;
+  struct DataFile {
+    std::string name;  // "rain/rain.csv"
+    Fd file;
+  };
+  std::vector<DataFile> DataFiles() const;
+  int64_t WallMs() const;
   Result<std::string> SourceFile() const;
   jobs::JobEnd RunProgram(jobs::JobWatcher& watcher);
   jobs::JobEnd RunConverter(jobs::JobWatcher& watcher);

@@ -97,6 +97,34 @@ echo '{"result":{"opset":17}}'
   EXPECT_EQ(evidence_, Evidence("onnx") + "\n");
 }
 
+TEST_F(TranslationJobTest, TheProgramGetsTheDataAndItsTime) {
+  for (const char* folder : {"rain", "air"}) fs::create_directories(folder_ / "in" / "data" / folder);
+  Write("in/data/rain/b.csv", "of b\n");
+  Write("in/data/air/a.csv", "of a\n");
+  recipe_.wall_s = 77;
+  const jobs::JobEnd end = RunNative(R"(
+read -r first <&6
+read -r second <&7
+echo "$*: $first, $second" > "${0%/*}/said"
+printf onnx >&4
+printf ')" + Evidence("onnx") + R"(' >&5
+echo '{"result":{"opset":17}}'
+)");
+  EXPECT_EQ(end.ending, jobs::Ending::kSucceeded) << end.reason << log_;
+  std::string said;
+  std::getline(std::ifstream(folder_ / "said"), said);
+  EXPECT_EQ(said, "--seconds 77 --data air/a.csv --data rain/b.csv: of a, of b");
+}
+
+TEST_F(TranslationJobTest, ItsTimeIsItsRecipes) {
+  recipe_.wall_s = 1;
+  const jobs::JobEnd end = RunNative("exec sleep 60");
+  EXPECT_EQ(end.ending, jobs::Ending::kTimedOut);
+  options_.most.wall_ms = 500;
+  recipe_.wall_s = 2;
+  EXPECT_THAT(RunNative("true").reason, HasSubstr("asks for 2 seconds, this worker gives at most 0"));
+}
+
 TEST_F(TranslationJobTest, ARefusalKeepsItsEvidence) {
   const jobs::JobEnd end =
       RunNative("printf '" + Evidence("onnx", "false") +

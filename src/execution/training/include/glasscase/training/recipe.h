@@ -54,6 +54,15 @@ struct RunLimits {
   uint32_t processes = 256;
 };
 
+// What translates the result, where the native translator does not read it and it is not the recipe's own
+// runner.
+struct TranslationWish {
+  bool is_wanted = false;
+  std::string runner{};  // empty: that of the recipe
+  std::optional<Digest> lock{};
+  uint32_t wall_s = 0;  // 0: as long as a translation may take where nobody says
+};
+
 struct Recipe {
   static constexpr size_t kBytesMax = 65'536;
   static constexpr size_t kDatasetsMax = 64;
@@ -70,7 +79,7 @@ struct Recipe {
   std::string timezone = "UTC";
   mode_t umask = 022;
   RunLimits limits{};
-  bool translates = false;
+  TranslationWish translation{};
 
   // InvalidArgument says which member is wrong, and what it may be.
   static Result<Recipe> Parse(std::string_view text);

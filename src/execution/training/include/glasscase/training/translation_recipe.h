@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,10 @@ struct Translator {
 
 struct TranslationRecipe {
   static constexpr uint32_t kOpsetMax = 1'000;
+  static constexpr uint32_t kWallSeconds = 3'600;  // where nobody says
+  static constexpr uint32_t kWallSecondsMax = 30 * 86'400;
+  static constexpr uint64_t kDataFileBytesMax = uint64_t{256} << 20;
+  static constexpr size_t kDataFilesMax = 16;  // of all datasets
 
   Reference source;
   std::optional<Reference> code{};  // that a state dict belongs to
@@ -27,6 +32,12 @@ struct TranslationRecipe {
   uint32_t opset = 0;         // 0: the one that the translator chooses
   std::string exporter{};     // "torchscript", "dynamo"; empty: the library's first
   bool allow_pickle = false;  // the source's owner lets the runner's sandbox open it
+  // What the source was trained and tested on, by the name of its folder: from its range the evidence draws.
+  std::map<std::string, Reference> data{};
+  uint32_t wall_s = kWallSeconds;
+
+  // Whether a file of a dataset may tell a range: CSV, NPY and NPZ of a bounded size.
+  static bool MayTellRange(std::string_view path, uint64_t bytes);
 
   // InvalidArgument unless it is empty or one that some library has.
   static Status CheckExporter(std::string_view name);

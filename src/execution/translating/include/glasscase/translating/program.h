@@ -17,6 +17,11 @@ inline constexpr char kProgram[] = "glasscase-translator";
 inline constexpr int kModelFd = 3;     // a plain file, read
 inline constexpr int kOnnxFd = 4;      // becomes the ONNX file, unless the evidence does not hold
 inline constexpr int kEvidenceFd = 5;  // becomes the evidence (api/formats/translation-evidence.md)
+inline constexpr int kDataFd = 6;      // and upwards: files of datasets, read; each with a word --data NAME
+inline constexpr size_t kDataFilesMax = 16;
+// Words: --data NAME for each of those, in their order; --seconds N, of processor time (default: 3,600).
+inline constexpr char kDataWord[] = "--data";
+inline constexpr char kSecondsWord[] = "--seconds";
 
 // "comparing", 1024 of 30000.
 struct Step {

@@ -12,12 +12,21 @@
 #include <glasscase/core/error.h>
 #include <glasscase/translation/evaluator.h>
 #include <glasscase/translation/model.h>
+#include <glasscase/translation/ranges.h>
 
 namespace glasscase::translation {
 
+// A dataset from whose range inputs are drawn, or why they are not.
+struct EvidenceData {
+  std::string name;  // "ada/rain@2"
+  Ranges ranges{};   // one a feature; empty: it could not be read
+  std::string why_not{};
+};
+
 struct EvidenceOptions {
   uint64_t seed = 1;
-  uint64_t random_rows = 2'000;             // within and around the range of the thresholds
+  uint64_t random_rows = 2'000;             // within the range of the data, else of the thresholds
+  std::vector<EvidenceData> data{};         // that the model was trained and tested on
   uint64_t threshold_rows_max = 1'000'000;  // thresholds ± 1 ulp; what does not fit is counted as not tried
   std::function<void(uint64_t done, uint64_t total)> on_progress{};
 };
@@ -28,6 +37,14 @@ struct InputKind {
   uint64_t rows = 0;
 };
 
+// For how many features the ranges came from where.
+struct RangeSources {
+  uint64_t dataset = 0;
+  uint64_t thresholds = 0;
+  uint64_t guessed = 0;  // -10 to 10: nobody says
+  uint64_t unused = 0;   // no tree looks at them
+};
+
 // The row with the largest difference, in units of its bound.
 struct WorstInput {
   std::string kind;
@@ -36,12 +53,25 @@ struct WorstInput {
   std::vector<double> result;
 };
 
+// What another program made of the result, on a few rows of each kind.
+struct SecondOpinion {
+  std::string evaluator;  // empty: there was none
+  std::string not_run{};  // why, where it does not know the result's operators
+  uint64_t rows = 0;
+  uint64_t rows_beyond = 0;  // or with another label that is no tie
+  double absolute_max = 0;
+};
+
 struct Evidence {
   std::string source_evaluator;
   std::string result_evaluator;
+  SecondOpinion second;
   uint64_t seed = 0;
   uint64_t rows = 0;
   std::vector<InputKind> kinds;
+  uint64_t random_finite = 0;  // rows of the kind "random" for which the source gives finite numbers
+  RangeSources ranges;
+  std::vector<EvidenceData> data;
   uint64_t thresholds = 0;        // different ones, over all features
   uint64_t thresholds_tried = 0;  // at the threshold and one float32 to either side
   double absolute_max = 0;
@@ -54,7 +84,9 @@ struct Evidence {
   double bound_ulps = 0;
   uint64_t rows_beyond = 0;
   WorstInput worst;
-  bool holds = false;  // no row is beyond the bound and every other label is a tie
+  // By both evaluators: no row is beyond the bound, every other label is a tie, and at least half of the
+  // random rows have finite numbers: a model that answers NaN throughout was compared with nothing.
+  bool holds = false;
 };
 
 // A row may differ by absolute + ulps · 2^-23 · (largest partial sum), times what the transform makes of it.
@@ -64,8 +96,10 @@ struct Bound {
 };
 Bound BoundOf(const Model& model);
 
-// Runs both on the same rows. Fails only when one of them cannot be run.
-Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result,
+// Runs both on the same rows, and `second`, where there is one, on kSecondRows of each kind: an evaluator of
+// the result that shares nothing with the first. Fails only when source or result cannot be run.
+inline constexpr uint64_t kSecondRows = 16;
+Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result, Evaluator* second,
                          const EvidenceOptions& options);
 
 // What is said of the translation beside the numbers.
