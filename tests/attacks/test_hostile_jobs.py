@@ -244,15 +244,15 @@ CASES = {
             open(f"/out/model/{n}", "w").write("x")
     """, "more than 128 files"),
     "leaves-a-deep-folder": Case("import os; os.makedirs('/out/model' + '/x' * 40)", "deep"),
-    "leaves-a-terabyte-of-nothing": Case("import os; os.truncate(os.open('/out/model.bin', os.O_CREAT | os.O_WRONLY), 1 << 40)", ""),
+    "leaves-a-terabyte-of-nothing": Case("import os; os.truncate(os.open('/out/model.bin', os.O_CREAT | os.O_WRONLY), 1 << 40)", "File too large"),
     "leaves-more-of-nothing-than-it-may": Case(
-        "import os; os.truncate(os.open('/out/model.bin', os.O_CREAT | os.O_WRONLY), 33 << 20)", ""),
+        "import os; os.truncate(os.open('/out/model.bin', os.O_CREAT | os.O_WRONLY), 33 << 20)", "limits.disk_bytes"),
     "locks-its-results": Case("""
         import os
         open("/out/model.txt", "w").write("x")
         os.chmod("/out/model.txt", 0)
         os.chmod("/out", 0)
-    """, ""),
+    """, "cannot read the results: Permission denied"),
     "measures-nothing": Case("open('/out/model.txt', 'w').write('x'); open('/out/metrics.json', 'w').write('{\"a\": NaN}')", "metrics.json"),
     "measures-too-much": Case("open('/out/model.txt', 'w').write('x'); open('/out/metrics.json', 'w').write('{\"a\": 1e400}')", "metrics.json"),
     "measures-a-hundred-thousand-times": Case("""
