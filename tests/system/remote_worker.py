@@ -149,7 +149,7 @@ def field(number: int, value: bytes | str | int) -> bytes:
 
 def hello(name: str, slots: int = 1, runner: str = "", lock: bytes = b"") -> bytes:
     said = field(1, name) + field(2, slots) + field(3, "by hand") + field(5, 1 << 40) + field(6, 1 << 40)
-    said += field(7, 64) + field(8, 86_400)
+    said += field(7, 64) + field(8, 86_400) + field(10, 256)
     if runner:
         said += field(4, field(1, runner) + field(2, lock))
     return frame(field(9, said))

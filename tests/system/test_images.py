@@ -185,16 +185,16 @@ def test_nothing_of_a_container_is_left(glasscase: Installation, images: tuple[R
 
     run = begin("stubborn-model")
     glasscase.cli("runs", "cancel", run)
-    wait_until("it is cancelled", lambda: state(glasscase, run) == "cancelled", 20)
-    assert not lives()
+    assert state(glasscase, run) == "cancelled"
+    wait_until("nothing of it is left", lambda: not lives(), 20)
     run = begin("stubborn-model")
     worker = next(p for p in psutil.Process(glasscase.pid).children(recursive=True) if p.name() == "glasscase-worker")
     worker.send_signal(signal.SIGKILL)
     wait_until("nothing of it lives", lambda: not lives(), 5)
     wait_until("it runs once more", lives, 20)
     glasscase.cli("runs", "cancel", run)
-    wait_until("it is cancelled", lambda: state(glasscase, run) == "cancelled", 20)
-    assert not lives()
+    assert state(glasscase, run) == "cancelled"
+    wait_until("nothing of it is left", lambda: not lives(), 20)
 
 
 def test_a_wrong_password_is_said_and_not_shown(programs: Path, images: tuple[Registry, str], tmp_path: Path) -> None:

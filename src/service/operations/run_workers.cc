@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 #include <vector>
 
@@ -127,14 +128,26 @@ bool IsFor(const RunWorkers& workers, const RunWorker& worker, const RunNeeds& n
       workers, [&](const auto& one) { return MayDo(one.second, needs) && HasRunner(one.second, needs); });
 }
 
+namespace {
+
+RunWorkers Those(const RunWorkers& workers, const RunNeeds& needs) {
+  RunWorkers those;
+  std::ranges::copy_if(workers, std::inserter(those, those.end()),
+                       [&](const auto& one) { return MayDo(one.second, needs); });
+  return those;
+}
+
+}  // namespace
+
 Status CheckNeeds(const RunWorkers& workers, const RunNeeds& needs) {
   if (std::ranges::any_of(workers, [&](const auto& one) { return MayDo(one.second, needs); })) return Ok();
   GC_TRY_VOID(CheckWorkers(workers));
   GC_TRY_VOID(CheckName(workers, needs.worker));
-  GC_TRY_VOID(CheckRegistry(workers, needs.registry));
-  GC_TRY_VOID(CheckLimits(workers, needs.limits));
-  return Fail(Error::FailedPrecondition(
-      "no worker that is there has all of what the run asks for: its worker, its registry and its limits"));
+  const RunWorkers named = Those(workers, {.worker = needs.worker});
+  GC_TRY_VOID(CheckRegistry(named, needs.registry));
+  const RunWorkers left = Those(named, {.registry = needs.registry});
+  GC_TRY_VOID(CheckLimits(left, needs.limits));
+  return Fail(Error::FailedPrecondition("no worker gives all at once that its limits ask for"));
 }
 
 Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner) {

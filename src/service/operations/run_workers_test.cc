@@ -80,9 +80,11 @@ TEST(RunWorkers, ARunIsForThoseThatGiveWhatItAsksFor) {
   EXPECT_EQ(WhatIsMissing(workers, needs), "nothing");
   EXPECT_TRUE(IsFor(workers, small, {.limits = training::RunLimits{}})) << "the default asks for 2 GiB";
   needs.worker = "small";
-  EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("has all of what the run asks for"));
+  EXPECT_THAT(WhatIsMissing(workers, needs),
+              HasSubstr("memory_bytes 4294967296; no worker gives more than 2147483648"));
   needs = {.limits = training::RunLimits{.cpus = 8, .memory_bytes = uint64_t{4} << 30}};
-  EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("has all of what the run asks for"));
+  EXPECT_THAT(WhatIsMissing(workers, needs),
+              HasSubstr("no worker gives all at once that its limits ask for"));
   needs.limits->cpus = 9;
   EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("ask for cpus 9; no worker gives more than 8"));
   needs = {.limits = training::RunLimits{.processes = 257}};

@@ -101,6 +101,8 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
     const Status there = CheckNeeds(place.runs.workers(), NeedsOf(run));
     if (!there) row.set_reason("it waits: " + there.error().message());
   }
+  if (run.state == RunState::kCancelled && place.runs.IsActive(run.id))
+    row.set_reason(run.reason + "; its worker is ending it");
   row.set_recipe_sha256(ToHex(run.recipe_sha256));
   row.set_priority(run.priority);
   row.set_attempts(run.attempts);
