@@ -294,6 +294,21 @@ TEST_F(RunDeskTest, RunsThatNobodyMayDoHoldUpNobodyElse) {
   EXPECT_TRUE(Becomes(stuck[99], RunState::kSucceeded));
 }
 
+TEST_F(RunDeskTest, OnlyAnOperatorGoesBeforeTheRunsOfOthers) {
+  StartWorker();
+  const std::string bob = Enrol(root, "bob", "owner");
+  ASSERT_EQ(Keep(bob, "code", {{"train.py", "bob's"}}).code(), 0u);
+  const auto ask = [&](const std::string& who, const std::string& code, int64_t priority) {
+    rpc::Request request = SubmitRequest("model", RecipeFor(code));
+    request.mutable_submit_run()->set_priority(priority);
+    return Ask(who, request).code();
+  };
+  EXPECT_EQ(ask(bob, "bob/code", 1), static_cast<uint32_t>(Code::kPermissionDenied));
+  EXPECT_EQ(ask(bob, "bob/code", 0), 0u);
+  EXPECT_EQ(ask(bob, "bob/code", -1), 0u);
+  EXPECT_EQ(ask(root, "teacher/code", 1), 0u);
+}
+
 TEST_F(RunDeskTest, AWorkerThatSaysItHasSlotsWithoutEndGetsABoundedNumber) {
   StartWorker(UINT32_MAX);
   for (int i = 0; i < 300; ++i) Queue();
@@ -590,8 +605,8 @@ TEST_F(SweepTest, EachSeedIsARunAndAVersionOfItsLabel) {
   const QueuedRun run = catalog->FindRun(Uuid::Parse(third.id()).value()).value().value();
   EXPECT_THAT(run.recipe, HasSubstr("\"seed\":3"));
   EXPECT_EQ(ToHex(run.recipe_sha256), third.recipe_sha256());
-  const std::string last(Uuid::Parse(answer.submitted_runs().runs(3).id()).value().AsBytes());
-  ASSERT_TRUE(Becomes(last, RunState::kSucceeded));
+  for (const rpc::QueuedRun& one : answer.submitted_runs().runs())
+    ASSERT_TRUE(Becomes(std::string(Uuid::Parse(one.id()).value().AsBytes()), RunState::kSucceeded));
   std::vector<std::string> labels;
   const auto shown = Do(root, ShowModel("model"));
   for (const auto& version : shown.model().versions()) labels.push_back(version.version());

@@ -121,7 +121,7 @@ Status AddRun(Desk& desk, const Act& act, Batch& batch, Wanted& wanted, const rp
 }
 
 Status Add(Workplace& place, Act& act, Batch& batch, const rpc::RunSubmission& asked) {
-  GC_TRY_VOID(CheckPriority(asked.priority()));
+  GC_TRY_VOID(CheckPriority(act, asked.priority()));
   const size_t count = std::max<size_t>(1, static_cast<size_t>(asked.seeds_size()));
   if (batch.runs.size() + count > kBatchMax)
     return Fail(Error::InvalidArgument("at most " + std::to_string(kBatchMax) +

@@ -130,9 +130,12 @@ Status CheckOpenRuns(Desk& desk, const Uuid& owner, size_t more) {
                                        " that one owner may have; wait for some"));
 }
 
-Status CheckPriority(int64_t priority) {
-  if (priority >= -kPriorityMax && priority <= kPriorityMax) return Ok();
-  return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
+Status CheckPriority(const Act& act, int64_t priority) {
+  if (priority < -kPriorityMax || priority > kPriorityMax)
+    return Fail(Error::InvalidArgument("priority must be from -100 to 100"));
+  if (priority <= 0 || act.Is(access::kOperator)) return Ok();
+  return Fail(Error::PermissionDenied(
+      "a priority above 0 is before the runs of all others, which only an operator may ask for"));
 }
 
 Result<Target> FindTarget(Desk& desk, const catalog::Subject& owner, std::string name,

@@ -11,8 +11,8 @@ namespace glasscase::operations {
 Result<rpc::Run> DescribeRun(Workplace& place, const catalog::Run& run, bool whole);
 // ResourceExhausted when with so many more the subject would have more than there may be.
 Status CheckOpenRuns(Desk& desk, const Uuid& owner, size_t more = 1);
-// -100 to 100.
-Status CheckPriority(int64_t priority);
+// -100 to 100; above 0 for operators alone.
+Status CheckPriority(const Act& act, int64_t priority);
 
 // The owner's own model of that name, or a new one: its next version, or that with the label.
 struct Target {

@@ -209,7 +209,7 @@ Result<Outcome> TranslateVersion(Workplace& place, Act& act) {
   Desk& desk = place.desk;
   const rpc::TranslateRequest& request = act.request.translate();
   act.object = request.source();
-  GC_TRY_VOID(CheckPriority(request.priority()));
+  GC_TRY_VOID(CheckPriority(act, request.priority()));
   GC_TRY(const Taken source, FindTaken(desk, act, request.source()));
   GC_TRY_VOID(CheckOnnx(request, source));
   const std::string name = request.model().empty() ? NameOfResult(request, source) : request.model();
