@@ -198,14 +198,23 @@ void Keeper::OnConnectionEnd(int status) {
   if (!was_up_) pause_ms_ = std::min(2 * pause_ms_, kPauseMsMax);
 }
 
+// Kills it when it takes longer.
+void AwaitEnd(pid_t process, int64_t limit_ms) {
+  const int64_t deadline_ms = NowMs() + limit_ms;
+  while (NowMs() < deadline_ms) {
+    if (::waitpid(process, nullptr, WNOHANG) != 0) return;
+    ::usleep(5'000);
+  }
+  ::kill(process, SIGKILL);
+}
+
 void Keeper::ShutDown(int code) {
-  if (connection_.pid > 0) ::kill(connection_.pid, SIGKILL);
+  // The worker first: the connection carries what it says last, and ends when the worker's link has.
   if (worker_.pid > 0) {
     (void)process::SendLifeline(worker_.fd.get(), {.type = Type::kShutDown, .value = kFinishMs});
-    pollfd gone{.fd = worker_.fd.get(), .events = POLLIN, .revents = 0};
-    ::poll(&gone, 1, static_cast<int>(2 * kFinishMs));
-    ::kill(worker_.pid, SIGKILL);
+    AwaitEnd(worker_.pid, 2 * kFinishMs);
   }
+  if (connection_.pid > 0) AwaitEnd(connection_.pid, was_up_ ? kFinishMs : 0);
   while (::waitpid(-1, nullptr, 0) > 0) {
   }
   spool_.Remove();

@@ -386,6 +386,20 @@ def test_a_run_that_a_thief_sits_on_can_be_cancelled(
         assert is_connected(glasscase, "stolen")
 
 
+def test_a_worker_that_is_told_to_end_says_so(glasscase: Installation, connected: RemoteWorker, tmp_path: Path) -> None:
+    code = add(glasscase, tmp_path, "told-code", {"train.py": "import time; open('/out/model.bin', 'w').write('x'); time.sleep(2)"})
+    first = train(glasscase, recipe(tmp_path, code, **PLAIN), "told-model")
+    run = json.loads(glasscase.cli("runs", "verify", first["id"], "--on", "far", "--detach", "--json").stdout)["id"]
+    wait_until("it runs there", lambda: show(glasscase, run)["state"] == "running", 10)
+    connected.stop()
+    wait_until("it waits", lambda: show(glasscase, run)["state"] == "queued", 10)
+    assert show(glasscase, run)["attempts"] == 0, "that is no attempt"
+    assert "far failed" not in glasscase.cli("status").stdout
+    connected.start()
+    wait_until("it has ended", lambda: show(glasscase, run)["state"] == "succeeded", 30)
+    assert show(glasscase, run)["attempts"] == 1
+
+
 def test_the_second_connection_with_a_key_ends_the_first(glasscase: Installation, thief: ssl.SSLContext) -> None:
     with connect(glasscase, thief) as first, connect(glasscase, thief) as second:
         assert b"another connection came with the same key" in read_until_closed(first)

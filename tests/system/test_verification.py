@@ -209,8 +209,9 @@ def test_a_change_of_the_same_machine_is_not_taken_for_a_missing_pin(changing: t
 def test_a_runner_that_was_made_with_another_python_is_refused(changing: tuple[Installation, Path], tmp_path: Path) -> None:
     glasscase, _ = changing
     code = add(glasscase, tmp_path, "other-code", {"train.py": "pass"})
-    run = train(glasscase, recipe(tmp_path, code, environment={"runner": "other"}), "other")
-    assert run["state"] == "failed" and "was made with python 3.9.1, this machine has 3." in run["reason"], run
+    refused = glasscase.cli("train", recipe(tmp_path, code, environment={"runner": "other"}), "--name", "other", check=False)
+    assert refused.returncode == 1 and "no worker has the runner other" in refused.stderr, refused.stderr
+    assert "the runner other was made with python 3.9.1, this machine has 3." in glasscase.log.read_text()
 
 
 def test_cancelled_while_pins_are_tried_is_cancelled(glasscase: Installation, tmp_path: Path) -> None:

@@ -135,7 +135,8 @@ Result<Child> StartChild(const Launch& launch) {
 
   InChild in_child(launch, input.get(), output.write.get(), trouble.write.get(), processors.processors);
   pid_t pid = launch.cgroup < 0 ? ::fork() : ForkInto(launch.cgroup);
-  if (pid < 0 && launch.cgroup >= 0 && (errno == ENOSYS || errno == EPERM)) {
+  if (pid < 0 && launch.cgroup >= 0 &&
+      (errno == ENOSYS || errno == EPERM || errno == E2BIG || errno == EINVAL)) {
     in_child.must_enter_cgroup = true;
     pid = ::fork();
   }

@@ -89,6 +89,23 @@ std::optional<uint64_t> KibibytesOf(std::string_view rollup, std::string_view na
   return numbers[0];
 }
 
+// Its share of what it has mapped of them. A mapping of /proc/PID/smaps begins with a line of addresses,
+// which ends with the name; the lines "Name: N kB" of what is in it follow.
+uint64_t MappedFilesInMemory(pid_t pid) {
+  const std::string text = ReadProc(pid, "smaps").value_or("");
+  uint64_t bytes = 0;
+  bool is_file_in_memory = false;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (!line.empty() && (line[0] < 'A' || line[0] > 'Z'))
+      is_file_in_memory = line.find(" /memfd:") != std::string_view::npos;
+    else if (is_file_in_memory && line.starts_with("Pss:"))
+      bytes += Numbers(line.substr(4))[0] * 1024;
+  }
+  return bytes;
+}
+
 // Each thread has the children that it made itself.
 std::vector<pid_t> ChildrenOf(pid_t pid) {
   std::vector<pid_t> children;
@@ -139,7 +156,7 @@ uint64_t SharedOnce(const std::vector<TreeMember>& members, uint64_t in_memory) 
     const std::string rollup = ReadProc(member.pid, "smaps_rollup").value_or("");
     if (const auto share = KibibytesOf(rollup, "\nPss:")) {
       bytes += *share * 1024;
-      mapped += KibibytesOf(rollup, "\nPss_Shmem:").value_or(0) * 1024;
+      if (in_memory > 0) mapped += MappedFilesInMemory(member.pid);
     } else if (const auto now = Look(member.pid, member.depth)) {
       bytes += now->memory_bytes;  // not told; one that has ended meanwhile has none
     }

@@ -60,6 +60,13 @@ TEST(ProcessTree, FilesInMemoryAreCountedOnce) {
       ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file.get(), 0);
   ASSERT_NE(mapped, MAP_FAILED);
   EXPECT_NEAR(static_cast<double>(SharedOnce(self, files + kBytes)), static_cast<double>(all + kBytes), 4e6);
+  // Other shared memory is no part of them.
+  void* const other =
+      ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  ASSERT_NE(other, MAP_FAILED);
+  EXPECT_NEAR(static_cast<double>(SharedOnce(self, files + kBytes)), static_cast<double>(all + 2 * kBytes),
+              4e6);
+  ::munmap(other, kBytes);
   ::munmap(mapped, kBytes);
 }
 

@@ -45,7 +45,7 @@ void TakeTranslation(const ObjectReader& evidence, rpc::Evidence& message) {
 }
 
 void Describe(const catalog::Run& run, rpc::Version& version) {
-  if (run.evidence.empty()) return;
+  if (run.evidence.empty() || run.state != catalog::RunState::kSucceeded) return;
   const auto value = json::Parse(run.evidence, {.bytes_max = kEvidenceBytesMax, .depth_max = 16});
   const auto evidence = value ? ObjectReader::Open(*value, "evidence") : Fail(value.error());
   if (!evidence) return;

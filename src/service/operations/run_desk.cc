@@ -16,9 +16,10 @@ using catalog::RunState;
 
 constexpr size_t kReasonBytesMax = 2'000;
 constexpr size_t kRecordBytesMax = size_t{1} << 20;
-constexpr uint32_t kTurnsMax = 512;     // looked at for a run that a free worker may do,
-constexpr uint32_t kLookAheadMax = 64;  // in each at most so many runs, and
+constexpr uint32_t kTurnsMax = 512;     // owners looked at for a run that a free worker may do,
+constexpr uint32_t kLookAheadMax = 64;  // of each at most so many runs, and
 constexpr uint32_t kLookAheads = 512;   // about so many in all
+constexpr int64_t kRestOfLooking = 10;  // so much longer than it took, it is not done again
 
 // Words of a worker, which has read what strangers printed.
 std::string Words(const std::string& text) {
@@ -70,14 +71,22 @@ std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {
   return std::nullopt;
 }
 
-Result<std::optional<RunDesk::Next>> RunDesk::FindNext() const {
+Result<std::optional<RunDesk::Next>> RunDesk::FindNext() {
   if (std::none_of(workers_.begin(), workers_.end(),
                    [&](const auto& one) { return IsFree(one.first, one.second); }))
     return std::nullopt;
   GC_TRY(auto next, desk_.catalog.NextQueuedRun(last_owner_));
   if (!next) return std::nullopt;
   if (const auto worker = FreeWorkerFor(*next)) return Next{.run = *std::move(next), .worker = *worker};
-  return FindBeyond(*next);
+  if (now_ms() < look_beyond_at_ms_) return std::nullopt;  // the timer is set
+  const int64_t begun_ms = now_ms();
+  auto found = FindBeyond(*next);
+  look_beyond_at_ms_ = now_ms() + kRestOfLooking * (now_ms() - begun_ms);
+  if (look_beyond_at_ms_ > now_ms())
+    desk_.loop.After(look_beyond_at_ms_ - now_ms() + 1, [this, alive = std::weak_ptr(alive_)] {
+      if (!alive.expired()) Pump();
+    });
+  return found;
 }
 
 // Runs that nobody who is free may do hold up those of their owner at most.
@@ -89,7 +98,8 @@ Result<std::optional<RunDesk::Next>> RunDesk::FindBeyond(const Run& next) const 
   std::rotate(turns.begin(), first, top_end);
   const auto count = static_cast<uint32_t>(std::max<size_t>(1, turns.size()));
   for (const catalog::QueueTurn& turn : turns) {
-    GC_TRY(auto runs, desk_.catalog.QueuedRuns(turn, std::clamp(kLookAheads / count, 1U, kLookAheadMax)));
+    GC_TRY(auto runs,
+           desk_.catalog.QueuedRuns(turn.owner, std::clamp(kLookAheads / count, 1U, kLookAheadMax)));
     for (Run& run : runs)
       if (const auto worker = FreeWorkerFor(run)) return Next{.run = std::move(run), .worker = *worker};
   }
@@ -110,6 +120,7 @@ void RunDesk::OnWorkerGone(const PeerId& worker) {
   for (const Uuid& id : lost) {
     active_.erase(id);
     auto run = desk_.catalog.FindRun(id);
+    if (!run) CannotRead(std::string(id.AsBytes()), run.error());
     if (run && *run) TryAgain(**std::move(run), why, is_trial);
   }
   Pump();
@@ -162,6 +173,15 @@ void RunDesk::Pump() {
 }
 
 bool RunDesk::WriteUnsaved() {
+  while (!unread_.empty()) {
+    auto run = desk_.catalog.FindRun(*unread_.begin());
+    if (!run) {
+      Rest(kSelf, run.error().message());
+      return false;
+    }
+    unread_.erase(unread_.begin());
+    if (*run) TryAgain(**std::move(run), "its end could not be read", true);
+  }
   while (!unsaved_.empty()) {
     const Status saved = Save(unsaved_.begin()->second);
     if (!saved) {
@@ -321,16 +341,16 @@ void RunDesk::OnResults(Active& active, const rpc::JobResults& results, std::vec
 }
 
 void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
+  if (workers_[worker].running > 0) --workers_[worker].running;
   auto found = Find(end.run());
-  if (!found) return LogError("runs: " + found.error().message());
+  if (!found) return CannotRead(end.run(), found.error());
   Run run = *std::move(found);
   if (IsObject(end.record())) run.record = end.record();
+  if (HasEnded(run.state)) return EndCancelled(run, worker, end.ending() == rpc::JobEnded::NOT_RUN);
   if (IsObject(end.evidence())) run.evidence = end.evidence();
   Active& active = active_[run.id];
-  if (workers_[worker].running > 0) --workers_[worker].running;
   active.worker = {};
   active.given_by = worker;
-  if (HasEnded(run.state)) return EndCancelled(run, worker);
   const bool verifies = !run.repeats.IsNil();
   if (!verifies && active.files.empty()) active.refused = "it gave no file";
   if (verifies && !IsVerificationEvidence(end.evidence())) active.refused = "it gave no evidence";
@@ -365,11 +385,19 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
 }
 
 // Its state is in the catalog; what it used until then is worth knowing.
-void RunDesk::EndCancelled(const Run& run, const PeerId& worker) {
+void RunDesk::EndCancelled(const Run& run, const PeerId& worker, bool by_workers_fault) {
   active_.erase(run.id);
-  resting_.NoteGood(worker);
+  if (!by_workers_fault) resting_.NoteGood(worker);
   SaveOrKeep(run);
   Pump();
+}
+
+void RunDesk::CannotRead(const std::string& id, const Error& why) {
+  const auto run = Uuid::FromBytes(id);
+  if (!run) return;
+  active_.erase(*run);
+  unread_.insert(*run);
+  Rest(kSelf, why.message());
 }
 
 void RunDesk::TryAgain(Run run, const std::string& why, bool is_trial) {

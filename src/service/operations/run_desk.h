@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -88,7 +89,7 @@ class RunDesk {
   bool IsFree(const PeerId& id, const RunWorker& worker) const;
   std::optional<PeerId> FreeWorkerFor(const catalog::Run& run) const;
   // Nearly always the one whose turn it is; others overtake it only where no free worker may do it.
-  Result<std::optional<Next>> FindNext() const;
+  Result<std::optional<Next>> FindNext();
   Result<std::optional<Next>> FindBeyond(const catalog::Run& next) const;
   void Begin(catalog::Run run, const PeerId& worker);
   // `again`: why there is another attempt.
@@ -97,7 +98,9 @@ class RunDesk {
   void CannotBegin(catalog::Run run, const Error& why);
   // Of one that was cancelled: its worker has done with it, and its slot is free; or does not say so, which
   // is not waited for.
-  void EndCancelled(const catalog::Run& run, const PeerId& worker);
+  void EndCancelled(const catalog::Run& run, const PeerId& worker, bool by_workers_fault);
+  // A run that has ended, or whose worker has, and that the catalog does not show now.
+  void CannotRead(const std::string& id, const Error& why);
   void GiveUpLater(const Uuid& run, const PeerId& worker);
   void OnRuns(Active& active, const std::string& run);
   void OnEnded(const PeerId& worker, const rpc::JobEnded& end);
@@ -149,8 +152,10 @@ class RunDesk {
   ActiveRuns active_;
   bool pumping_ = false;
   Uuid last_owner_{};  // whose run began last: the next owner's turn is now
+  int64_t look_beyond_at_ms_ = 0;
   Resting resting_;
   std::map<Uuid, uint32_t> trials_;                        // of runs, that are not counted as attempts
+  std::set<Uuid> unread_;                                  // that begin again when they can be read
   std::map<Uuid, catalog::Run> unsaved_;                   // states that the catalog does not have yet
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // timers look whether this is gone
   process::EventLoop::TimerId wake_ = 0;

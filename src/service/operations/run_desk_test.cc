@@ -202,8 +202,15 @@ TEST_F(RunDeskTest, WhatAWorkerSaysOfACancelledRunDoesNotChangeIt) {
   EXPECT_EQ(Find(run).state, RunState::kCancelled);
   EXPECT_EQ(worker->begun.size(), 1u);
   worker->Give(run, {}, {});
-  worker->End(run, rpc::JobEnded::SUCCEEDED, "", R"({"used":{"cpu_ms":7}})");
+  rpc::ToCustodian message;
+  rpc::JobEnded& end = *message.mutable_job_ended();
+  end.set_run(run);
+  end.set_ending(rpc::JobEnded::SUCCEEDED);
+  end.set_record(R"({"used":{"cpu_ms":7}})");
+  end.set_evidence(R"({"class":"B"})");
+  worker->Send(message);
   EXPECT_TRUE(Begins(next));
+  EXPECT_EQ(Find(run).evidence, "") << "of what nobody checked";
   EXPECT_EQ(Find(run).state, RunState::kCancelled);
   EXPECT_EQ(Find(run).reason, "it was cancelled");
   EXPECT_THAT(Find(run).record, HasSubstr("cpu_ms"));

@@ -72,6 +72,8 @@ Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act, Batch& batch
   if (!recipe.translation.runner.empty())
     GC_TRY_VOID(ResolveLock(place, "translate", recipe.translation.runner, recipe.translation.lock));
   GC_TRY_VOID(CheckNeeds(place.runs.workers(), NeedsOf(recipe)));
+  const Status in_time = CheckNeeds(place.runs.workers(), {.limits = LimitsOf(recipe.translation.wall_s)});
+  if (!in_time) return Fail(in_time.error().WithContext("recipe.translate"));
   GC_TRY_VOID(Resolve(place.desk, act, "code", batch, recipe.code));
   for (auto& [name, dataset] : recipe.data)
     GC_TRY_VOID(Resolve(place.desk, act, "data." + name, batch, dataset.version));

@@ -88,8 +88,9 @@ Status CheckLimits(const RunWorkers& workers, const std::optional<training::RunL
 
 }  // namespace
 
-training::RunLimits LimitsOf(uint32_t wall_s) {
-  return {.cpus = 0, .memory_bytes = 0, .disk_bytes = 0, .wall_s = wall_s, .processes = 0};
+std::optional<training::RunLimits> LimitsOf(uint32_t wall_s) {
+  if (wall_s == 0 || wall_s == training::TranslationRecipe::kWallSeconds) return std::nullopt;
+  return training::RunLimits{.cpus = 0, .memory_bytes = 0, .disk_bytes = 0, .wall_s = wall_s, .processes = 0};
 }
 
 RunNeeds NeedsOf(const training::Recipe& recipe) {

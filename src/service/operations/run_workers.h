@@ -26,8 +26,8 @@ struct RunNeeds {
   Digest lock{};                                // that lock file; empty: none
   std::optional<training::RunLimits> limits{};  // none: the worker's own
 };
-// Of a translation, which asks for time alone.
-training::RunLimits LimitsOf(uint32_t wall_s);
+// Of a translation, which asks for time alone; where nobody said how much, it has what a worker gives.
+std::optional<training::RunLimits> LimitsOf(uint32_t wall_s);
 RunNeeds NeedsOf(const training::Recipe& recipe);
 RunNeeds NeedsOf(const catalog::Run& run);
 bool MayDo(const RunWorker& worker, const RunNeeds& needs);

@@ -40,6 +40,11 @@ void Worker::SayHello() {
   hello.set_executor(std::string(executors_.of_runners.name()));
   for (const std::string& one : options_.registries) hello.add_registries(one);
   for (const InstalledRunner& runner : ListRunners(options_.runners)) {
+    const Status fits = options_.runners_run_here ? CheckSystem(options_.runners + "/" + runner.name) : Ok();
+    if (!fits) {
+      LogWarning(fits.error().message());
+      continue;
+    }
     rpc::Runner& row = *hello.add_runners();
     row.set_name(runner.name);
     row.set_lock(std::string(AsText(runner.lock)));

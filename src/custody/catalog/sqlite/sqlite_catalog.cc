@@ -184,15 +184,15 @@ class SqliteCatalog final : public Catalog {
     return One(first, ReadRun<Statement>);
   }
   Result<std::vector<QueueTurn>> QueueTurns(uint32_t limit) const override {
-    GC_TRY(Statement list, Prepare("SELECT DISTINCT priority, owner FROM runs WHERE state = 1 "
-                                   "ORDER BY priority DESC, owner LIMIT ?"));
+    GC_TRY(Statement list, Prepare("SELECT MAX(priority), owner FROM runs WHERE state = 1 GROUP BY owner "
+                                   "ORDER BY 1 DESC, owner LIMIT ?"));
     list.Bind(int64_t{limit});
     return All<QueueTurn>(list, ReadQueueTurn<Statement>);
   }
-  Result<std::vector<Run>> QueuedRuns(const QueueTurn& turn, uint32_t limit) const override {
-    GC_TRY(Statement list, Prepare(RUN_ROW "WHERE state = 1 AND priority = ? AND owner = ? "
-                                           "ORDER BY ordinal LIMIT ?"));
-    list.Bind(turn.priority).Bind(turn.owner).Bind(int64_t{limit});
+  Result<std::vector<Run>> QueuedRuns(const Uuid& owner, uint32_t limit) const override {
+    GC_TRY(Statement list, Prepare(RUN_ROW "WHERE state = 1 AND owner = ? "
+                                           "ORDER BY priority DESC, ordinal LIMIT ?"));
+    list.Bind(owner).Bind(int64_t{limit});
     return All<Run>(list, ReadRun<Statement>);
   }
   Result<std::vector<Run>> ListRuns(const RunQuery& query) const override {

@@ -189,7 +189,7 @@ struct Run {
   bool operator==(const Run&) const = default;
 };
 
-// Some of an owner's runs of one priority wait.
+// An owner has runs waiting, the first of them with that priority.
 struct QueueTurn {
   int64_t priority = 0;
   Uuid owner{};
