@@ -282,7 +282,9 @@ void AddRunCommands(CommandTree& tree) {
                         "Its label, in which {seed} stands for the seed (default: the next number)")
             ->type_name("V");
         command.add_option("--seeds", options.seeds, "A run for each: 1..100, or 1,2,5")->type_name("LIST");
-        command.add_option("--priority", options.priority, "-100 to 100; larger: before others (above 0: for operators)")
+        command
+            .add_option("--priority", options.priority,
+                        "-100 to 100; larger: before others (above 0: for operators)")
             ->type_name("N");
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");
       },

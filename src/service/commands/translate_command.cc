@@ -328,7 +328,9 @@ void AddTranslateCommand(CommandTree& tree) {
                 "How long the run may take, such as 90min (default: 1h; at most what the worker gives)")
             ->type_name("DURATION")
             ->check(DurationForm());
-        command.add_option("--priority", options.priority, "-100 to 100; larger: before others (above 0: for operators)")
+        command
+            .add_option("--priority", options.priority,
+                        "-100 to 100; larger: before others (above 0: for operators)")
             ->type_name("N");
         command.add_flag("--detach,-d", options.detached, "Do not wait for its end");
       },
