@@ -86,6 +86,7 @@ Result<PlainTensor> EachNumber(const NodeProto& node, const PlainTensor& input, 
 template <typename To, typename From>
 std::vector<To> Cast(const std::vector<From>& numbers) {
   std::vector<To> cast;
+  cast.reserve(numbers.size());
   for (const From& number : numbers) cast.push_back(static_cast<To>(number));
   return cast;
 }
