@@ -1,15 +1,20 @@
 """The range of the data that a model was trained on: CSV, NPY and NPZ, as `glasscase translate` itself reads them.
 
 Taken are arrays [rows, ...] with as many numbers a row as the input has. One column more is the target and left out: in a table the one
-that is called target, label, class or y, else the one without numbers, else the last; in arrays the last.
+that is called target, label, class or y, else the one without numbers, else the last; in arrays the last. Files may be damaged, or
+larger than memory once they are inflated: what cannot be read is said, and the translation goes on.
 """
 
 from __future__ import annotations
 
 import csv
+import io
+import math
+import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy
 
@@ -20,6 +25,30 @@ Range = tuple[Array, Array]
 
 TARGETS = ("target", "label", "class", "y")
 FILES_MAX = 16
+FILE_BYTES_MAX = 256 << 20
+INFLATED_BYTES_MAX = 512 << 20
+ROW_TEXT_MAX = 1 << 20  # characters of a row of a table, and as many more as follow for each of its numbers
+NUMBER_TEXT_MAX = 100
+TABLE_NUMBERS = 1 << 14  # of a table that are held at once
+ARRAY_NUMBERS = 1 << 20  # of an array that are converted at once
+
+_MAGIC = b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The range of each column of a table or an array, and which of them is the target if one is."""
+
+    range: Range
+    target: int
+
+    @property
+    def width(self) -> int:
+        return len(self.range[0])
+
+    def without_target(self) -> Range:
+        return numpy.delete(self.range[0], self.target), numpy.delete(self.range[1], self.target)
 
 
 def use(folder: Path, inputs: list[Input]) -> list[dict[str, str]]:
@@ -30,64 +59,155 @@ def use(folder: Path, inputs: list[Input]) -> list[dict[str, str]]:
         try:
             _use_file(path, inputs)
             said.append({"name": name})
-        except (ValueError, OSError, csv.Error) as error:  # of data, not of the model: the evidence says that they were not used
-            said.append({"name": name, "unread": " ".join(str(error).split())[:200]})
+        except Exception as error:  # of data, not of the model, whatever it is: the evidence says that they were not used
+            said.append({"name": name, "unread": " ".join((str(error) or type(error).__name__).split())[:200]})
     return said
 
 
 def _use_file(path: Path, inputs: list[Input]) -> None:
-    fits = False
-    arrays = list(_arrays(path))
-    for one in inputs:
-        found = _fitting(arrays, one.numbers)
-        if found is not None:
-            one.data_range = found if one.data_range is None else _widened(one.data_range, found)
-            fits = True
-    if not fits:
+    if path.stat().st_size > FILE_BYTES_MAX:
+        raise ValueError(f"it has more than {FILE_BYTES_MAX} bytes")
+    widths = {one.numbers + extra for one in inputs for extra in (0, 1)}
+    tables = list(_read(path, widths))
+    found = [(one, _fitting(tables, one.numbers)) for one in inputs]
+    for one, range_ in found:
+        if range_ is not None:
+            one.data_range = range_ if one.data_range is None else _widened(one.data_range, range_)
+    if all(range_ is None for _, range_ in found):
         raise ValueError(f"nothing in it has as many numbers a row as the model takes ({', '.join(str(one.numbers) for one in inputs)})")
 
 
-def _fitting(arrays: list[tuple[Array, int]], numbers: int) -> Range | None:
+def _fitting(tables: list[_Columns], numbers: int) -> Range | None:
     """The range of those with that many numbers a row; with one more, the target, only where there are none."""
     for extra in (0, 1):
         found: Range | None = None
-        for array, target in arrays:
-            if array.shape[1] == numbers + extra:
-                one = _range_of(numpy.delete(array, target, axis=1) if extra else array)
+        for table in tables:
+            if table.width == numbers + extra:
+                one = table.without_target() if extra else table.range
                 found = one if found is None else _widened(found, one)
         if found is not None and not numpy.isnan(found[0]).all():
             return found
     return None
 
 
-def _arrays(path: Path) -> Iterator[tuple[Array, int]]:
-    """(rows as numbers, which column is the target if there is one)."""
-    if path.suffix == ".csv":
-        yield _table(path)
+def _read(path: Path, widths: set[int]) -> Iterator[_Columns]:
+    """What the file has of one of those widths. By its first bytes, not its name."""
+    with path.open("rb") as file:
+        first = file.read(len(_MAGIC))
+    if first.startswith(_ZIP):
+        yield from _archive(path, widths)
+    elif first == _MAGIC:
+        yield from _array(path.read_bytes(), widths)
+    else:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+            yield from _table(text, widths)
+
+
+# ---- arrays of NumPy ----
+
+
+def _archive(path: Path, widths: set[int]) -> Iterator[_Columns]:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members):
+            raise ValueError("its archive is compressed in a way that NumPy does not use")
+        if sum(member.file_size for member in members) > INFLATED_BYTES_MAX:
+            raise ValueError(f"its archive has more than {INFLATED_BYTES_MAX} bytes when it is inflated")
+        for member in members:
+            content = archive.read(member)
+            if not content.startswith(_MAGIC):
+                continue
+            try:
+                yield from _array(content, widths)
+            except ValueError:  # this array, such as one of objects; not those beside it
+                continue
+
+
+def _array(content: bytes, widths: set[int]) -> Iterator[_Columns]:
+    file = io.BytesIO(content)
+    shape, by_columns, dtype = _head(file)
+    if dtype.kind not in "fiub":
+        raise ValueError("its array has no numbers")
+    width, count = math.prod(shape[1:]), math.prod(shape)
+    if len(shape) < 2 or min(shape) < 1 or width not in widths:
         return
-    loaded = numpy.load(path, allow_pickle=False)
-    for array in [loaded] if isinstance(loaded, numpy.ndarray) else [loaded[name] for name in loaded.files]:
-        if array.ndim >= 2 and len(array) and array.dtype.kind in "fiub":
-            flat = array.reshape(len(array), -1)
-            yield flat, flat.shape[1] - 1
+    if count * dtype.itemsize > len(content) - file.tell():
+        raise ValueError("its array is cut off")
+    array = numpy.frombuffer(content, dtype, count, file.tell()).reshape(shape, order="F" if by_columns else "C").reshape(shape[0], width)
+    yield _Columns(_range_of(array), width - 1)
 
 
-def _table(path: Path) -> tuple[Array, int]:
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    first = text.partition("\n")[0]
-    lines = [line for line in csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count)) if line]
-    if not lines:
+def _head(file: io.BytesIO) -> tuple[tuple[int, ...], bool, Any]:
+    """The shape, whether it is in the order of Fortran, and the type."""
+    try:
+        version = numpy.lib.format.read_magic(file)
+        read = numpy.lib.format.read_array_header_1_0 if version == (1, 0) else numpy.lib.format.read_array_header_2_0
+        return read(file)
+    except Exception as error:  # some of Python's own tokenizer
+        raise ValueError("the head of its array cannot be read") from error
+
+
+# ---- tables ----
+
+
+class _Lines:
+    """The lines of a text; no more of them than `limit` characters, until `limit` is said again for the next row."""
+
+    def __init__(self, text: TextIO, limit: int) -> None:
+        self.text = text
+        self.left = self.limit = limit
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self.text.readline(self.left + 1)
+        self.left -= len(line)
+        if self.left < 0:
+            raise ValueError(f"one of its lines has more than {self.limit} characters")
+        if not line:
+            raise StopIteration
+        return line
+
+
+def _rows(text: TextIO, limit: int) -> Iterator[list[str]]:
+    first = next(_Lines(text, limit), "")
+    text.seek(0)
+    lines = _Lines(text, limit)
+    for row in csv.reader(lines, delimiter=max(",;\t", key=first.count)):
+        lines.left = limit
+        if row:
+            yield row
+
+
+def _table(text: TextIO, widths: set[int]) -> Iterator[_Columns]:
+    rows = _rows(text, ROW_TEXT_MAX + NUMBER_TEXT_MAX * max(widths))
+    first = next(rows, None)
+    if first is None:
         raise ValueError("it has no lines")
-    width = len(lines[0])
-    for number, line in enumerate(lines, 1):
-        if len(line) != width:
-            raise ValueError(f"its line {number} has {len(line)} fields, and the first {width}")
-    words = [field for field in lines[0] if field.strip() and _number(field) is None]
-    head = lines[0] if len(words) > 1 or (words and width == 1) else None
-    rows = numpy.array([[_number(field) for field in line] for line in lines[1 if head else 0:]], dtype=numpy.float64).reshape(-1, width)
-    named = [place for place, name in enumerate(head or []) if name.strip().lower() in TARGETS]
-    textual = numpy.flatnonzero(~numpy.isfinite(rows).any(axis=0))
-    return rows, [*named, *textual.tolist(), width - 1][0]
+    width = len(first)
+    if width not in widths:
+        return
+    words = [field for field in first if field.strip() and _number(field) is None]
+    head = first if len(words) > 1 or (words and width == 1) else []
+    range_ = _nothing(width)
+    held = [] if head else [_numbers(first)]
+    for number, row in enumerate(rows, 2):
+        if len(row) != width:
+            raise ValueError(f"its line {number} has {len(row)} fields, and the first {width}")
+        held.append(_numbers(row))
+        if len(held) * width >= TABLE_NUMBERS:
+            range_ = _widened(range_, _range_of(numpy.array(held, dtype=numpy.float64)))
+            held.clear()
+    if held:
+        range_ = _widened(range_, _range_of(numpy.array(held, dtype=numpy.float64)))
+    named = [place for place, name in enumerate(head) if name.strip().lower() in TARGETS]
+    textual = numpy.flatnonzero(numpy.isnan(range_[0]))
+    yield _Columns(range_, [*named, *textual.tolist(), width - 1][0])
+
+
+def _numbers(fields: list[str]) -> list[float]:
+    return [math.nan if number is None else number for number in map(_number, fields)]
 
 
 def _number(field: str) -> float | None:
@@ -97,7 +217,23 @@ def _number(field: str) -> float | None:
         return None
 
 
+# ---- ranges ----
+
+
+def _nothing(width: int) -> Range:
+    return numpy.full(width, numpy.nan), numpy.full(width, numpy.nan)
+
+
 def _range_of(array: Array) -> Range:
+    rows, width = array.shape
+    range_ = _nothing(width)
+    step = max(1, ARRAY_NUMBERS // width)
+    for first in range(0, rows, step):
+        range_ = _widened(range_, _range_at_once(array[first:first + step]))
+    return range_
+
+
+def _range_at_once(array: Array) -> Range:
     with numpy.errstate(all="ignore"):
         numbers = array.astype(numpy.float32).astype(numpy.float64)
     finite = numpy.isfinite(numbers)

@@ -102,6 +102,65 @@ TEST(PlainGraphTest, OperatorsDoWhatTheirTextSays) {
   EXPECT_THAT(Numbers<std::vector<std::string>>(outputs, 2), ElementsAre("b", "a"));
 }
 
+// One node "y" of x, float32 [rows, 2], and of `second`, if it has a shape.
+template <typename Number>
+Result<std::vector<PlainTensor>> RunOne(std::string_view type, std::vector<int64_t> shape,
+                                        const std::vector<Number>& second,
+                                        std::vector<Attribute> attributes = {}) {
+  ModelWriter writer("one", "a test");
+  writer.AddInput({.name = "x", .datatype = DataType::kFp32, .shape = {-1, 2}});
+  std::vector<std::string> inputs = {"x"};
+  if (!second.empty()) {
+    inputs.emplace_back("second");
+    writer.AddConstant("second", std::move(shape), second);
+  }
+  writer.AddNode({.type = type, .inputs = inputs, .outputs = {"y"}, .attributes = std::move(attributes)});
+  writer.AddOutput({.name = "y", .datatype = DataType::kFp32, .shape = {-1, 1}});
+  const auto graph = PlainGraph::Read(AsBytes(*writer.Finish()));
+  if (!graph) return Fail(graph.error());
+  return graph->Run({.shape = {2, 2}, .data = Floats{1, 2, 3, 4}});
+}
+
+Result<std::vector<PlainTensor>> Sum(const Integers& axes, std::vector<Attribute> attributes = {}) {
+  return RunOne("ReduceSum", {static_cast<int64_t>(axes.size())}, axes, std::move(attributes));
+}
+
+MATCHER(IsUnimplemented, "") { return !arg && arg.error().code() == Code::kUnimplemented; }
+
+TEST(PlainGraphTest, ASumGoesAcrossTheColumnsOrIsRefused) {
+  for (const int64_t axis : {1, -1}) {
+    const auto sums = Sum({axis}, {{"keepdims", int64_t{1}}});
+    EXPECT_THAT(Numbers<Floats>(sums), ElementsAre(3, 7));
+    EXPECT_THAT(sums->at(0).shape, ElementsAre(2, 1));
+  }
+  EXPECT_THAT(Numbers<Floats>(Sum({1})), ElementsAre(3, 7));
+  EXPECT_THAT(Sum({0}), IsUnimplemented());
+  EXPECT_THAT(Sum({0, 1}), IsUnimplemented());
+  EXPECT_THAT(Sum({}), IsUnimplemented());
+  EXPECT_THAT(Sum({1}, {{"keepdims", int64_t{0}}}), IsUnimplemented());
+  EXPECT_THAT(RunOne<float>("ReduceSum", {1}, {1}), IsUnimplemented());
+}
+
+TEST(PlainGraphTest, SharesAreOfEachRow) {
+  for (const auto& across : {std::vector<Attribute>{}, std::vector<Attribute>{{"axis", int64_t{-1}}}})
+    EXPECT_THAT(
+        Numbers<Floats>(RunOne<float>("Softmax", {}, {}, across)),
+        ::testing::Each(::testing::AnyOf(::testing::FloatEq(0.26894142F), ::testing::FloatEq(0.73105858F))));
+  EXPECT_THAT(RunOne<float>("Softmax", {}, {}, {{"axis", int64_t{0}}}), IsUnimplemented());
+}
+
+TEST(PlainGraphTest, AProductWithAListIsRefused) {
+  ModelWriter writer("list", "a test");
+  writer.AddInput({.name = "x", .datatype = DataType::kFp32, .shape = {-1, 1}});
+  writer.AddConstant("list", {2}, std::vector<double>{1, 10});
+  writer.AddNode({.type = "Cast", .inputs = {"x"}, .outputs = {"wide"}, .attributes = {{"to", int64_t{11}}}});
+  writer.AddNode({.type = "MatMul", .inputs = {"wide", "list"}, .outputs = {"y"}});
+  writer.AddOutput({.name = "y", .datatype = DataType::kFp32, .shape = {-1, 1}});
+  const auto graph = PlainGraph::Read(AsBytes(*writer.Finish()));
+  ASSERT_TRUE(graph) << graph.error().message();
+  EXPECT_THAT(graph->Run({.shape = {2, 1}, .data = Floats{1, 2}}), IsUnimplemented());
+}
+
 TEST(PlainGraphTest, AnOperatorThatItDoesNotKnowIsNamed) {
   ModelWriter writer("other", "a test");
   writer.AddInput({.name = "x", .datatype = DataType::kFp32, .shape = {-1, 2}});

@@ -86,6 +86,7 @@ Result<PlainTensor> EachNumber(const NodeProto& node, const PlainTensor& input, 
 template <typename To, typename From>
 std::vector<To> Cast(const std::vector<From>& numbers) {
   std::vector<To> cast;
+  cast.reserve(numbers.size());
   for (const From& number : numbers) cast.push_back(static_cast<To>(number));
   return cast;
 }
@@ -111,7 +112,7 @@ Result<PlainTensor> RunWhere(const NodeProto& node, const PlainInputs& inputs) {
   const auto* const yes = std::get_if<Floats>(&inputs[1]->data);
   const auto* const no = std::get_if<Floats>(&inputs[2]->data);
   if (chosen == nullptr || yes == nullptr || no == nullptr || yes->size() != 1 ||
-      inputs[0]->shape != inputs[2]->shape)
+      inputs[1]->shape.size() > inputs[2]->shape.size() || inputs[0]->shape != inputs[2]->shape)
     return Fail(Unknown(node));
   Floats out = *no;
   for (size_t i = 0; i < out.size(); ++i)
@@ -125,7 +126,8 @@ Result<PlainTensor> RunMatMul(const NodeProto& node, const PlainInputs& inputs) 
   const auto* const b = std::get_if<Doubles>(&inputs[1]->data);
   const Size left = SizeOf(*inputs[0]);
   const Size right = SizeOf(*inputs[1]);
-  if (a == nullptr || b == nullptr || left.columns != right.rows) return Fail(Unknown(node));
+  const bool are_matrices = inputs[0]->shape.size() == 2 && inputs[1]->shape.size() == 2;
+  if (a == nullptr || b == nullptr || !are_matrices || left.columns != right.rows) return Fail(Unknown(node));
   Doubles out(static_cast<size_t>(left.rows * right.columns));
   for (int64_t row = 0; row < left.rows; ++row) {
     for (int64_t k = 0; k < left.columns; ++k) {
@@ -160,13 +162,27 @@ PlainTensor SharesOfRows(const PlainTensor& input, std::vector<Number> numbers) 
   return {.shape = input.shape, .data = std::move(numbers)};
 }
 
-Result<PlainTensor> RunRows(const NodeProto& node, const PlainTensor& input, bool sums) {
-  const bool by_row = input.shape.size() == 2 && input.shape[1] > 0 && IntegerOr(node, "axis", 1) == 1;
-  const auto* const narrow = std::get_if<Floats>(&input.data);
-  const auto* const wide = std::get_if<Doubles>(&input.data);
-  if (!by_row || (narrow == nullptr && wide == nullptr)) return Fail(Unknown(node));
-  if (sums) return narrow != nullptr ? SumOfRows(input, *narrow) : SumOfRows(input, *wide);
-  return narrow != nullptr ? SharesOfRows(input, *narrow) : SharesOfRows(input, *wide);
+bool IsAcross(const PlainTensor& input, int64_t axis) {
+  return input.shape.size() == 2 && input.shape[1] > 0 && (axis == 1 || axis == -1);
+}
+
+// As of opset 13, where the axes are an input.
+Result<PlainTensor> RunReduceSum(const NodeProto& node, const PlainInputs& inputs) {
+  const auto* const axes = inputs.size() == 2 ? std::get_if<Integers>(&inputs[1]->data) : nullptr;
+  const PlainTensor& input = *inputs[0];
+  if (axes == nullptr || axes->size() != 1 || !IsAcross(input, axes->front()) ||
+      IntegerOr(node, "keepdims", 1) != 1)
+    return Fail(Unknown(node));
+  if (const auto* const narrow = std::get_if<Floats>(&input.data)) return SumOfRows(input, *narrow);
+  if (const auto* const wide = std::get_if<Doubles>(&input.data)) return SumOfRows(input, *wide);
+  return Fail(Unknown(node));
+}
+
+Result<PlainTensor> RunSoftmax(const NodeProto& node, const PlainTensor& input) {
+  if (!IsAcross(input, IntegerOr(node, "axis", -1))) return Fail(Unknown(node));
+  if (const auto* const narrow = std::get_if<Floats>(&input.data)) return SharesOfRows(input, *narrow);
+  if (const auto* const wide = std::get_if<Doubles>(&input.data)) return SharesOfRows(input, *wide);
+  return Fail(Unknown(node));
 }
 
 Result<PlainTensor> RunConcat(const NodeProto& node, const PlainInputs& inputs) {
@@ -295,8 +311,8 @@ Result<PlainTensor> RunOperator(const NodeProto& node, const PlainInputs& inputs
     return EachPair<uint8_t, uint8_t>(node, first, *inputs[1], [](uint8_t a, uint8_t b) { return a & b; });
   if (type == "Where") return RunWhere(node, inputs);
   if (type == "MatMul") return RunMatMul(node, inputs);
-  if (type == "Softmax") return RunRows(node, first, false);
-  if (type == "ReduceSum") return RunRows(node, first, true);
+  if (type == "Softmax") return RunSoftmax(node, first);
+  if (type == "ReduceSum") return RunReduceSum(node, inputs);
   if (type == "Concat") return RunConcat(node, inputs);
   if (type == "ArgMax") return RunArgMax(node, first);
   if (type == "Gather") return RunGather(node, inputs);

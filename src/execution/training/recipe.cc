@@ -53,8 +53,7 @@ std::string Octal(mode_t mode) {
 std::string_view RoleName(Role role) { return role == Role::kTrain ? "train" : "test"; }
 
 bool IsDatasetName(std::string_view name) {
-  constexpr size_t kBytesMax = 64;
-  return !name.empty() && name.size() <= kBytesMax && name[0] != '.' &&
+  return !name.empty() && name.size() <= kDatasetNameBytesMax && name[0] != '.' &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                   c == '_' || c == '.';

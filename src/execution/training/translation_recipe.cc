@@ -120,6 +120,18 @@ bool TranslationRecipe::MayTellRange(std::string_view path, uint64_t bytes) {
          std::ranges::any_of(kEndings, [&](std::string_view ending) { return path.ends_with(ending); });
 }
 
+void TranslationRecipe::AddData(std::string_view name, const Reference& dataset) {
+  if (!IsDatasetName(name) || data.size() >= Recipe::kDatasetsMax) return;
+  const auto is_it = [&](const auto& one) { return one.second.version == dataset.version; };
+  if (std::ranges::any_of(data, is_it)) return;  // for training and for tests
+  std::string free(name);
+  for (int n = 2; data.contains(free); ++n) {
+    const std::string number = "." + std::to_string(n);
+    free = std::string(name.substr(0, kDatasetNameBytesMax - number.size())) + number;
+  }
+  data[free] = dataset;
+}
+
 Result<std::string> TranslationRecipe::Canonical() const {
   bj::object environment{{"translator", translator.version}};
   if (!translator.IsNative()) environment = {{"lock", ToHex(translator.lock)}, {"runner", translator.runner}};

@@ -45,6 +45,43 @@ TEST(TranslationRecipe, DatasetsAndTheTimeItMayTakeStandInIt) {
   EXPECT_EQ(read->Canonical().value(), text);
 }
 
+Reference Version(int n) {
+  Reference version{.name = {}, .is_resolved = true};
+  version.version = Uuid::Parse("6b3a4d5e-0000-4000-8000-00000000001" + std::to_string(n)).value();
+  return version;
+}
+
+TEST(TranslationRecipe, EachDatasetHasANameOfItsOwnThatCanBeReadAgain) {
+  TranslationRecipe recipe;
+  for (const size_t bytes : {4U, 63U, 64U}) {
+    const std::string name(bytes, 'r');
+    for (int n = 1; n <= 4; ++n) recipe.AddData(name, Version(n));
+    ASSERT_EQ(recipe.data.size(), 4U) << bytes;
+    for (int n = 2; n <= 4; ++n) {
+      const std::string numbered = name.substr(0, 62) + "." + std::to_string(n);
+      ASSERT_TRUE(recipe.data.contains(numbered)) << bytes;
+      EXPECT_EQ(recipe.data.at(numbered).version, Version(n).version);
+    }
+    recipe.translator.version = "1";
+    const auto text = recipe.Canonical();
+    const auto read = TranslationRecipe::Parse(text.value());
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(read->data.size(), 4U);
+    recipe.data.clear();
+  }
+}
+
+TEST(TranslationRecipe, ADatasetStandsInItOnceAndUnderAFoldersName) {
+  TranslationRecipe recipe;
+  recipe.AddData("rain", Version(1));
+  recipe.AddData("rain", Version(1));
+  recipe.AddData("no folder", Version(2));
+  EXPECT_EQ(recipe.data.size(), 1U);
+  for (size_t n = 0; n < 2 * Recipe::kDatasetsMax; ++n)
+    recipe.AddData("rain", {.name = {}, .version = Uuid::Random(), .is_resolved = true});
+  EXPECT_EQ(recipe.data.size(), Recipe::kDatasetsMax);
+}
+
 TEST(TranslationRecipe, TablesAndArraysOfABoundedSizeTellARange) {
   EXPECT_TRUE(TranslationRecipe::MayTellRange("a/rain.csv", 10));
   EXPECT_TRUE(TranslationRecipe::MayTellRange("rain.npz", TranslationRecipe::kDataFileBytesMax));

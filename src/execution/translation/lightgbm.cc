@@ -49,7 +49,6 @@ constexpr std::array<Objective, 16> kObjectives = {{
 
 Error Wrong(const std::string& what) { return Error::InvalidArgument("LightGBM model: " + what); }
 
-// Lines of the file, one by one.
 // LightGBM takes numbers within kZeroMax of 0 as 0, and writes thresholds of exactly that size: what is near
 // 0 must go where 0 goes. So a threshold among them is moved to their end, below or above all of them.
 float ThresholdOf(double threshold) {
@@ -58,6 +57,7 @@ float ThresholdOf(double threshold) {
   return t >= 0 && t < kZeroMax ? kZeroMax : t;
 }
 
+// Lines of the file, one by one.
 class Lines {
  public:
   explicit Lines(std::string_view text) : rest_(text) {}

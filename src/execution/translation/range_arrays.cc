@@ -185,7 +185,7 @@ Result<Ranges> ReadArrayRanges(ByteSpan file, uint32_t features) {
   GC_TRY(const Array array, ReadArray(file));
   Ranges ranges(features);
   if (AddIfWide(array, features, ranges) || AddIfWide(array, uint64_t{features} + 1, ranges)) return ranges;
-  return Fail(OtherWidth(array.shape.size() < 2 ? 1 : array.width(), features));
+  return Fail(OtherWidth(std::to_string(array.shape.size() < 2 ? 1 : array.width()), features));
 }
 
 }  // namespace glasscase::translation

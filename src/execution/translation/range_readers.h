@@ -17,8 +17,8 @@ inline void AddNumber(Range& range, double number) {
   if (x - x == 0) range.Add({.low = x, .high = x});
 }
 
-inline Error OtherWidth(uint64_t columns, uint32_t features) {
-  return Error::InvalidArgument("it has " + std::to_string(columns) + " columns, and the model takes " +
+inline Error OtherWidth(const std::string& columns, uint32_t features) {
+  return Error::InvalidArgument("it has " + columns + " columns, and the model takes " +
                                 std::to_string(features) + " features");
 }
 

@@ -44,10 +44,12 @@ char SeparatorOf(std::string_view text) {
   return best;
 }
 
-// Takes one line after the other into fields.
+// Takes one line after the other into fields; of a line with more than `fields_max`, one more than those, and
+// there is no next line then.
 class Lines {
  public:
-  explicit Lines(std::string_view text) : rest_(text), separator_(SeparatorOf(text)) {}
+  Lines(std::string_view text, size_t fields_max)
+      : rest_(text), separator_(SeparatorOf(text)), fields_max_(fields_max) {}
 
   bool Next(std::vector<std::string_view>& fields) {
     fields.clear();
@@ -55,7 +57,7 @@ class Lines {
     if (rest_.empty()) return false;
     for (bool more = true; more;) {
       fields.push_back(TakeField());
-      more = rest_.starts_with(separator_);
+      more = rest_.starts_with(separator_) && fields.size() <= fields_max_;
       if (more) rest_.remove_prefix(1);
     }
     return true;
@@ -85,6 +87,7 @@ class Lines {
 
   std::string_view rest_;
   const char separator_;
+  const size_t fields_max_;
 };
 
 class Table {
@@ -123,17 +126,23 @@ class Table {
 
 Result<Ranges> ReadTableRanges(std::string_view text, uint32_t features) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  Lines lines(text);
+  const size_t fields_max = size_t{features} + 1;
+  Lines lines(text, fields_max);
   std::vector<std::string_view> fields;
   if (!lines.Next(fields)) return Fail(Error::InvalidArgument("it has no lines"));
-  const bool with_target = fields.size() == size_t{features} + 1;
-  if (fields.size() != features && !with_target) return Fail(OtherWidth(fields.size(), features));
+  if (fields.size() > fields_max)
+    return Fail(OtherWidth("more than " + std::to_string(fields_max), features));
+  const bool with_target = fields.size() == fields_max;
+  if (fields.size() != features && !with_target)
+    return Fail(OtherWidth(std::to_string(fields.size()), features));
   Table table(fields);
   for (uint64_t row = 2; lines.Next(fields); ++row) {
     if (fields.size() != table.columns())
-      return Fail(Error::InvalidArgument("its line " + std::to_string(row) + " has " +
-                                         std::to_string(fields.size()) + " fields, and the first " +
-                                         std::to_string(table.columns())));
+      return Fail(
+          Error::InvalidArgument("its line " + std::to_string(row) + " has " +
+                                 (fields.size() > fields_max ? "more than " + std::to_string(fields_max)
+                                                             : std::to_string(fields.size())) +
+                                 " fields, and the first " + std::to_string(table.columns())));
     table.AddRow(fields);
   }
   return with_target ? std::move(table).WithoutTarget() : std::move(table).TakeAll();

@@ -63,7 +63,7 @@ TEST(RangesTest, ArraysOfEachTypeAndOrder) {
 }
 
 TEST(RangesTest, WhatDoesNotFitIsSaid) {
-  EXPECT_THAT(Refusal("1,2,3,4\n", 2), HasSubstr("has 4 columns, and the model takes 2"));
+  EXPECT_THAT(Refusal("1\n", 2), HasSubstr("has 1 columns, and the model takes 2"));
   EXPECT_THAT(Refusal("1,2\n3\n", 2), HasSubstr("line 2 has 1 fields"));
   EXPECT_THAT(Refusal("a,b\nc,d\n", 2), HasSubstr("no numbers"));
   EXPECT_THAT(Refusal("", 2), HasSubstr("empty"));
@@ -72,6 +72,14 @@ TEST(RangesTest, WhatDoesNotFitIsSaid) {
   EXPECT_THAT(Refusal(Npy<float>(">f4", "(1, 2)", {1, 2}), 2), HasSubstr("little-endian"));
   EXPECT_THAT(Refusal(Npy<float>("<f4", "(2,)", {1, 2}), 2), HasSubstr("1 columns"));
   EXPECT_THAT(Refusal("PK\x03\x04 nothing", 2), HasSubstr("no directory"));
+}
+
+TEST(RangesTest, ALineIsReadNoFurtherThanTheModelIsWide) {
+  const std::string wide(100'000, ',');
+  EXPECT_THAT(Refusal(wide, 2), HasSubstr("has more than 3 columns, and the model takes 2"));
+  EXPECT_THAT(Refusal("1,2,3,4\n", 2), HasSubstr("has more than 3 columns"));
+  EXPECT_THAT(Refusal("1,2\n" + wide, 2), HasSubstr("line 2 has more than 3 fields, and the first 2"));
+  EXPECT_THAT(Refusal("1,2,3\n" + wide, 2), HasSubstr("line 2 has more than 3 fields, and the first 3"));
 }
 
 }  // namespace

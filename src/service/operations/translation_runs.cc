@@ -86,20 +86,13 @@ Result<bool> MayTellRange(Desk& desk, const Uuid& dataset) {
   });
 }
 
-// Under its asset's name, with a number where another one has that.
+// Under its asset's name.
 Status AddData(Desk& desk, const Uuid& dataset, TranslationRecipe& recipe) {
   GC_TRY(const auto version, desk.catalog.FindVersion(dataset));
   if (!version || version->state == catalog::VersionState::kErased) return Ok();
   GC_TRY(const auto asset, desk.catalog.FindModel(version->model));
   GC_TRY(const bool tells, MayTellRange(desk, dataset));
-  if (!asset || !tells || recipe.data.size() == training::Recipe::kDatasetsMax) return Ok();
-  if (!training::IsDatasetName(asset->name)) return Ok();
-  std::string name = asset->name;
-  for (int n = 2; recipe.data.contains(name); ++n) {
-    if (recipe.data.at(name).version == dataset) return Ok();  // for training and for tests
-    name = asset->name + "." + std::to_string(n);
-  }
-  recipe.data[name] = ReferenceTo(*version);
+  if (asset && tells) recipe.AddData(asset->name, ReferenceTo(*version));
   return Ok();
 }
 

@@ -94,7 +94,8 @@ struct Recipe {
 
 std::string_view RoleName(Role role);  // "train"
 
-// A name under /in/data: letters, digits, '-', '_' and '.', not first; at most 64.
+// A name under /in/data: letters, digits, '-', '_' and '.', not first; at most kDatasetNameBytesMax.
+inline constexpr size_t kDatasetNameBytesMax = 64;
 bool IsDatasetName(std::string_view name);
 
 }  // namespace glasscase::training

@@ -39,6 +39,10 @@ struct TranslationRecipe {
   // Whether a file of a dataset may tell a range: CSV, NPY and NPZ of a bounded size.
   static bool MayTellRange(std::string_view path, uint64_t bytes);
 
+  // Puts a dataset in under that name; where another version has it, with a number behind, for which a long
+  // name is cut. Nothing is put in beyond kDatasetsMax, twice, or under what is no name for a folder.
+  void AddData(std::string_view name, const Reference& dataset);
+
   // InvalidArgument unless it is empty or one that some library has.
   static Status CheckExporter(std::string_view name);
   // Of the canonical form only: every reference is resolved. InvalidArgument says which member is wrong.
