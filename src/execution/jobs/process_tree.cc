@@ -1,7 +1,6 @@
 #include <glasscase/jobs/process_tree.h>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,20 +15,17 @@
 #include <utility>
 
 #include <glasscase/process/fd.h>
+#include <glasscase/process/file_io.h>
 
 namespace glasscase::jobs {
 namespace {
 
+constexpr uint64_t kProcBytesMax = uint64_t{256} << 20;  // mappings of one process may be many
+
 std::optional<std::string> ReadProc(pid_t pid, std::string_view name) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/" + std::string(name);
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return std::nullopt;
-  std::string text;
-  char piece[4096];
-  ssize_t got = 0;
-  while ((got = ::read(file.get(), piece, sizeof piece)) > 0) text.append(piece, static_cast<size_t>(got));
-  if (got < 0) return std::nullopt;
-  return text;
+  auto text = process::ReadText("/proc/" + std::to_string(pid) + "/" + std::string(name), kProcBytesMax);
+  if (!text) return std::nullopt;
+  return *std::move(text);
 }
 
 template <typename Visit>
@@ -101,7 +97,7 @@ uint64_t MappedFilesInMemory(pid_t pid) {
     if (!line.empty() && (line[0] < 'A' || line[0] > 'Z'))
       is_file_in_memory = line.find(" /memfd:") != std::string_view::npos;
     else if (is_file_in_memory && line.starts_with("Pss:"))
-      bytes += Numbers(line.substr(4))[0] * 1024;
+      bytes += KibibytesOf(line, "Pss:").value_or(0) * 1024;
   }
   return bytes;
 }

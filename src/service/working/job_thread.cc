@@ -344,10 +344,9 @@ Result<jobs::Job> JobThread::JobOf(const training::Recipe& recipe) const {
 }
 
 Status JobThread::SetRunner(const training::Recipe& recipe, jobs::Job& job) const {
-  GC_TRY(const InstalledRunner runner, FindRunner(place_.options.runners, recipe.environment.runner,
-                                                  recipe.environment.lock.value_or(Digest{})));
-  const std::string folder = place_.options.runners + "/" + runner.name;
-  if (place_.options.runners_run_here) GC_TRY_VOID(CheckSystem(folder));
+  GC_TRY(const std::string folder,
+         FolderOfRunner(place_.options.runners, recipe.environment.runner,
+                        recipe.environment.lock.value_or(Digest{}), place_.options.runners_run_here));
   job.mounts = {{.from = folder, .to = kRunnerPlace}};
   job.environment = recipe.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");
   return Ok();

@@ -191,4 +191,12 @@ Status CheckSystem(const std::string& runner_folder, const std::string& root) {
   return Ok();
 }
 
+Result<std::string> FolderOfRunner(const std::string& folder, const std::string& name, const Digest& lock,
+                                   bool runs_here) {
+  GC_TRY(const InstalledRunner runner, FindRunner(folder, name, lock));
+  const std::string own = folder + "/" + runner.name;
+  if (runs_here) GC_TRY_VOID(CheckSystem(own));
+  return own;
+}
+
 }  // namespace glasscase::working

@@ -132,9 +132,8 @@ Status TranslationJob::Check() const {
     GC_TRY_VOID(SourceFile());
     return Ok();
   }
-  GC_TRY(const InstalledRunner runner,
-         FindRunner(options_.runners, recipe_.translator.runner, recipe_.translator.lock));
-  if (options_.runners_run_here) GC_TRY_VOID(CheckSystem(options_.runners + "/" + runner.name));
+  GC_TRY_VOID(FolderOfRunner(options_.runners, recipe_.translator.runner, recipe_.translator.lock,
+                             options_.runners_run_here));
   return Ok();
 }
 

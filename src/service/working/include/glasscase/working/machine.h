@@ -32,5 +32,8 @@ Result<InstalledRunner> FindRunner(const std::string& folder, const std::string&
 // FailedPrecondition when its lock file names another Python or library than this machine has in /usr: then
 // it is not what the lock file says.
 Status CheckSystem(const std::string& runner_folder, const std::string& root = "");
+// Both: the folder of a runner that may be run; `runs_here`: on this machine, so that it has to fit it.
+Result<std::string> FolderOfRunner(const std::string& folder, const std::string& name, const Digest& lock,
+                                   bool runs_here);
 
 }  // namespace glasscase::working
