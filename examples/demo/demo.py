@@ -41,7 +41,18 @@ def check(condition: bool, what: str) -> None:
         raise DemoFailed(what)
 
 
+# Python drops an exception that a signal's handler raises while something is being finalized: looked at again.
+ended_by: list[int] = []
+
+
+def end_on_signal(number: int, _frame: FrameType | None) -> None:
+    ended_by.append(number)
+    raise SystemExit(128 + number)
+
+
 def say(text: str = "") -> None:
+    if ended_by:
+        raise SystemExit(128 + ended_by[0])
     print(text, flush=True)
 
 
@@ -408,10 +419,6 @@ def run(demo: Demo) -> None:
         "   build/release/bin/glasscase invite NAME                 a line that lets somebody log in\n"
         "   examples/quickstart/                                    calls from Python, complete and small"
     )
-
-
-def end_on_signal(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def main() -> int:

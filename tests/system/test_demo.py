@@ -52,8 +52,8 @@ def test_the_demo_leaves_nothing_when_it_is_ended(programs: Path, tmp_path: Path
         if "ready:" in line:
             break
     demo.send_signal(signal.SIGTERM)
-    demo.communicate(timeout=60)
-    assert demo.returncode == 128 + signal.SIGTERM
+    out, err = demo.communicate(timeout=60)
+    assert demo.returncode == 128 + signal.SIGTERM, out + err
     assert list(tmp_path.iterdir()) == []
     assert programs_of(tmp_path) == []
 
