@@ -22,6 +22,13 @@ struct ChildId {
   auto operator<=>(const ChildId&) const = default;
 };
 
+// Those that there is one of.
+inline constexpr ChildId kCustodian{process::ProcessKind::kCustodian, 0};
+inline constexpr ChildId kPublicEdge{process::ProcessKind::kPublicEdge, 0};
+inline constexpr ChildId kControlEdge{process::ProcessKind::kControlEdge, 0};
+inline constexpr ChildId kRelay{process::ProcessKind::kRelay, 0};
+inline constexpr ChildId kGate{process::ProcessKind::kGate, 0};
+
 // "host 3", "custodian"
 std::string Name(const ChildId& id);
 

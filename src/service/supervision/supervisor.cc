@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,9 +12,6 @@
 #include <utility>
 
 #include <glasscase/core/log.h>
-#include <glasscase/process/call_channel.h>
-#include <glasscase/process/confine.h>
-#include <glasscase/process/frame_socket.h>
 
 #include "launch.h"
 #include "serve_lock.h"
@@ -35,12 +31,6 @@ constexpr uint32_t kFinishMillis = 1500;  // of which it may use this long for w
 constexpr int64_t kDyingMillis = 500;     // between the end of a lifeline and the end of the process
 constexpr int kDeathsAtStartMax = 3;
 constexpr int kMessagesPerRound = 64;
-
-const ChildId kCustodian{ProcessKind::kCustodian, 0};
-const ChildId kPublicEdge{ProcessKind::kPublicEdge, 0};
-const ChildId kControlEdge{ProcessKind::kControlEdge, 0};
-const ChildId kRelay{ProcessKind::kRelay, 0};
-const ChildId kGate{ProcessKind::kGate, 0};
 
 int64_t NowMillis() {
   timespec now{};
@@ -105,19 +95,6 @@ Status Supervisor::State::Prepare() {
   return GiveUpOwnRights();
 }
 
-// Before there is any other process of ours, since all have to be in leaves of it.
-void Supervisor::State::TakeCgroup() {
-  std::vector<pid_t> ours = {getpid()};
-  if (options_.ready_fd >= 0) ours.push_back(getppid());  // `glasscase serve`, which waits for us
-  auto taken = process::DelegatedCgroup::Take(ours);
-  if (taken) {
-    cgroup_ = *std::move(taken);
-    LogInfo("jobs get cgroups below " + cgroup_->path());
-  } else {
-    no_cgroup_ = taken.error().message();
-  }
-}
-
 Status Supervisor::State::WatchSignals() {
   sigset_t watched;
   sigemptyset(&watched);
@@ -157,65 +134,6 @@ Status Supervisor::State::Run() {
 
 // ---- starting a process ----
 
-std::string Supervisor::State::ProgramOf(Kind kind) const {
-  switch (kind) {
-    case Kind::kCustodian: return options_.program_directory + "/glasscase-custodian";
-    case Kind::kPublicEdge:
-    case Kind::kControlEdge: return options_.program_directory + "/glasscase-edge";
-    case Kind::kHost: return options_.program_directory + "/glasscase-host";
-    case Kind::kInspector: return options_.program_directory + "/glasscase-inspector";
-    case Kind::kRelay: return options_.program_directory + "/glasscase-relay";
-    case Kind::kWorker: return options_.program_directory + "/glasscase-worker";
-    case Kind::kGate: return options_.program_directory + "/glasscase-gate";
-  }
-  return {};
-}
-
-std::vector<std::string> Supervisor::State::ArgumentsOf(const ChildId& id) const {
-  std::vector<std::string> arguments;
-  const auto append = [&](const std::vector<std::string>& more) {
-    arguments.insert(arguments.end(), more.begin(), more.end());
-  };
-  if (id == kCustodian) append(options_.custodian_arguments);
-  if (id == kCustodian || id == kRelay) {
-    for (const std::string& server : options_.servers) append({"--server", server});
-  }
-  if (id == kPublicEdge) arguments.emplace_back("--public");
-  if (id == kControlEdge) arguments.emplace_back("--control");
-  if (id == kPublicEdge || id == kControlEdge) append(options_.edge_arguments);
-  if (id.kind == Kind::kHost) {
-    append({"--slot", std::to_string(id.slot)});
-    if (options_.host_memory_bytes > 0) {
-      append({"--memory", std::to_string(options_.host_memory_bytes)});
-    }
-    append(options_.host_arguments);
-  }
-  if (id.kind == Kind::kWorker) {
-    append({"--name", "local-" + std::to_string(id.slot + 1)});
-    append(options_.worker_arguments);
-  }
-  if (id == kGate) append(options_.gate_arguments);
-  return arguments;
-}
-
-std::optional<process::Cgroup> Supervisor::State::SeatOf(const ChildId& id,
-                                                         std::vector<std::string>& arguments) const {
-  const std::string name = "worker-" + std::to_string(id.slot + 1);
-  std::string missing = no_cgroup_;
-  if (cgroup_) {
-    std::optional<uid_t> user;
-    if (geteuid() == 0) user = process::kUserBase + process::kWorkerUserOffset;
-    auto leaf = cgroup_->MakeSeat(name, user);
-    if (leaf) {
-      arguments.insert(arguments.end(), {"--cgroup", cgroup_->SeatFolder(name)});
-      return *std::move(leaf);
-    }
-    missing = leaf.error().message();
-  }
-  arguments.insert(arguments.end(), {"--no-cgroup", missing});
-  return std::nullopt;
-}
-
 void Supervisor::State::Start(const ChildId& id) {
   Child& child = children_[id];
   child.timer = 0;
@@ -247,111 +165,6 @@ void Supervisor::State::ReportWhenReady() {
   if (options_.ready_fd < 0) return;
   [[maybe_unused]] const ssize_t bytes = write(options_.ready_fd, "ready\n", 6);
   close(std::exchange(options_.ready_fd, -1));
-}
-
-// ---- handing out descriptors ----
-
-void Supervisor::State::Equip(const ChildId& id) {
-  switch (id.kind) {
-    case Kind::kCustodian:
-      Send(id, {.type = Type::kDataDirectory}, {data_directory_.get()});
-      for (const auto& [other, child] : children_) LinkToCustodian(other);
-      return;
-    case Kind::kPublicEdge:
-    case Kind::kControlEdge: return EquipEdge(id);
-    case Kind::kHost: return EquipHost(id);
-    case Kind::kInspector:
-    case Kind::kWorker: return LinkToCustodian(id);
-    case Kind::kRelay: return EquipRelay(id);
-    case Kind::kGate: return EquipGate(id);
-  }
-}
-
-void Supervisor::State::EquipEdge(const ChildId& id) {
-  ListeningSocket& listener = id == kPublicEdge ? *http_ : *control_;
-  LinkToCustodian(id);
-  if (id == kPublicEdge) {
-    for (const auto& [other, child] : children_) {
-      if (other.kind == Kind::kHost) LinkCalls(other);
-    }
-  }
-  // The certificate first, and without it no socket: nothing is ever served in the clear by mistake.
-  if (tls_ && !SendTlsFiles(id)) return Kill(id);
-  if (const Status repaired = listener.Repair(); !repaired) {
-    LogError(Name(id) + ": " + repaired.error().message());
-    return Kill(id);
-  }
-  Send(id, {.type = Type::kListen}, {listener.fd()});
-}
-
-void Supervisor::State::EquipHost(const ChildId& id) {
-  Child& child = children_[id];
-  if (!child.quota_memory.valid()) child.quota_memory = Fd(memfd_create("glasscase-quota", MFD_CLOEXEC));
-  Send(id, {.type = Type::kQuotaMemory}, {child.quota_memory.get()});
-  LinkToCustodian(id);
-  LinkCalls(id);
-}
-
-void Supervisor::State::EquipRelay(const ChildId& id) {
-  for (size_t i = 0; i < outlets_.size(); ++i) {
-    if (!outlets_[i].valid()) continue;
-    Send(id, {.type = Type::kOutlet, .peer = Kind::kCustodian, .slot = static_cast<uint32_t>(i)},
-         {outlets_[i].get()});
-  }
-}
-
-void Supervisor::State::EquipGate(const ChildId& id) {
-  LinkToCustodian(id);
-  if (const Status repaired = for_workers_->Repair(); !repaired) {
-    LogError(Name(id) + ": " + repaired.error().message());
-    return Kill(id);
-  }
-  Send(id, {.type = Type::kListen}, {for_workers_->fd()});
-}
-
-bool Supervisor::State::SendTlsFiles(const ChildId& id) {
-  const auto files = tls_->Descriptors();
-  if (!files) {
-    LogError(Name(id) + ": " + files.error().message());
-    return false;
-  }
-  Send(id, {.type = Type::kTlsFiles}, {files->first.get(), files->second.get()});
-  return true;
-}
-
-void Supervisor::State::CheckTlsFiles() {
-  if (shutting_down_ || !tls_->Renew()) return;
-  LogInfo("TLS files changed");
-  for (const ChildId& id : {kPublicEdge, kControlEdge}) {
-    if (children_[id].running()) SendTlsFiles(id);
-  }
-}
-
-void Supervisor::State::LinkToCustodian(const ChildId& id) {
-  if (id == kCustodian || id == kRelay || !children_[id].running() || !children_[kCustodian].running())
-    return;
-  const auto ends = process::MakeSocketPair();
-  if (!ends) return LogError(ends.error().message());
-  Send(kCustodian, {.type = Type::kRpcLink, .peer = id.kind, .slot = id.slot}, {ends->first.get()});
-  Send(id, {.type = Type::kRpcLink, .peer = Kind::kCustodian}, {ends->second.get()});
-}
-
-void Supervisor::State::LinkCalls(const ChildId& host) {
-  if (!children_[host].running() || !children_[kPublicEdge].running()) return;
-  const auto channel = process::MakeChannel();
-  if (!channel) return LogError(channel.error().message());
-  const std::vector<int> fds = {channel->memory.get(), channel->wake_host.get(), channel->wake_edge.get()};
-  Send(host, {.type = Type::kCallLink, .peer = Kind::kPublicEdge, .slot = host.slot}, fds);
-  Send(kPublicEdge, {.type = Type::kCallLink, .peer = Kind::kHost, .slot = host.slot}, fds);
-}
-
-void Supervisor::State::Send(const ChildId& to, const Message& message, const std::vector<int>& fds) {
-  Child& child = children_[to];
-  if (!child.running()) return;
-  const Status sent = process::SendLifeline(child.lifeline.get(), message, fds);
-  if (sent || sent.error().code() == Code::kUnavailable) return;  // gone: its death is on the way
-  LogError(Name(to) + ": " + sent.error().message());
-  Kill(to);
 }
 
 // ---- listening to the processes ----
