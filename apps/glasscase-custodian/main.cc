@@ -164,6 +164,7 @@ void DeclareSettings(CLI::App& app, custodian::ServeOptions& serve) {
   app.add_option("--server", serve.servers, "HOST:PORT that the relay carries connections to (repeat)")
       ->allow_extra_args(false);
   app.add_flag("--closed-log", serve.closed_log, "The ledger's files need a token");
+  app.add_option("--runs-per-owner", serve.runs_per_owner, "Runs of one owner at once");
   app.add_option("--uploads-expire-s", serve.uploads_expire_s,
                  "Drop an upload to which nothing came for so many seconds")
       ->check(CLI::Range(int64_t{1}, int64_t{365} * 86'400));

@@ -333,6 +333,7 @@ Status Start(Works& works, const Fd& directory, process::Confinement confinement
   settings.confinement = std::move(confinement);
   settings.uploads_idle_ms = options.uploads_expire_s * 1000;
   settings.closed_log = options.closed_log;
+  settings.runs_per_owner = options.runs_per_owner;
   // The edges' own table, so that a route has one name everywhere; nothing else of that module is linked.
   settings.route_name = http::RouteName;
   GC_TRY(works.operations,

@@ -15,7 +15,8 @@ struct ServeOptions {
   StoreSettings stores{};
   std::vector<std::string> servers{};  // "host:port" of each that the relay carries connections to
   int64_t uploads_expire_s = 86'400;
-  bool closed_log = false;  // the ledger's files need a token
+  uint32_t runs_per_owner = 0;  // at once; 0: as many as workers take
+  bool closed_log = false;      // the ledger's files need a token
 };
 
 // Until the supervisor says so or is gone.

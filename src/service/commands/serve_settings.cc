@@ -139,6 +139,11 @@ void DeclareServeOptions(CLI::App& command, ServeSettings& settings) {
       ->type_name("PATH,...");
   DeclareRunLimitOptions(command, settings.run_limits);
   command
+      .add_option("--runs-per-owner", settings.runs_per_owner,
+                  "Runs of one owner at once, on all workers together (default: as many as they take)")
+      ->check(CLI::Range(1, 10'000))
+      ->type_name("N");
+  command
       .add_option("--config", settings.config,
                   "Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)")
       ->type_name("FILE");
@@ -306,48 +311,59 @@ std::vector<std::string> StoreArguments(const ServeSettings& settings) {
   return arguments;
 }
 
+namespace {
+
+std::string AbsoluteOf(const std::string& path) { return fs::absolute(path).string(); }
+
+std::vector<std::string> CustodianArguments(const ServeSettings& settings) {
+  std::vector<std::string> arguments = StoreArguments(settings);
+  if (settings.closed_log) arguments.emplace_back("--closed-log");
+  if (settings.uploads_expire_s != 0)
+    arguments.push_back("--uploads-expire-s=" + std::to_string(settings.uploads_expire_s));
+  if (settings.runs_per_owner != 0)
+    arguments.push_back("--runs-per-owner=" + std::to_string(settings.runs_per_owner));
+  return arguments;
+}
+
+std::vector<std::string> WorkerArguments(const ServeSettings& settings) {
+  std::vector<std::string> arguments;
+  for (const auto& [option, path] :
+       {std::pair("--runners=", settings.runners), std::pair("--slurm-conf=", settings.slurm_conf),
+        std::pair("--jobs=", settings.jobs), std::pair("--registry-auth=", settings.registry_auth),
+        std::pair("--images=", settings.images)})
+    if (!path.empty()) arguments.push_back(option + AbsoluteOf(path));
+  for (const auto& [option, value] :
+       {std::pair("--executor=", settings.executor), std::pair("--partition=", settings.partition)})
+    if (!value.empty()) arguments.push_back(option + value);
+  for (const std::string& one : settings.registries) arguments.push_back("--registry=" + one);
+  for (const std::string& one : settings.devices) arguments.push_back("--device=" + one);
+  for (std::string& argument : ClusterArguments(settings.cluster)) arguments.push_back(std::move(argument));
+  for (std::string& argument : RunLimitArguments(settings.run_limits))
+    arguments.push_back(std::move(argument));
+  return arguments;
+}
+
+}  // namespace
+
 std::vector<std::string> SupervisorArguments(const ServeSettings& settings, int ready_fd) {
   std::vector<std::string> arguments = {
       "--data",    settings.data,    "--http",     settings.http,
       "--control", settings.control, "--ready-fd", std::to_string(ready_fd)};
-  if (settings.HasTls()) {
+  if (settings.HasTls())
     arguments.insert(arguments.end(), {"--tls-cert", settings.tls_cert, "--tls-key", settings.tls_key});
-  }
   if (settings.behind_proxy) arguments.emplace_back("--behind-proxy");
   for (const std::string& server : ServersOf(settings).value_or(std::vector<std::string>{}))
     arguments.insert(arguments.end(), {"--server", server});
-  if (settings.closed_log)
-    arguments.insert(arguments.end(), {"--edge-arg=--closed-log", "--custodian-arg=--closed-log"});
-  for (const std::string& argument : StoreArguments(settings))
-    arguments.push_back("--custodian-arg=" + argument);
-  if (settings.uploads_expire_s != 0)
-    arguments.push_back("--custodian-arg=--uploads-expire-s=" + std::to_string(settings.uploads_expire_s));
   if (settings.workers > 0)
     arguments.insert(arguments.end(), {"--workers", std::to_string(settings.workers)});
   if (!settings.worker_listen.empty())
     arguments.insert(arguments.end(), {"--worker-listen", settings.worker_listen});
-  if (!settings.runners.empty())
-    arguments.push_back("--worker-arg=--runners=" + std::filesystem::absolute(settings.runners).string());
-  for (const std::string& one : settings.registries) arguments.push_back("--worker-arg=--registry=" + one);
-  for (const std::string& one : settings.devices) arguments.push_back("--worker-arg=--device=" + one);
-  for (const auto& [option, value] :
-       {std::pair("--executor=", settings.executor), std::pair("--partition=", settings.partition)})
-    if (!value.empty()) arguments.push_back(std::string("--worker-arg=") + option + value);
-  if (!settings.slurm_conf.empty())
-    arguments.push_back("--worker-arg=--slurm-conf=" +
-                        std::filesystem::absolute(settings.slurm_conf).string());
-  for (const std::string& argument : ClusterArguments(settings.cluster))
+  if (settings.closed_log) arguments.emplace_back("--edge-arg=--closed-log");
+  if (!settings.jobs.empty()) arguments.push_back("--gate-arg=--spool=" + AbsoluteOf(settings.jobs));
+  for (const std::string& argument : CustodianArguments(settings))
+    arguments.push_back("--custodian-arg=" + argument);
+  for (const std::string& argument : WorkerArguments(settings))
     arguments.push_back("--worker-arg=" + argument);
-  for (const std::string& argument : RunLimitArguments(settings.run_limits))
-    arguments.push_back("--worker-arg=" + argument);
-  if (!settings.jobs.empty())
-    for (const char* argument : {"--worker-arg=--jobs=", "--gate-arg=--spool="})
-      arguments.push_back(argument + std::filesystem::absolute(settings.jobs).string());
-  if (!settings.registry_auth.empty())
-    arguments.push_back("--worker-arg=--registry-auth=" +
-                        std::filesystem::absolute(settings.registry_auth).string());
-  if (!settings.images.empty())
-    arguments.push_back("--worker-arg=--images=" + std::filesystem::absolute(settings.images).string());
   return arguments;
 }
 

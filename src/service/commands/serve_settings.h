@@ -39,6 +39,7 @@ struct ServeSettings {
   std::string images{};                   // folder
   std::vector<std::string> devices{};     // for runs, not by Slurm
   RunLimitSettings run_limits{};          // the most of one
+  uint32_t runs_per_owner = 0;            // at once; 0: as many as workers take
   uint64_t uploads_expire_s = 0;          // 0: as the custodian has it
   std::string config;
 

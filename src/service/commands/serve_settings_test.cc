@@ -1,5 +1,6 @@
 #include "serve_settings.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -107,6 +108,12 @@ TEST_F(ServeSettingsTest, FilesOfTheClusterCountFromTheFileAndReachWorkers) {
             (std::vector<std::string>{"--kubernetes-token=" + (folder_ / "token").string(),
                                       "--kubernetes-pull-secret=a", "--kubernetes-pull-secret=b",
                                       "--kubernetes-gpus=2"}));
+}
+
+TEST_F(ServeSettingsTest, TheRunsOfOneOwnerReachTheCustodian) {
+  ASSERT_TRUE(Read("runs-per-owner = 3\n"));
+  const auto words = SupervisorArguments(settings_, 3);
+  EXPECT_EQ(std::count(words.begin(), words.end(), "--custodian-arg=--runs-per-owner=3"), 1);
 }
 
 TEST_F(ServeSettingsTest, WhatARunMayAskForReachesWorkers) {

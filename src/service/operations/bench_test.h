@@ -202,6 +202,7 @@ class OperationsTest : public ::testing::Test {
     settings.audit_directory = Folder("audit");
     settings.runs_directory = Folder("runs");
     settings.version = "0.1.0";
+    settings.runs_per_owner = runs_per_owner;
     settings.witnesses = witnesses;
     settings.confinement.in_force = {"seccomp"};
     settings.route_name = [](uint16_t) { return std::string_view("infer"); };
@@ -506,6 +507,7 @@ class OperationsTest : public ::testing::Test {
   const EcdsaPrivateKey signing_key = EcdsaPrivateKey::Generate(Curve::kP256, random);
   FakeSupervisor supervisor;
   std::function<std::unique_ptr<blobs::BlobStore>()> make_blobs;  // at the next start, instead of files
+  uint32_t runs_per_owner = 0;                                    // from the next Start on
   bool holds_seat = true;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<blobs::BlobStore> blobs;

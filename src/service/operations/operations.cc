@@ -1,28 +1,13 @@
 #include <glasscase/operations/operations.h>
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <set>
 #include <utility>
 
-#include <glasscase/access/token.h>
 #include <glasscase/core/log.h>
 #include <glasscase/operations/key_entries.h>
 
-#include "audit_log.h"
-#include "chain_desk.h"
-#include "desk.h"
-#include "inspections.h"
-#include "peer_links.h"
-#include "publishing.h"
-#include "remote_workers.h"
-#include "reports.h"
-#include "routes.h"
-#include "run_desk.h"
-#include "table_pusher.h"
-#include "uploads.h"
-#include "witness_desk.h"
+#include "admission.h"
+#include "operations_core.h"
 
 namespace glasscase::operations {
 namespace {
@@ -37,46 +22,6 @@ constexpr size_t kAnswerBytesMax = (size_t{1} << 20) - 1024;  // a frame of the 
 
 bool IsEdge(process::ProcessKind kind) {
   return kind == process::ProcessKind::kPublicEdge || kind == process::ProcessKind::kControlEdge;
-}
-
-// Who is asking, from the catalog and nothing else.
-Status Authenticate(Desk& desk, Act& act) {
-  const std::string& credential = act.request.credential();
-  Digest digest{};
-  if (credential.empty())
-    return act.Refuse(access::Reason::kNoToken, Error::Unauthenticated("no token was presented"));
-  if (credential.size() != digest.size())
-    return act.Refuse(access::Reason::kMalformedToken, Error::Unauthenticated("this is not a token"));
-  std::copy(credential.begin(), credential.end(), digest.begin());
-  GC_TRY(auto token, desk.catalog.FindTokenByDigest(access::CredentialDigest(digest)));
-  if (!token || token->revoked_micros != 0)
-    return act.Refuse(access::Reason::kUnknownToken,
-                      Error::Unauthenticated("this token is not known here, or was withdrawn"));
-  GC_TRY(auto subject, desk.catalog.FindSubject(token->subject));
-  if (!subject)
-    return act.Refuse(access::Reason::kUnknownSubject,
-                      Error::Unauthenticated("this token belongs to nobody"));
-  act.token = std::move(token);
-  act.caller = std::move(subject);
-  if (act.token->expires_micros != 0 && act.token->expires_micros <= desk.now())
-    return act.Refuse(access::Reason::kExpiredToken,
-                      Error::Unauthenticated("this token expired at " + TimeText(act.token->expires_micros)));
-  return Ok();
-}
-
-// Listener, token, role: what every act is checked for before its own rules.
-Status Admit(Desk& desk, Act& act, const Route& route, bool closed_log) {
-  if (act.from.peer.kind == process::ProcessKind::kPublicEdge && !route.on_public_edge)
-    return act.Refuse(
-        access::Reason::kWrongListener,
-        Error::PermissionDenied("this is done through the control address of the installation only"));
-  const bool closed = closed_log && route.op == rpc::Request::kLogFile;
-  if (route.wanted == 0 && !closed) return Ok();
-  GC_TRY_VOID(Authenticate(desk, act));
-  if (closed || act.Is(route.wanted)) return Ok();
-  return act.Refuse(access::Reason::kRoleMissing,
-                    Error::PermissionDenied("this takes the role " + access::RolesText(route.wanted) +
-                                            "; you are " + access::RolesText(act.caller->roles)));
 }
 
 bool IsRefusal(const Act& act) { return act.reason >= access::Reason::kNoToken; }
@@ -107,99 +52,50 @@ void SweepUnusedBlobs(Desk& desk) {
 
 }  // namespace
 
-class Operations::Core {
- public:
-  Core(const Parts& parts, Settings settings, std::unique_ptr<AuditLog> audit_log, std::string installation)
-      : settings_(std::move(settings)),
-        installation_(std::move(installation)),
-        started_micros_(parts.clock.WallMicros()),
-        audit_(std::move(audit_log)),
-        links_(parts.loop),
-        pusher_(parts.loop, parts.clock, parts.catalog, links_, parts.supervisor),
-        desk_(parts, *audit_, links_, pusher_),
-        uploads_(desk_, settings_.uploads_idle_ms),
-        inspections_(desk_),
-        publishing_(desk_, uploads_, inspections_),
-        runs_(desk_, inspections_, settings_.version, std::move(settings_.runs_directory)),
-        remote_workers_(desk_, parts.gate_key),
-        faults_(desk_),
-        place_{desk_,
-               uploads_,
-               publishing_,
-               runs_,
-               remote_workers_,
-               [this](const PeerId& peer) { PeerGone(peer); },
-               [this] { return DescribeStatus(); },
-               [this] { return DescribeChain(); }} {
-    pusher_.LeaseWhile(parts.holds_seat);
-    desk_.ledger.PublishWhile(parts.holds_seat);
-    links_.SetListener({[this](const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds) {
-                          OnMessage(from, std::move(message), std::move(fds));
-                        },
-                        [this](const LinkId& link) { OnLost(link); }});
-    timers_ = {parts.loop.Every(kAuditFlushMs, [this] { FlushAudit(); }),
-               parts.loop.Every(kEverySecondMs, [this] { EverySecond(); }),
-               parts.loop.Every(kTokenUsesMs, [this] { desk_.WriteTokenUses(); }),
-               parts.loop.Every(kIdleUploadsMs, [this] { uploads_.DropIdle(); })};
-  }
-  ~Core() {
-    for (const auto timer : timers_) desk_.loop.Cancel(timer);
-    // What they work with belongs to members that go first.
-    desk_.store_changes.Stop();
-    desk_.store_reads.Stop();
-  }
+Operations::Core::Core(const Parts& parts, Settings settings, std::unique_ptr<AuditLog> audit_log,
+                       std::string installation)
+    : settings_(std::move(settings)),
+      installation_(std::move(installation)),
+      started_micros_(parts.clock.WallMicros()),
+      audit_(std::move(audit_log)),
+      links_(parts.loop),
+      pusher_(parts.loop, parts.clock, parts.catalog, links_, parts.supervisor),
+      desk_(parts, *audit_, links_, pusher_),
+      uploads_(desk_, settings_.uploads_idle_ms),
+      inspections_(desk_),
+      publishing_(desk_, uploads_, inspections_),
+      runs_(desk_, inspections_, settings_.version, std::move(settings_.runs_directory),
+            settings_.runs_per_owner),
+      remote_workers_(desk_, parts.gate_key),
+      faults_(desk_),
+      place_{desk_,
+             uploads_,
+             publishing_,
+             runs_,
+             remote_workers_,
+             [this](const PeerId& peer) { PeerGone(peer); },
+             [this] { return DescribeStatus(); },
+             [this] { return DescribeChain(); }} {
+  pusher_.LeaseWhile(parts.holds_seat);
+  desk_.ledger.PublishWhile(parts.holds_seat);
+  links_.SetListener({[this](const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds) {
+                        OnMessage(from, std::move(message), std::move(fds));
+                      },
+                      [this](const LinkId& link) { OnLost(link); }});
+  timers_ = {parts.loop.Every(kAuditFlushMs, [this] { FlushAudit(); }),
+             parts.loop.Every(kEverySecondMs, [this] { EverySecond(); }),
+             parts.loop.Every(kTokenUsesMs, [this] { desk_.WriteTokenUses(); }),
+             parts.loop.Every(kIdleUploadsMs, [this] { uploads_.DropIdle(); })};
+}
 
-  Status AskForHosts();
-  Status StartLedger(const Parts& parts);
-  void SweepBlobs() { SweepUnusedBlobs(desk_); }
-  Status TakeUpUploads() { return uploads_.TakeUp(); }
-  Status TakeUpRuns() { return runs_.TakeUp(); }
-  Status LoadWorkers() { return remote_workers_.Load(); }
-  void Link(const PeerId& peer, Fd socket);
-  void PeerGone(const PeerId& peer);
-  void Flush();
+Operations::Core::~Core() {
+  for (const auto timer : timers_) desk_.loop.Cancel(timer);
+  // What they work with belongs to members that go first.
+  desk_.store_changes.Stop();
+  desk_.store_reads.Stop();
+}
 
- private:
-  void OnMessage(const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds);
-  void OnRequest(const LinkId& from, rpc::Request request);
-  void OnFault(const LinkId& from, const rpc::ModelFault& fault);
-  void OnWorkerCame(const rpc::WorkerCame& came, std::vector<Fd> fds);
-  void OnLost(const LinkId& link);
-  void EndOf(const LinkId& link);
-  void EndLostWorker(const LinkId& link);
-
-  Reply ReplyTo(const std::shared_ptr<Act>& act);
-  void Deliver(const std::shared_ptr<Act>& act, Outcome outcome);
-  void Complete(const Act& act, Outcome done);
-  void AnswerError(const Act& act, const Error& error);
-  void SendAnswer(const Act& act, rpc::Response answer, std::vector<Fd> descriptors = {});
-
-  void FlushAudit();
-  void EverySecond();
-  rpc::StatusAnswer DescribeStatus();
-  rpc::ListChainAnswer DescribeChain() const;
-
-  Settings settings_;
-  const std::string installation_;
-  const int64_t started_micros_;
-  std::unique_ptr<AuditLog> audit_;
-  PeerLinks links_;
-  TablePusher pusher_;
-  Desk desk_;
-  Uploads uploads_;
-  Inspections inspections_;
-  Publishing publishing_;
-  RunDesk runs_;
-  RemoteWorkers remote_workers_;
-  std::unique_ptr<WitnessDesk> witnesses_;  // null: the policy has none
-  std::unique_ptr<ChainDesk> chain_;        // null: no chain is configured
-  FaultCounter faults_;
-  Workplace place_;
-  std::map<PeerId, LinkId> current_;  // the last life of each peer
-  std::vector<process::EventLoop::TimerId> timers_;
-  bool audit_failing_ = false;
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // timers that fire once look whether this is gone
-};
+void Operations::Core::SweepBlobs() { SweepUnusedBlobs(desk_); }
 
 // ---- links ----
 
@@ -433,56 +329,6 @@ void Operations::Core::Flush() {
   audit_->Sync();
 }
 
-rpc::StatusAnswer Operations::Core::DescribeStatus() {
-  rpc::StatusAnswer answer;
-  answer.set_installation(installation_);
-  answer.set_version(settings_.version);
-  answer.set_started_at(TimeText(started_micros_));
-  rpc::ProcessStatus* own = answer.add_processes();
-  own->set_process("custodian");
-  own->set_pid(static_cast<uint32_t>(::getpid()));
-  if (const std::string trouble = runs_.TroubleOf(RunDesk::kSelf); !trouble.empty())
-    own->set_note("of runs: " + trouble);
-  for (const std::string& item : settings_.confinement.in_force) own->add_in_force(item);
-  for (const std::string& item : settings_.confinement.missing) own->add_missing(item);
-  for (const PeerId& peer : links_.Peers()) {
-    const PeerLinks::Profile& profile = *links_.ProfileOf(peer);
-    rpc::ProcessStatus* row = answer.add_processes();
-    row->set_process(std::string(process::ProcessKindName(peer.kind)));
-    row->set_pid(profile.hello.pid());
-    for (const std::string& item : profile.hello.in_force()) row->add_in_force(Printable(item));
-    for (const std::string& item : profile.hello.missing()) row->add_missing(Printable(item));
-    row->set_note(peer.kind == process::ProcessKind::kWorker ? runs_.TroubleOf(peer) : profile.note);
-    if (RemoteWorkers::IsRemote(peer)) row->set_process("worker " + remote_workers_.NameOf(peer));
-    if (peer.kind != process::ProcessKind::kHost) continue;
-    const auto owner = desk_.catalog.FindOwnerOfSlot(peer.slot);
-    if (owner && *owner) row->set_note((*owner)->name + (profile.note.empty() ? "" : ": " + profile.note));
-  }
-  const auto counts = desk_.catalog.Count(desk_.now()).value_or(catalog::Counts{});
-  answer.set_subjects(counts.subjects);
-  answer.set_tokens(counts.tokens);
-  answer.set_grants(counts.grants);
-  answer.set_models(counts.models);
-  answer.set_last_push_ms(pusher_.last_push_ms());
-  answer.set_ledger_key(desk_.ledger.verifier().ToString());
-  answer.set_ledger_size(static_cast<int64_t>(desk_.ledger.size()));
-  answer.set_ledger_trouble(desk_.ledger.trouble());
-  if (witnesses_) {
-    answer.set_witness_quorum(witnesses_->QuorumText());
-    answer.set_witness_trouble(witnesses_->trouble());
-    answer.set_cosigned_size(static_cast<int64_t>(desk_.ledger.cosigned_size()));
-  }
-  if (chain_) {
-    const rpc::ListChainAnswer chain = DescribeChain();
-    answer.mutable_chain()->set_place(chain.place());
-    answer.mutable_chain()->set_trouble(chain.trouble());
-    if (chain.has_anchored()) *answer.mutable_chain()->mutable_anchored() = chain.anchored();
-    answer.mutable_chain()->set_open(static_cast<uint32_t>(chain_->open()));
-  }
-  answer.set_data_bytes_free(static_cast<int64_t>(desk_.blobs.BytesFree().value_or(0)));
-  return answer;
-}
-
 Status Operations::Core::StartLedger(const Parts& parts) {
   if (settings_.witnesses && !settings_.witnesses->witnesses().empty())
     witnesses_ = std::make_unique<WitnessDesk>(desk_.loop, desk_.clock, desk_.ledger, *settings_.witnesses,
@@ -494,19 +340,6 @@ Status Operations::Core::StartLedger(const Parts& parts) {
   GC_TRY_VOID(
       NoteKey(desk_.catalog, {.use = "signing", .key = ToBase64(signing_key)}, desk_.clock.WallMicros()));
   return desk_.ledger.Start();
-}
-
-rpc::ListChainAnswer Operations::Core::DescribeChain() const {
-  rpc::ListChainAnswer answer;
-  if (!chain_) return answer;
-  answer.set_place(settings_.chain);
-  answer.set_trouble(chain_->trouble());
-  if (const auto& anchored = chain_->anchored()) {
-    answer.mutable_anchored()->set_size(static_cast<int64_t>(anchored->size));
-    answer.mutable_anchored()->set_transaction(anchored->transaction);
-    answer.mutable_anchored()->set_final(anchored->is_final);
-  }
-  return answer;
 }
 
 // ---- the public face ----

@@ -38,10 +38,11 @@ bool IsObject(const std::string& text) {
 
 }  // namespace
 
-RunDesk::RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder)
+RunDesk::RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder, uint32_t per_owner)
     : desk_(desk),
       inspections_(inspections),
       version_(std::move(version)),
+      per_owner_(per_owner),
       logs_(std::move(folder)),
       store_reads_(desk.loop, desk.blobs.MayWait()) {}
 
@@ -64,7 +65,18 @@ bool RunDesk::IsFree(const PeerId& id, const RunWorker& worker) const {
          !resting_.Rests(id, now_ms());
 }
 
+Status RunDesk::CheckOwner(const Uuid& owner) const {
+  if (per_owner_ == 0) return Ok();
+  const auto has_worker = [&](const auto& one) {
+    return one.second.owner == owner && one.second.worker != kSelf;
+  };
+  if (std::ranges::count_if(active_, has_worker) < per_owner_) return Ok();
+  return Fail(Error::FailedPrecondition("its owner has " + std::to_string(per_owner_) +
+                                        " runs under way, as many as one owner may have at once"));
+}
+
 std::optional<PeerId> RunDesk::FreeWorkerFor(const Run& run) const {
+  if (!CheckOwner(run.owner)) return std::nullopt;
   const RunNeeds needs = NeedsOf(run);
   for (const auto& [id, worker] : workers_)
     if (IsFree(id, worker) && IsFor(workers_, worker, needs)) return id;
@@ -98,6 +110,7 @@ Result<std::optional<RunDesk::Next>> RunDesk::FindBeyond(const Run& next) const 
   std::rotate(turns.begin(), first, top_end);
   const auto count = static_cast<uint32_t>(std::max<size_t>(1, turns.size()));
   for (const catalog::QueueTurn& turn : turns) {
+    if (!CheckOwner(turn.owner)) continue;
     GC_TRY(auto runs,
            desk_.catalog.QueuedRuns(turn.owner, std::clamp(kLookAheads / count, 1U, kLookAheadMax)));
     for (Run& run : runs)
@@ -223,8 +236,12 @@ Status RunDesk::Prepare(const Run& run, const PeerId& worker, const std::string&
             resting_.NoteGood(kSelf);
           },
   });
-  active_[run.id] = {.worker = worker, .progress = {}, .log = std::move(log), .files = {}};
-  active_[run.id].preparation = preparation;
+  active_[run.id] = {.owner = run.owner,
+                     .worker = worker,
+                     .progress = {},
+                     .log = std::move(log),
+                     .files = {},
+                     .preparation = preparation};
   ++workers_[worker].running;
   SendInputs(desk_, store_reads_, preparation);
   return Ok();
@@ -349,7 +366,7 @@ void RunDesk::OnEnded(const PeerId& worker, const rpc::JobEnded& end) {
   if (HasEnded(run.state)) return EndCancelled(run, worker, end.ending() == rpc::JobEnded::NOT_RUN);
   if (IsObject(end.evidence())) run.evidence = end.evidence();
   Active& active = active_[run.id];
-  active.worker = {};
+  active.worker = kSelf;
   active.given_by = worker;
   const bool verifies = !run.repeats.IsNil();
   if (!verifies && active.files.empty()) active.refused = "it gave no file";

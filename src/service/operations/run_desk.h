@@ -43,8 +43,9 @@ class RunDesk {
   static constexpr int64_t kCancelMs = 30'000;      // until a worker on another machine is not waited for
   static constexpr uint32_t kOpenRunsMax = 10'000;  // of one owner
 
-  // `folder` gets what runs print, a file for each. `version`: of this program.
-  RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder);
+  // `folder` gets what runs print, a file for each. `version`: of this program. `per_owner`: runs of one
+  // owner that workers have at once; 0: as many as they take.
+  RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder, uint32_t per_owner);
 
   // Those that an earlier custodian left under way wait again.
   Status TakeUp();
@@ -59,6 +60,8 @@ class RunDesk {
   const std::string& version() const { return version_; }
   // Whether a process still works at it, or has not heard of its result yet.
   bool IsActive(const Uuid& run) const { return active_.contains(run); }
+  // FailedPrecondition says what a run of that owner waits for though a worker is free.
+  Status CheckOwner(const Uuid& owner) const;
   // Those that are there.
   const RunWorkers& workers() const { return workers_; }
   std::optional<RunProgress> ProgressOf(const Uuid& run) const;
@@ -68,7 +71,8 @@ class RunDesk {
 
  private:
   struct Active {
-    PeerId worker;  // until it is done with it
+    Uuid owner;
+    PeerId worker = kSelf;  // until it is done with it
     RunProgress progress;
     Fd log;
     std::vector<RunFile> files;
@@ -147,6 +151,7 @@ class RunDesk {
   Desk& desk_;
   Inspections& inspections_;
   const std::string version_;
+  const uint32_t per_owner_;
   RunLogs logs_;
   RunWorkers workers_;
   ActiveRuns active_;

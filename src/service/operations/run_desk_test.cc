@@ -93,6 +93,11 @@ class RunDeskTest : public OperationsTest {
       if (row.process() == process) return row.note();
     return "no such process";
   }
+  rpc::Run Shown(const std::string& run) {
+    rpc::Request request;
+    request.mutable_show_run()->set_run(Uuid::FromBytes(run).value().ToString());
+    return Do(root, request).run();
+  }
   void Cancel(const std::string& run) {
     rpc::Request request;
     request.mutable_cancel_run()->set_run(Uuid::FromBytes(run).value().ToString());
@@ -275,6 +280,28 @@ TEST_F(RunDeskTest, AnOwnerWithAThousandRunsDoesNotStarveAnother) {
   ASSERT_TRUE(Becomes(few[1], RunState::kSucceeded));
   EXPECT_THAT(std::vector(worker->begun.begin(), worker->begun.begin() + 4),
               ElementsAre(many[0], few[0], many[1], few[1]));
+}
+
+TEST_F(RunDeskTest, AnOwnerHasNoMoreRunsAtOnceThanTheOperatorAllows) {
+  runs_per_owner = 2;
+  Restart();
+  StartWorker(4);
+  const std::string bob = Enrol(root, "bob", "owner");
+  ASSERT_EQ(Keep(bob, "code", {{"train.py", "bob's"}}).code(), 0u);
+  std::vector<std::string> many;
+  for (int i = 0; i < 4; ++i) many.push_back(Queue(root, "teacher/code"));
+  const std::string other = Queue(bob, "bob/code");
+  ASSERT_TRUE(Begins(other)) << "the worker has room, and its owner no run";
+  RunFor(50);
+  EXPECT_THAT(worker->begun, ElementsAre(many[0], many[1], other));
+  EXPECT_EQ(Shown(many[2]).reason(),
+            "it waits: its owner has 2 runs under way, as many as one owner may have at once");
+  worker->Succeed(many[0]);
+  EXPECT_TRUE(Begins(many[2]));
+  RunFor(50);
+  EXPECT_EQ(worker->begun.size(), 4u);
+  worker->End(many[1], rpc::JobEnded::FAILED, "exit code 3");
+  EXPECT_TRUE(Begins(many[3]));
 }
 
 // Those of one owner, at whatever priority: others go on, and what the same owner has at another one.

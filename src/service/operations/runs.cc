@@ -98,7 +98,8 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   row.set_state(std::string(NameOf(StateNow(place, run))));
   row.set_reason(run.reason);
   if (whole && run.state == RunState::kQueued) {
-    const Status there = CheckNeeds(place.runs.workers(), NeedsOf(run));
+    Status there = CheckNeeds(place.runs.workers(), NeedsOf(run));
+    if (there) there = place.runs.CheckOwner(run.owner);
     if (!there) row.set_reason("it waits: " + there.error().message());
   }
   if (run.state == RunState::kCancelled && place.runs.IsActive(run.id))

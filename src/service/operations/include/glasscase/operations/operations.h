@@ -78,6 +78,7 @@ struct Settings {
   process::Confinement confinement;                      // the custodian's own
   bool closed_log = false;                               // the ledger's files need a token
   std::function<std::string_view(uint16_t)> route_name;  // of the routes of edges and hosts, from 1000 on
+  uint32_t runs_per_owner = 0;                           // at once; 0: as many as workers take
   int64_t uploads_idle_ms = int64_t{24} * 3'600'000;     // an upload to which nothing comes for so long goes
 };
 
