@@ -2,6 +2,7 @@
 // Started by glasscased, or with --connect on another machine.
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -128,6 +129,12 @@ Status Work(process::EventLoop& loop, std::unique_ptr<working::Worker>& worker,
   return glasscase::Ok();
 }
 
+// As when they lie in a folder that is closed to the worker's user.
+void WarnOfProgram(const std::string& program, const std::string& what) {
+  if (::access(program.c_str(), X_OK) == 0) return;
+  LogWarning(what + ": this worker cannot start it: " + Error::FromErrno(errno, program).message());
+}
+
 // A worker that cannot do the one or the other says so and does what it can.
 bool IsThere(const glasscase::jobs::Executor& executor, const std::string& what) {
   const Status there = executor.Check();
@@ -212,9 +219,9 @@ int main(int argc, char** argv) {
   arguments.options.confinement = *confinement;
   arguments.options.confinement.in_force.emplace_back("each job in a sandbox of its own");
   arguments.options.translator = ProgramCalled(glasscase::translating::kProgram);
-  if (::access(arguments.options.translator.c_str(), X_OK) != 0)
-    LogWarning("nothing can be translated: this worker cannot start " + arguments.options.translator);
   arguments.options.comparer = ProgramCalled("glasscase-comparer");
+  WarnOfProgram(arguments.options.translator, "nothing can be translated");
+  WarnOfProgram(arguments.options.comparer, "nothing can be verified, and predictions are not kept");
   arguments.options.runners_run_here = !by_slurm;
   arguments.options.devices = arguments.images.devices;
   const process::CgroupSeat cgroups = glasscase::worker::TakeSeatOf(arguments.seat);

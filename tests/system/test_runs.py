@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from system.installation import Installation, running, wait_until
-from system.runners import ROOT, RUNNERS
+from system.runners import ROOT, RUNNERS, readable_programs
 from system.training_runs import add, recipe, state, train
 
 EXAMPLE = ROOT / "examples" / "training" / "digits"
@@ -23,7 +23,8 @@ EXAMPLE = ROOT / "examples" / "training" / "digits"
 
 @pytest.fixture(scope="module")
 def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with running(programs, tmp_path_factory.mktemp("runs"), serve_words=("--workers", "1", "--runners", str(runners))) as installation:
+    with readable_programs(programs) as readable, running(
+            readable, tmp_path_factory.mktemp("runs"), serve_words=("--workers", "1", "--runners", str(runners))) as installation:
         wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
         yield installation
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -267,7 +268,13 @@ def test_a_verification_is_in_the_ledger(glasscase: Installation, tmp_path: Path
         return [entry for entry in entries if entry["type"] == "run"]
 
     wait_until("its entry is published", lambda: len(runs()) == 2, 5)
-    assert set(runs()[1]["hidden"]) == {"recipe", "result", "outcome", "report"}
+    assert [set(entry["hidden"]) for entry in runs()] == 2 * [{"recipe", "result", "outcome", "report"}]
+    receipt, policy = tmp_path / "r.tlog-proof", glasscase.data / "ledger-policy"
+    glasscase.cli("receipt", "entered", "--of", "run", "--output", str(receipt))
+    disclosed = glasscase.cli("verify", str(receipt), "--policy", str(policy), json=True)["disclosed"]
+    shown = glasscase.cli("runs", "show", run, json=True)
+    assert disclosed["report"] == hashlib.sha256(shown["record"].encode()).hexdigest(), "machine, limits, log and metrics are bound too"
+    assert disclosed["outcome"] == "succeeded" and disclosed["recipe"] == shown["recipe_sha256"]
 
 
 def test_another_worker_can_be_asked(glasscase: Installation, tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ def _link(source: str, target: str) -> None:
 @contextmanager
 def training(programs: Path, folder: Path, *names: str) -> Iterator[Installation]:
     """An installation with a worker, these runners, and the digits as the dataset digits-data."""
-    with readable_runners(*names) as runners, running(programs, folder, serve_words=("--workers", "1", "--runners", str(runners))) as installation:
+    with readable_runners(*names) as runners, readable_programs(programs) as readable, running(
+            readable, folder, serve_words=("--workers", "1", "--runners", str(runners))) as installation:
         wait_until("a worker is there", lambda: "worker" in installation.cli("status").stdout, 10)
         add_digits(installation, folder)
         yield installation

@@ -141,7 +141,7 @@ Result<std::string> TranslationRecipe::Canonical() const {
   if (opset != 0) recipe["opset"] = opset;
   if (!exporter.empty()) recipe["exporter"] = exporter;
   if (allow_pickle) recipe["allow_pickle"] = true;
-  if (wall_s != kWallSeconds) recipe["limits"] = {{"wall_s", wall_s}};
+  if (wall_s != 0) recipe["limits"] = {{"wall_s", wall_s}};
   bj::object datasets;
   for (const auto& [name, version] : data) datasets[name] = Resolved(version);
   if (!datasets.empty()) recipe["data"] = std::move(datasets);

@@ -67,6 +67,9 @@ std::vector<std::string> TranslationLines(const json::value& evidence) {
   std::vector<std::string> lines;
   lines.push_back(std::string(FlagOf(evidence, "holds") ? "holds" : "does not hold") + ": " + Rows(rows) +
                   ", " + std::to_string(IntegerOf(evidence, "rows_beyond")) + " beyond the bound");
+  const json::value& bound = ValueOf(evidence, "bound");
+  lines.push_back("bound " + ShownNumber(bound, "absolute") + " + " + ShownNumber(bound, "ulps") +
+                  " ulp; opset " + std::to_string(IntegerOf(ValueOf(evidence, "result"), "opset")));
   lines.push_back("largest difference " + ShownNumber(difference, "absolute_max") + ", relative " +
                   ShownNumber(difference, "relative_max") + "; 99.9 % differ by at most " +
                   ShownNumber(difference, "absolute_p999"));
@@ -79,6 +82,13 @@ std::vector<std::string> TranslationLines(const json::value& evidence) {
   lines.push_back(
       "source computed by " + ShownOf(evaluators, "source") + ", result by " + ShownOf(evaluators, "result") +
       (TextOf(evidence, "evaluated_in") == "sandbox" ? "; both in the sandbox, by the runner" : ""));
+  if (const json::value& second = ValueOf(evidence, "second"); second.is_object()) {
+    const bool ran = IntegerOf(second, "rows") > 0;
+    lines.push_back((ran ? "result also by " + ShownOf(evaluators, "second") + " on " +
+                               Rows(IntegerOf(second, "rows")) + ", largest difference " +
+                               ShownNumber(second, "absolute_max")
+                         : "result by no second evaluator: " + ShownOf(second, "not_run")));
+  }
   if (FlagOf(evidence, "holds")) return lines;
   const json::value& worst = ValueOf(evidence, "worst");
   lines.push_back("worst: " + ShownOf(worst, "kind") + " " + Numbers(ArrayOf(worst, "input")) + " gives " +
@@ -119,10 +129,17 @@ std::string EvidenceSummary(const json::value& evidence) {
   const int64_t same = IntegerOf(evidence, "top_class_same");
   const int64_t ties = IntegerOf(evidence, "top_class_ties");
   std::string text = "same as its source on " + Rows(inputs) + ", largest difference " +
-                     FormatNumber(NumberOf(evidence, "absolute_max"));
+                     FormatNumber(NumberOf(evidence, "absolute_max")) + " (relative " +
+                     FormatNumber(NumberOf(evidence, "relative_max")) + ", 99.9 % within " +
+                     FormatNumber(NumberOf(evidence, "absolute_p999")) + ")";
+  text += ", bound " + FormatNumber(NumberOf(evidence, "bound_absolute")) + " + " +
+          FormatNumber(NumberOf(evidence, "bound_ulps")) + " ulp, opset " +
+          std::to_string(IntegerOf(evidence, "opset"));
   if (same + ties > 0) text += ", " + TopClass(same, ties, inputs);
   text += "; source by " + ShownOf(evidence, "source_evaluator") + ", result by " +
           ShownOf(evidence, "result_evaluator");
+  if (const std::string second = ShownOf(evidence, "second_evaluator"); !second.empty())
+    text += ", also by " + second;
   if (FlagOf(evidence, "in_sandbox")) text += ", in the sandbox";
   return text + " (run " + ShownOf(evidence, "run") + ")";
 }

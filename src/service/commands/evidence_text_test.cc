@@ -14,12 +14,15 @@ TEST(EvidenceText, ATranslationIsToldInNumbers) {
   const std::string evidence = R"({"format":"glasscase translation evidence","holds":true,"rows_beyond":0,
       "inputs":{"rows":2695,"thresholds":9,"thresholds_tried":9},
       "difference":{"absolute_max":0.25,"relative_max":"Infinity","absolute_p999":0},
-      "top_class":{"same":2690,"ties":5},"evaluators":{"source":"ours","result":"ONNX Runtime 1.31.1"}})";
+      "top_class":{"same":2690,"ties":5},"result":{"opset":17},"bound":{"absolute":1e-6,"ulps":4},
+      "second":{"rows":96,"absolute_max":0.125},
+      "evaluators":{"source":"ours","result":"ONNX Runtime 1.31.1","second":"another"}})";
   EXPECT_THAT(EvidenceLines(evidence),
-              ElementsAre("holds: 2695 inputs, 0 beyond the bound",
+              ElementsAre("holds: 2695 inputs, 0 beyond the bound", "bound 1e-06 + 4 ulp; opset 17",
                           "largest difference 0.25, relative Infinity; 99.9 % differ by at most 0",
                           "9 of 9 thresholds tried", "the same top class for 2690 of 2695 (5 ties)",
-                          "source computed by ours, result by ONNX Runtime 1.31.1"));
+                          "source computed by ours, result by ONNX Runtime 1.31.1",
+                          "result also by another on 96 inputs, largest difference 0.125"));
 }
 
 TEST(EvidenceText, WhereInputsWereDrawnFromIsTold) {
@@ -71,9 +74,12 @@ TEST(EvidenceText, WhatWasSaidBeforeThereWereCausesIsStillRead) {
 TEST(EvidenceText, AVersionsEvidenceIsOneLine) {
   EXPECT_EQ(EvidenceSummary(boost::json::parse(
                 R"({"kind":"translation","run":"R","inputs":10,"absolute_max":0,"top_class_same":10,
-                    "top_class_ties":0,"source_evaluator":"a","result_evaluator":"b","in_sandbox":true})")),
-            "same as its source on 10 inputs, largest difference 0, the same top class for 10 of 10; "
-            "source by a, result by b, in the sandbox (run R)");
+                    "top_class_ties":0,"source_evaluator":"a","result_evaluator":"b","in_sandbox":true,
+                    "relative_max":0.5,"absolute_p999":0.25,"bound_absolute":1e-5,"bound_ulps":64,"opset":21,
+                    "second_evaluator":"c"})")),
+            "same as its source on 10 inputs, largest difference 0 (relative 0.5, 99.9 % within 0.25), "
+            "bound 1e-05 + 64 ulp, opset 21, the same top class for 10 of 10; "
+            "source by a, result by b, also by c, in the sandbox (run R)");
   EXPECT_EQ(EvidenceSummary(boost::json::parse(R"({"kind":"verification","run":"R","class":"T"})")),
             "run again, class T (run R)");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <utility>
 
 #include "text.h"
 
@@ -23,8 +24,11 @@ Progress::Progress(const Console& console, std::string what, uint64_t total)
       total_(total),
       begin_(std::chrono::steady_clock::now()) {}
 
-Progress::~Progress() {
-  if (drawn_) std::cerr << "\r\x1b[K" << std::flush;
+Progress::~Progress() { Hide(); }
+
+void Progress::Hide() {
+  if (std::exchange(drawn_, false)) std::cerr << "\r\x1b[K" << std::flush;
+  last_drawn_ = {};
 }
 
 bool Progress::IsDue() {

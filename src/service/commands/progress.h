@@ -25,6 +25,10 @@ class Progress {
   void Skip(uint64_t bytes) { skipped_ += bytes; }
   // For work without measure: draws the time since the start.
   void ShowElapsed();
+  // Another word for what is done now; amount and time go on.
+  void SetWhat(std::string what) { what_ = std::move(what); }
+  // Until it is drawn the next time.
+  void Hide();
 
  private:
   bool IsDue();
@@ -33,7 +37,7 @@ class Progress {
   void Draw(const std::string& line);
 
   const bool enabled_;
-  const std::string what_;
+  std::string what_;
   const uint64_t total_;
   const std::chrono::steady_clock::time_point begin_;
   std::chrono::steady_clock::time_point last_drawn_{};

@@ -155,7 +155,7 @@ Result<Outcome> Train(Context& context, const TrainOptions& options) {
   const std::string id = TextOf(run, "id");
   if (options.detached) return LeaveQueued(context, run, "glasscase runs logs -f");
   context.console.Note("run " + Printable(id) + " of " + ShownOf(run, "model"));
-  GC_TRY(run, FollowRun(context, *api, id, false));
+  GC_TRY(run, FollowRun(context, *api, id, Follow::kLog));
   ShowRun(context, run);
   return EndOf(run);
 }
@@ -192,7 +192,7 @@ Result<Outcome> Show(Context& context, const RunsOptions& options) {
 Result<Outcome> Logs(Context& context, const RunsOptions& options) {
   GC_TRY(Api * api, context.Control());
   if (options.follow) {
-    GC_TRY(const json::value run, FollowRun(context, *api, options.run, false));
+    GC_TRY(const json::value run, FollowRun(context, *api, options.run, Follow::kLog));
     if (context.console.json) context.console.PrintJson(run);
     return EndOf(run);
   }
@@ -220,7 +220,7 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
   const std::string id = TextOf(run, "id");
   if (options.detached) return LeaveQueued(context, run, "glasscase runs show");
   context.console.Note("run " + Printable(id) + " does " + Printable(options.run) + " once more");
-  GC_TRY(run, FollowRun(context, *api, id, true));
+  GC_TRY(run, FollowRun(context, *api, id, Follow::kProgress));
   ShowRun(context, run);
   const auto evidence = ParseJson(TextOf(run, "evidence"), "the evidence");
   const bool is_same = evidence && TextOf(*evidence, "class") != "N";

@@ -1,8 +1,10 @@
 #include "run_following.h"
 
 #include <chrono>
-#include <memory>
+#include <functional>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include <boost/json/serialize.hpp>
 
@@ -18,6 +20,7 @@ namespace json = boost::json;
 
 constexpr auto kLookEvery = std::chrono::milliseconds(300);
 constexpr uint64_t kWhole = 1'000;
+constexpr size_t kNameWidth = 14;
 
 // The bar of a run that tells how far it is.
 class RunBar {
@@ -26,43 +29,85 @@ class RunBar {
 
   void Show(const json::value& run) {
     const double fraction = NumberOf(run, "progress");
-    const std::string what = fraction > 0 ? ShownOf(run, "progress_text") : ShownOf(run, "state");
-    if (!bar_ || what != what_) bar_ = std::make_unique<Progress>(console_, what, kWhole);
-    what_ = what;
-    if (fraction > 0) {
+    const bool measures = fraction > 0;
+    const std::string what = measures ? ShownOf(run, "progress_text") : ShownOf(run, "state");
+    if (!bar_ || measures != measures_) bar_.emplace(console_, what, kWhole);
+    measures_ = measures;
+    bar_->SetWhat(what);
+    if (measures) {
       bar_->ShowCount(static_cast<uint64_t>(fraction * static_cast<double>(kWhole)));
     } else {
       bar_->ShowElapsed();
     }
   }
-
- private:
-  const Console& console_;
-  std::unique_ptr<Progress> bar_;
-  std::string what_;
-};
-
-// What becomes of a run beside what it prints, a line for each turn.
-class Turns {
- public:
-  explicit Turns(const Console& console) : console_(console) {}
-
-  void Show(const json::value& piece) {
-    std::string turn = ShownOf(piece, "state");
-    const std::string worker = ShownOf(piece, "worker"), reason = ShownOf(piece, "reason");
-    const bool is_with_worker = turn == "preparing" || turn == "running";
-    if (is_with_worker && !worker.empty()) turn += " on " + worker;
-    if (is_with_worker && IntegerOf(piece, "attempts") > 1)
-      turn += ", attempt " + std::to_string(IntegerOf(piece, "attempts"));
-    if (!reason.empty()) turn += ": " + reason;
-    if (turn != last_) console_.Note(turn);
-    last_ = turn;
+  // Before something else is printed.
+  void Hide() {
+    if (bar_) bar_->Hide();
   }
 
  private:
   const Console& console_;
-  std::string last_;
+  std::optional<Progress> bar_;
+  bool measures_ = false;
 };
+
+// "running on local-1, attempt 2"
+std::string EventText(const json::value& event) {
+  std::string text = ShownOf(event, "state");
+  const std::string worker = ShownOf(event, "worker"), reason = ShownOf(event, "reason");
+  const bool is_with_worker = text == "preparing" || text == "running";
+  if (is_with_worker && !worker.empty()) text += " on " + worker;
+  if (is_with_worker && IntegerOf(event, "attempt") > 1)
+    text += ", attempt " + std::to_string(IntegerOf(event, "attempt"));
+  return reason.empty() ? text : text + ": " + reason;
+}
+
+// What becomes of a run beside what it prints, a line for each event; and why it waits, which is none.
+class Turns {
+ public:
+  explicit Turns(const Console& console) : console_(console) {}
+
+  // Whether it has something to say of that piece of the log.
+  bool HasNews(const json::value& piece) const {
+    return !ArrayOf(piece, "events").empty() || Waits(piece) != waits_;
+  }
+  void Show(const json::value& piece) {
+    for (const json::value& event : ArrayOf(piece, "events")) console_.Note(EventText(event));
+    if (const std::string waits = Waits(piece); waits != std::exchange(waits_, waits) && !waits.empty())
+      console_.Note("queued: " + waits);
+  }
+
+ private:
+  static std::string Waits(const json::value& piece) {
+    return TextOf(piece, "state") == "queued" && TextOf(piece, "reason").starts_with("it waits")
+               ? ShownOf(piece, "reason")
+               : std::string();
+  }
+
+  const Console& console_;
+  std::string waits_;
+};
+
+// What its record says of where it was and what it was held to.
+void PrintRecord(const json::object& record,
+                 const std::function<void(const char*, const std::string&)>& line) {
+  const auto part = [&](const char* name) {
+    const auto* value = record.if_contains(name);
+    return value == nullptr ? std::string() : Visible(json::serialize(*value), false);
+  };
+  line("metrics", part("metrics"));
+  line("used", part("used"));
+  const json::value& machine = ValueOf(record, "machine");
+  if (machine.is_object())
+    line("machine", ShownOf(machine, "processor") + ", Linux " + ShownOf(machine, "kernel") + ", " +
+                        ShownOf(machine, "architecture"));
+  line("executor", ShownOf(record, "executor"));
+  const char* name = "in force";
+  for (const std::string& limit : ShownTextsOf(record, "in_force")) line(std::exchange(name, ""), limit);
+  name = "missing";
+  for (const std::string& limit : ShownTextsOf(record, "missing")) line(std::exchange(name, ""), limit);
+  line("log", TextOf(record, "log_sha256").empty() ? "" : "SHA-256 " + ShownOf(record, "log_sha256"));
+}
 
 }  // namespace
 
@@ -77,13 +122,16 @@ Outcome EndOf(const json::value& run) { return Outcome{TextOf(run, "state") == "
 
 void PrintRun(const Context& context, const json::value& run) {
   const auto line = [&](const std::string& name, const std::string& value) {
-    if (!value.empty()) context.console.PrintLine(name + std::string(14 - name.size(), ' ') + value);
+    if (!value.empty()) context.console.PrintLine(name + std::string(kNameWidth - name.size(), ' ') + value);
   };
   const std::string version = ShownOf(run, "version");
   line("run", ShownOf(run, "id"));
   line("kind", ShownOf(run, "kind"));
   line("model", ShownOf(run, "model") + (version.empty() ? "" : "@" + version));
   line("state", ShownOf(run, "state") + (TextOf(run, "reason").empty() ? "" : ": " + ShownOf(run, "reason")));
+  if (const double fraction = NumberOf(run, "progress"); fraction > 0 && !HasEnded(run))
+    line("progress",
+         std::to_string(static_cast<int>(fraction * 100)) + " % " + ShownOf(run, "progress_text"));
   line("result", ShownOf(run, "result"));
   line("repeats", ShownOf(run, "repeats"));
   line("translates", ShownOf(run, "translates"));
@@ -92,15 +140,12 @@ void PrintRun(const Context& context, const json::value& run) {
   line("queued", ShownOf(run, "created_at"));
   line("started", ShownOf(run, "started_at"));
   line("ended", ShownOf(run, "ended_at"));
+  std::string name = "events";
+  for (const json::value& event : ArrayOf(run, "events"))
+    line(std::exchange(name, ""), ShownOf(event, "at") + "  " + EventText(event));
   PrintEvidence(context, run);
   const auto record = ParseJson(TextOf(run, "record"), "the record");
-  if (!record || !record->is_object()) return;
-  const auto part = [&](const char* name) {
-    const auto* value = record->as_object().if_contains(name);
-    return value == nullptr ? std::string() : Visible(json::serialize(*value), false);
-  };
-  line("metrics", part("metrics"));
-  line("used", part("used"));
+  if (record && record->is_object()) PrintRecord(record->as_object(), line);
 }
 
 void ShowRun(const Context& context, const json::value& run) {
@@ -124,30 +169,29 @@ Outcome LeaveQueued(const Context& context, const json::value& run, const std::s
 void PrintEvidence(const Context& context, const json::value& run) {
   std::string name = "evidence";
   for (const std::string& line : EvidenceLines(TextOf(run, "evidence"))) {
-    context.console.PrintLine(name + std::string(14 - name.size(), ' ') + line);
+    context.console.PrintLine(name + std::string(kNameWidth - name.size(), ' ') + line);
     name.clear();
   }
 }
 
-Result<json::value> FollowRun(Context& context, Api& api, const std::string& run, bool bar) {
-  const bool shows_bar = bar && context.console.shows_progress();
-  RunBar drawn(context.console);
+Result<json::value> FollowRun(Context& context, Api& api, const std::string& run, Follow what) {
+  const bool prints = what == Follow::kLog || !context.console.shows_progress();
+  RunBar bar(context.console);
   Turns turns(context.console);
-  std::string from = "0";
+  std::string from = "0", from_event = "0";
+  bool is_at_line_begin = true;  // elsewhere a bar would be drawn over what was printed
   while (true) {
-    if (shows_bar) {
-      GC_TRY(const json::value now, api.Get(RunPath(run)));
-      if (HasEnded(now)) return now;
-      drawn.Show(now);
-      std::this_thread::sleep_for(kLookEvery);
-      continue;
-    }
-    GC_TRY(const json::value piece, api.Get(RunPath(run) + "/log?from=" + from));
+    GC_TRY(const json::value piece,
+           api.Get(RunPath(run) + "/log?from=" + from + "&from_event=" + from_event));
     const std::string text = TextOf(piece, "text");
-    turns.Show(piece);
-    if (!context.console.json && !text.empty()) context.console.Print(Visible(text, true));
+    if (prints && (turns.HasNews(piece) || !text.empty())) bar.Hide();
+    if (prints) turns.Show(piece);
+    if (prints && !context.console.json && !text.empty()) context.console.Print(Visible(text, true));
     from = std::to_string(IntegerOf(piece, "next"));
+    from_event = std::to_string(IntegerOf(piece, "next_event"));
     if (FlagOf(piece, "ended")) return api.Get(RunPath(run));
+    if (prints && !text.empty()) is_at_line_begin = text.ends_with('\n');
+    if (is_at_line_begin) bar.Show(piece);
     if (text.empty()) std::this_thread::sleep_for(kLookEvery);
   }
 }

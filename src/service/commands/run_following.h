@@ -22,8 +22,11 @@ Outcome LeaveQueued(const Context& context, const boost::json::value& run, const
 // What its evidence says, in a line for each thing; nothing where it has none.
 void PrintEvidence(const Context& context, const boost::json::value& run);
 
-// Prints what a run prints, until it has ended; gives the run then. With `bar` how far it is instead, where
-// a person looks on.
-Result<boost::json::value> FollowRun(Context& context, Api& api, const std::string& run, bool bar);
+enum class Follow {
+  kLog,       // what it prints, and the turns that it takes
+  kProgress,  // no more than how far it is; the log where nobody sees a bar
+};
+// Until it has ended; gives the run then. On a terminal a bar under the rest says how far it is.
+Result<boost::json::value> FollowRun(Context& context, Api& api, const std::string& run, Follow what);
 
 }  // namespace glasscase::commands

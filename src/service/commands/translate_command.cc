@@ -227,7 +227,7 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
   const std::string id = TextOf(run, "id");
   if (options.detached) return LeaveQueued(context, run, "glasscase runs show");
   context.console.Note("run " + Printable(id) + " of " + ShownOf(run, "model"));
-  GC_TRY(run, FollowRun(context, *api, id, true));
+  GC_TRY(run, FollowRun(context, *api, id, Follow::kProgress));
   const std::string evidence = TextOf(run, "evidence");
   if (!options.evidence.empty() && !evidence.empty()) GC_TRY_VOID(WriteText(options.evidence, evidence));
   if (context.console.json) {

@@ -29,9 +29,7 @@ void AddComparison(const std::string& what, const json::value& found, std::vecto
 }
 
 std::string Listed(const json::value& evidence, std::string_view member) {
-  std::string text;
-  for (const std::string& word : ShownTextsOf(evidence, member)) text += (text.empty() ? "" : ", ") + word;
-  return text;
+  return Join(ShownTextsOf(evidence, member), ", ");
 }
 
 // Version 1 knew no cause but pins.

@@ -32,8 +32,17 @@ double NumberOf(const ObjectReader& object, std::string_view member) {
 void TakeTranslation(const ObjectReader& evidence, rpc::Evidence& message) {
   message.set_in_sandbox(evidence.Has("evaluated_in"));
   if (const auto inputs = evidence.Object("inputs")) message.set_inputs(WholeOf(*inputs, "rows"));
-  if (const auto difference = evidence.Object("difference"))
+  if (const auto difference = evidence.Object("difference")) {
     message.set_absolute_max(NumberOf(*difference, "absolute_max"));
+    message.set_relative_max(NumberOf(*difference, "relative_max"));
+    message.set_absolute_p999(NumberOf(*difference, "absolute_p999"));
+  }
+  if (const auto bound = evidence.Object("bound")) {
+    message.set_bound_absolute(NumberOf(*bound, "absolute"));
+    message.set_bound_ulps(NumberOf(*bound, "ulps"));
+  }
+  if (const auto result = evidence.Object("result")) message.set_opset(WholeOf(*result, "opset"));
+  if (const auto second = evidence.Object("second")) message.set_second_inputs(WholeOf(*second, "rows"));
   if (const auto top = evidence.Object("top_class")) {
     message.set_top_class_same(WholeOf(*top, "same"));
     message.set_top_class_ties(WholeOf(*top, "ties"));
@@ -42,6 +51,7 @@ void TakeTranslation(const ObjectReader& evidence, rpc::Evidence& message) {
   if (!evaluators) return;
   message.set_source_evaluator(Words(evaluators->String("source")));
   message.set_result_evaluator(Words(evaluators->String("result")));
+  if (message.second_inputs() > 0) message.set_second_evaluator(Words(evaluators->String("second")));
 }
 
 void Describe(const catalog::Run& run, rpc::Version& version) {

@@ -1,5 +1,7 @@
 #include "run_desk.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include <glasscase/core/log.h>
@@ -16,9 +18,10 @@ using catalog::RunState;
 
 constexpr size_t kReasonBytesMax = 2'000;
 constexpr size_t kRecordBytesMax = size_t{1} << 20;
-constexpr uint32_t kTurnsMax = 512;     // owners looked at for a run that a free worker may do,
-constexpr uint32_t kLookAheadMax = 64;  // of each at most so many runs, and
-constexpr uint32_t kLookAheads = 512;   // about so many in all
+// For a run that a free worker may do one looks at everybody who waits,
+constexpr uint32_t kTurnsMax = 512;     // so many turns at once, of these
+constexpr uint32_t kLookAheads = 512;   // at about so many runs together, and
+constexpr uint32_t kLookAheadMax = 64;  // at so many of one.
 constexpr int64_t kRestOfLooking = 10;  // so much longer than it took, it is not done again
 
 // Words of a worker, which has read what strangers printed.
@@ -43,6 +46,7 @@ RunDesk::RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd f
       inspections_(inspections),
       version_(std::move(version)),
       per_owner_(per_owner),
+      events_(Fd(::fcntl(folder.get(), F_DUPFD_CLOEXEC, 0))),
       logs_(std::move(folder)),
       store_reads_(desk.loop, desk.blobs.MayWait()) {}
 
@@ -103,16 +107,26 @@ Result<std::optional<RunDesk::Next>> RunDesk::FindNext() {
 
 // Runs that nobody who is free may do hold up those of their owner at most.
 Result<std::optional<RunDesk::Next>> RunDesk::FindBeyond(const Run& next) const {
-  GC_TRY(auto turns, desk_.catalog.QueueTurns(kTurnsMax));
+  GC_TRY(auto turns, desk_.catalog.QueueTurns(std::nullopt, kTurnsMax));
   const auto has_top = [&](const catalog::QueueTurn& turn) { return turn.priority == next.priority; };
   const auto top_end = std::ranges::find_if_not(turns, has_top);
-  const auto first = std::find(turns.begin(), top_end, catalog::QueueTurn{next.priority, next.owner});
-  std::rotate(turns.begin(), first, top_end);
-  const auto count = static_cast<uint32_t>(std::max<size_t>(1, turns.size()));
+  auto after = turns.empty() ? std::nullopt : std::optional(turns.back());
+  std::rotate(turns.begin(), std::find(turns.begin(), top_end, catalog::QueueTurn{next.priority, next.owner}),
+              top_end);
+  while (after) {
+    GC_TRY(auto found, FindAmong(turns));
+    if (found) return found;
+    GC_TRY(turns, desk_.catalog.QueueTurns(after, kTurnsMax));
+    after = turns.empty() ? std::nullopt : std::optional(turns.back());
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<RunDesk::Next>> RunDesk::FindAmong(const std::vector<catalog::QueueTurn>& turns) const {
+  const uint32_t of_each = std::clamp(kLookAheads / static_cast<uint32_t>(turns.size()), 1U, kLookAheadMax);
   for (const catalog::QueueTurn& turn : turns) {
     if (!CheckOwner(turn.owner)) continue;
-    GC_TRY(auto runs,
-           desk_.catalog.QueuedRuns(turn.owner, std::clamp(kLookAheads / count, 1U, kLookAheadMax)));
+    GC_TRY(auto runs, desk_.catalog.QueuedRuns(turn, of_each));
     for (Run& run : runs)
       if (const auto worker = FreeWorkerFor(run)) return Next{.run = std::move(run), .worker = *worker};
   }
@@ -129,7 +143,8 @@ void RunDesk::OnWorkerGone(const PeerId& worker) {
     if (active.worker == worker && !active.records) lost.push_back(id);
   const std::string why = leaves ? "its worker was stopped" : "its worker ended";
   const bool is_trial = leaves || resting_.IsSuspect(worker);
-  if (!lost.empty() && !leaves) Rest(worker, "it ended with a run");
+  // Also where it was stopped: one that is stopped again and again shall not have a run each time.
+  if (!lost.empty()) Rest(worker, leaves ? "it was stopped with a run" : "it ended with a run");
   for (const Uuid& id : lost) {
     active_.erase(id);
     auto run = desk_.catalog.FindRun(id);
@@ -456,7 +471,14 @@ void RunDesk::SaveOrKeep(const Run& run) {
 }
 
 Status RunDesk::Save(const Run& run) {
-  return desk_.Change([&](catalog::Transaction& transaction) { return transaction.SetRun(run); });
+  GC_TRY_VOID(desk_.Change([&](catalog::Transaction& transaction) { return transaction.SetRun(run); }));
+  NoteEvent(run);
+  return Ok();
+}
+
+void RunDesk::NoteEvent(const Run& run) const {
+  const Status noted = events_.Add(run, desk_.now());
+  if (!noted) LogWarning("runs: " + noted.error().message());
 }
 
 void RunDesk::Release(const Uuid& run) {

@@ -14,6 +14,7 @@
 #include "desk.h"
 #include "inspections.h"
 #include "resting.h"
+#include "run_events.h"
 #include "run_inputs.h"
 #include "run_log.h"
 #include "run_result.h"
@@ -43,8 +44,8 @@ class RunDesk {
   static constexpr int64_t kCancelMs = 30'000;      // until a worker on another machine is not waited for
   static constexpr uint32_t kOpenRunsMax = 10'000;  // of one owner
 
-  // `folder` gets what runs print, a file for each. `version`: of this program. `per_owner`: runs of one
-  // owner that workers have at once; 0: as many as they take.
+  // `folder` gets what runs print and what became of them, a file for each. `version`: of this program.
+  // `per_owner`: runs of one owner that workers have at once; 0: as many as they take.
   RunDesk(Desk& desk, Inspections& inspections, std::string version, Fd folder, uint32_t per_owner);
 
   // Those that an earlier custodian left under way wait again.
@@ -68,6 +69,7 @@ class RunDesk {
   // What is wrong with a worker, or with us; empty when nothing is.
   std::string TroubleOf(const PeerId& who) const;
   const RunLogs& logs() const { return logs_; }
+  const RunEvents& events() const { return events_; }
 
  private:
   struct Active {
@@ -95,6 +97,7 @@ class RunDesk {
   // Nearly always the one whose turn it is; others overtake it only where no free worker may do it.
   Result<std::optional<Next>> FindNext();
   Result<std::optional<Next>> FindBeyond(const catalog::Run& next) const;
+  Result<std::optional<Next>> FindAmong(const std::vector<catalog::QueueTurn>& turns) const;
   void Begin(catalog::Run run, const PeerId& worker);
   // `again`: why there is another attempt.
   Status Prepare(const catalog::Run& run, const PeerId& worker, const std::string& again);
@@ -122,6 +125,8 @@ class RunDesk {
   // Where nobody waits for the answer.
   void EndRunOrKeep(catalog::Run run, catalog::RunState state, std::string reason);
   Status Save(const catalog::Run& run);
+  // After the commit of its state.
+  void NoteEvent(const catalog::Run& run) const;
   // Where the catalog cannot be written, it is as soon as it can.
   void SaveOrKeep(const catalog::Run& run);
   Result<catalog::Run> Find(const std::string& id) const;
@@ -152,6 +157,7 @@ class RunDesk {
   Inspections& inspections_;
   const std::string version_;
   const uint32_t per_owner_;
+  RunEvents events_;
   RunLogs logs_;
   RunWorkers workers_;
   ActiveRuns active_;

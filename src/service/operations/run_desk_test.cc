@@ -71,8 +71,11 @@ class RunDeskTest : public OperationsTest {
   }
   // Its 16 bytes.
   std::string Queue(const std::string& limits = "{}") { return Queue(root, "code", limits); }
-  std::string Queue(const std::string& token, const std::string& code, const std::string& limits = "{}") {
-    const auto answer = Do(token, SubmitRequest("model", RecipeFor(code, limits)));
+  std::string Queue(const std::string& token, const std::string& code, const std::string& limits = "{}",
+                    int64_t priority = 0) {
+    rpc::Request request = SubmitRequest("model", RecipeFor(code, limits));
+    request.mutable_submit_run()->set_priority(priority);
+    const auto answer = Do(token, request);
     const auto id = Uuid::Parse(answer.run().id());
     return id ? std::string(id->AsBytes()) : std::string();
   }
@@ -162,6 +165,10 @@ TEST_F(RunDeskTest, ARunWhoseWorkerIsToldToEndHasNotTriedInVain) {
     EXPECT_EQ(Find(run).state, RunState::kQueued);
     EXPECT_EQ(Find(run).reason, "its worker was stopped");
     StartWorker();
+    RunFor(50);
+    EXPECT_TRUE(worker->begun.empty()) << "who is stopped all the time rests";
+    clock.shift_micros += 61'000'000;
+    worker->Hello(1);
   }
 }
 
@@ -326,6 +333,25 @@ TEST_F(RunDeskTest, RunsThatNobodyMayDoHoldUpNobodyElse) {
   worker->memory_bytes = uint64_t{8} << 30;
   worker->Hello(1);
   EXPECT_TRUE(Becomes(stuck[99], RunState::kSucceeded));
+}
+
+TEST_F(RunDeskTest, WhatIsOfLowerPriorityDoesNotOvertakeByTheTurnOfItsOwner) {
+  StartWorker();
+  const std::string bob = Enrol(root, "bob", "owner");
+  ASSERT_EQ(Keep(bob, "code", {{"train.py", "bob's"}}).code(), 0u);
+  const std::string large = R"({"memory_bytes":8589934592})";
+  const std::string first = Queue(root, "teacher/code", large);
+  ASSERT_TRUE(Begins(first));
+  Queue(root, "teacher/code", large);  // which nobody may do soon
+  std::vector<std::string> idle, wanted;
+  for (int i = 0; i < 3; ++i) idle.push_back(Queue(root, "teacher/code", "{}", -100));
+  for (int i = 0; i < 3; ++i) wanted.push_back(Queue(bob, "bob/code"));
+  worker->memory_bytes = uint64_t{4} << 30;
+  worker->Hello(1);
+  worker->succeeds_at_once = true;
+  worker->Succeed(first);
+  ASSERT_TRUE(Becomes(idle[2], RunState::kSucceeded));
+  EXPECT_THAT(worker->begun, ElementsAre(first, wanted[0], wanted[1], wanted[2], idle[0], idle[1], idle[2]));
 }
 
 TEST_F(RunDeskTest, OnlyAnOperatorGoesBeforeTheRunsOfOthers) {

@@ -102,9 +102,12 @@ Result<std::vector<InputFolder>> InputsOf(const Desk& desk, const catalog::Run& 
   for (auto& [path, version] : named) {
     GC_TRY(auto files, desk.catalog.FilesOf(version));
     GC_TRY(const auto input, desk.catalog.FindVersion(version));
-    if (files.empty() || !input || input->state == catalog::VersionState::kErased)
+    const bool tells_range = !run.translates.IsNil() && path.starts_with(kData);
+    const bool is_gone = files.empty() || !input || input->state == catalog::VersionState::kErased;
+    if (is_gone && !tells_range)
       return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
-    if (!run.translates.IsNil() && path.starts_with(kData)) KeepThoseThatTellARange(files, data_files_left);
+    if (is_gone) continue;  // it would only have told a range: the evidence says where that came from
+    if (tells_range) KeepThoseThatTellARange(files, data_files_left);
     if (files.empty()) continue;
     folders.push_back({.path = std::move(path), .files = std::move(files)});
   }

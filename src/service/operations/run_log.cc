@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kPieceBytes = 256 * 1024;
 constexpr size_t kCharacterBytesMax = 4;
+constexpr char kDropped[] = "\n---- the run has printed more than is kept: the rest is dropped ----\n";
 
 std::string NameOf(const Uuid& run) { return run.ToString() + ".log"; }
 
@@ -42,6 +43,11 @@ size_t UnfinishedAtEnd(std::string_view bytes) {
   return 0;
 }
 
+Status Write(const Fd& log, std::string_view text) {
+  if (SizeOf(log) > RunLogs::kBytesMax - std::min<uint64_t>(RunLogs::kBytesMax, text.size())) return Ok();
+  return process::WriteAll(log.get(), AsBytes(text), "cannot write what a run prints");
+}
+
 std::string AsUtf8(std::string bytes) {
   if (IsUtf8(bytes)) return bytes;
   for (size_t at = 0; at < bytes.size();) {
@@ -61,14 +67,17 @@ Result<Fd> RunLogs::Begin(const catalog::Run& run, const std::string& why) const
     return Fail(
         Error::Internal(Error::FromErrno(errno, "cannot make the file for what the run prints").message()));
   if (run.attempts > 1 || SizeOf(log) > 0)
-    GC_TRY_VOID(Add(log, "\n---- attempt " + std::to_string(run.attempts) +
-                             (why.empty() ? "" : ", because " + why) + " ----\n"));
+    GC_TRY_VOID(Write(log, "\n---- attempt " + std::to_string(run.attempts) +
+                               (why.empty() ? "" : ", because " + why) + " ----\n"));
   return log;
 }
 
 Status RunLogs::Add(const Fd& log, std::string_view printed) {
-  if (SizeOf(log) > kBytesMax - std::min<uint64_t>(kBytesMax, printed.size())) return Ok();
-  return process::WriteAll(log.get(), AsBytes(printed), "cannot write what a run prints");
+  constexpr uint64_t kOfRun = kBytesMax - kOwnBytesMax;
+  const uint64_t size = SizeOf(log);
+  if (size > kOfRun) return Ok();
+  if (printed.size() <= kOfRun - size) return Write(log, printed);
+  return Write(log, std::string(printed.substr(0, kOfRun - size)) + kDropped);
 }
 
 Result<RunLogs::Printed> RunLogs::Read(const Uuid& run, uint64_t from, bool more) const {

@@ -13,14 +13,16 @@ namespace glasscase::operations {
 
 class RunLogs {
  public:
-  static constexpr uint64_t kBytesMax = uint64_t{64} << 20;  // of a run; the worker bounds each attempt first
+  static constexpr uint64_t kBytesMax = uint64_t{64}
+                                        << 20;  // of a run; the worker bounds each execution first
+  static constexpr uint64_t kOwnBytesMax = uint64_t{64} << 10;  // of these for lines that are not the run's
 
   explicit RunLogs(Fd folder) : folder_(std::move(folder)) {}
 
   // For an attempt to add to. What earlier ones printed stays; a line tells them apart and says `why` there
   // is another one. Internal: it cannot be made.
   Result<Fd> Begin(const catalog::Run& run, const std::string& why) const;
-  // What is beyond kBytesMax is dropped.
+  // What is beyond the bytes of runs is dropped; a line says so.
   static Status Add(const Fd& log, std::string_view printed);
 
   struct Printed {

@@ -87,7 +87,14 @@ TEST_F(RunLogTest, ItIsBounded) {
   const Fd log = Begin(1);
   const std::string piece(size_t{8} << 20, 'x');
   for (int i = 0; i < 9; ++i) ASSERT_TRUE(RunLogs::Add(log, piece));
-  EXPECT_EQ(::lseek(log.get(), 0, SEEK_END), static_cast<off_t>(RunLogs::kBytesMax));
+  const auto size = static_cast<uint64_t>(::lseek(log.get(), 0, SEEK_END));
+  EXPECT_LE(size, RunLogs::kBytesMax);
+  EXPECT_GE(size, RunLogs::kBytesMax - RunLogs::kOwnBytesMax);
+  EXPECT_THAT(Read(size - 100).text, HasSubstr("\n---- the run has printed more than is kept"));
+  ASSERT_TRUE(RunLogs::Add(log, piece));
+  EXPECT_EQ(Read(size).text, "") << "said once";
+  Begin(2, "its worker ended");
+  EXPECT_THAT(Read(size).text, HasSubstr("---- attempt 2, because its worker ended"));
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ void RunDesk::Commit(const Run& run, const Files& files, const Report& report) {
 }
 
 Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files, const Report& report) {
-  return desk_.Change([&](catalog::Transaction& transaction) -> Status {
+  const Status recorded = desk_.Change([&](catalog::Transaction& transaction) -> Status {
     GC_TRY(const catalog::Version version, InsertResult(desk_, transaction, run, files, report));
     run.state = RunState::kSucceeded;
     run.reason.clear();
@@ -71,6 +71,8 @@ Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files, const Rep
     GC_TRY_VOID(TranslateAsAsked(transaction, run, version, files));
     return transaction.SetRun(run);
   });
+  if (recorded) NoteEvent(run);
+  return recorded;
 }
 
 // The result stands for itself: where its translation cannot be queued, the run says so.
@@ -117,6 +119,7 @@ void RunDesk::EndVerification(Run run) {
     return transaction.SetRun(run);
   });
   if (!entered) return CannotBegin(std::move(run), entered.error());
+  NoteEvent(run);
   trials_.erase(run.id);
   desk_.ledger.Poke();
 }

@@ -136,7 +136,8 @@ Result<EntryDraft> EntryOf(const catalog::Run& run, const catalog::Model& model,
   if (!translates)
     return entry.Hide("recipe", ToHex(run.recipe_sha256))
         .Hide("result", ToHex(version.manifest_digest))
-        .Hide("outcome", "succeeded");
+        .Hide("outcome", "succeeded")
+        .Hide("report", ToHex(Sha256(AsBytes(run.record))));
   if (run.evidence.empty()) return Fail(Error::FailedPrecondition("it came without evidence"));
   return entry.Hide("report", ToHex(Sha256(AsBytes(run.evidence))));
 }

@@ -52,11 +52,9 @@ Status Resolve(Desk& desk, Act& act, std::string_view member, Batch& batch, trai
 
 Status ResolveLock(const Workplace& place, const std::string& member, const std::string& runner,
                    std::optional<Digest>& lock) {
-  GC_TRY(const Digest here, LockOf(place.runs.workers(), runner));
-  if (lock.value_or(here) != here)
-    return Fail(Error::FailedPrecondition("recipe." + member + ".lock is not that of the runner " + runner +
-                                          " here: " + ToHex(here)));
-  lock = here;
+  const auto found = LockOf(place.runs.workers(), runner, lock);
+  if (!found) return Fail(found.error().WithContext("recipe." + member));
+  lock = *found;
   return Ok();
 }
 

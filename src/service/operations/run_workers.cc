@@ -89,7 +89,7 @@ Status CheckLimits(const RunWorkers& workers, const std::optional<training::RunL
 }  // namespace
 
 std::optional<training::RunLimits> LimitsOf(uint32_t wall_s) {
-  if (wall_s == 0 || wall_s == training::TranslationRecipe::kWallSeconds) return std::nullopt;
+  if (wall_s == 0) return std::nullopt;
   return training::RunLimits{.cpus = 0, .memory_bytes = 0, .disk_bytes = 0, .wall_s = wall_s, .processes = 0};
 }
 
@@ -151,19 +151,25 @@ Status CheckNeeds(const RunWorkers& workers, const RunNeeds& needs) {
   return Fail(Error::FailedPrecondition("no worker gives all at once that its limits ask for"));
 }
 
-Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner) {
-  std::vector<std::string> known;
+Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner,
+                      const std::optional<Digest>& wanted) {
+  std::vector<std::string> known, others;
   for (const auto& [id, worker] : workers) {
     for (const rpc::Runner& one : worker.hello.runners()) {
       Digest lock{};
-      if (one.name() == runner && one.lock().size() == lock.size()) {
-        std::copy(one.lock().begin(), one.lock().end(), lock.begin());
-        return lock;
+      if (one.name() != runner || one.lock().size() != lock.size()) {
+        known.push_back(one.name());
+        continue;
       }
-      known.push_back(one.name());
+      std::copy(one.lock().begin(), one.lock().end(), lock.begin());
+      if (wanted.value_or(lock) == lock) return lock;
+      others.push_back(ToHex(lock));
     }
   }
   GC_TRY_VOID(CheckWorkers(workers));
+  if (!others.empty())
+    return Fail(Error::FailedPrecondition("no worker has the runner " + runner + " with the lock file " +
+                                          ToHex(*wanted) + "; there are: " + Join(others)));
   return Fail(Error::FailedPrecondition("no worker has the runner " + Printable(runner) +
                                         "; there are: " + Join(known)));
 }

@@ -39,6 +39,8 @@ Status CheckNeeds(const RunWorkers& workers, const RunNeeds& needs);
 
 // FailedPrecondition when there is none.
 Status CheckWorkers(const RunWorkers& workers);
-// The lock file of a runner, as a worker has it. FailedPrecondition says which runners there are.
-Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner);
+// The lock file of a runner, as some worker has it: the wanted one, where it is given. FailedPrecondition
+// says which there are.
+Result<Digest> LockOf(const RunWorkers& workers, const std::string& runner,
+                      const std::optional<Digest>& wanted = {});
 }  // namespace glasscase::operations

@@ -43,6 +43,16 @@ TEST(RunWorkers, ARunIsForThoseThatHaveItsRunner) {
   EXPECT_TRUE(IsFor(workers, near, {.worker = "near", .runner = "nets", .lock = LockOf(2)}));
 }
 
+TEST(RunWorkers, ALockIsThatOfAnyWorker) {
+  RunWorkers workers;
+  workers[{ProcessKind::kWorker, 0}] = Worker("near", "nets", 1);
+  workers[{ProcessKind::kWorker, 1}] = Worker("far", "nets", 2);
+  EXPECT_EQ(operations::LockOf(workers, "nets").value(), LockOf(1));
+  EXPECT_EQ(operations::LockOf(workers, "nets", LockOf(2)).value(), LockOf(2));
+  EXPECT_THAT(operations::LockOf(workers, "nets", LockOf(3)).error().message(), HasSubstr("there are: 0101"));
+  EXPECT_THAT(operations::LockOf(workers, "trees").error().message(), HasSubstr("there are: nets, nets"));
+}
+
 std::string WhatIsMissing(const RunWorkers& workers, const RunNeeds& needs) {
   const Status there = CheckNeeds(workers, needs);
   return there ? "nothing" : there.error().message();

@@ -19,19 +19,6 @@ constexpr int64_t kPriorityMax = 100;
 constexpr uint32_t kPageMax = 500;
 constexpr uint32_t kPage = 100;
 
-std::string_view NameOf(RunState state) {
-  switch (state) {
-    case RunState::kQueued: return "queued";
-    case RunState::kPreparing: return "preparing";
-    case RunState::kRunning: return "running";
-    case RunState::kRecording: return "recording";
-    case RunState::kSucceeded: return "succeeded";
-    case RunState::kFailed: return "failed";
-    case RunState::kCancelled: return "cancelled";
-  }
-  return "";
-}
-
 Result<uint64_t> Number(std::string_view member, const std::string& text, uint64_t least, uint64_t most,
                         uint64_t otherwise) {
   if (text.empty()) return otherwise;
@@ -52,6 +39,31 @@ std::string_view KindOf(const Run& run) {
 RunState StateNow(const Workplace& place, const Run& run) {
   const bool is_told = run.state != RunState::kSucceeded || !place.runs.IsActive(run.id);
   return is_told ? run.state : RunState::kRecording;
+}
+
+// What a queued one waits for, and that one that was cancelled has not ended yet.
+std::string ReasonNow(const Workplace& place, const Run& run) {
+  if (run.state == RunState::kCancelled && place.runs.IsActive(run.id))
+    return run.reason + "; its worker is ending it";
+  if (run.state != RunState::kQueued) return run.reason;
+  Status there = CheckNeeds(place.runs.workers(), NeedsOf(run));
+  if (there) there = place.runs.CheckOwner(run.owner);
+  return there ? run.reason : "it waits: " + there.error().message();
+}
+
+// Those from `from` on, into that field of an answer.
+template <typename Rows>
+Result<int64_t> AddEvents(const Workplace& place, const Run& run, uint64_t from, Rows& rows) {
+  GC_TRY(const auto events, place.runs.events().Read(run));
+  for (size_t i = from; i < events.size(); ++i) {
+    rpc::RunEvent& row = *rows.Add();
+    row.set_at(TimeText(events[i].at_micros));
+    row.set_state(events[i].state);
+    row.set_attempt(events[i].attempt);
+    row.set_worker(events[i].worker);
+    row.set_reason(events[i].reason);
+  }
+  return static_cast<int64_t>(events.size());
 }
 
 std::string TextOrEmpty(const Uuid& id) { return id.IsNil() ? "" : id.ToString(); }
@@ -96,14 +108,7 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   row.set_repeats(TextOrEmpty(run.repeats));
   row.set_translates(TextOrEmpty(run.translates));
   row.set_state(std::string(NameOf(StateNow(place, run))));
-  row.set_reason(run.reason);
-  if (whole && run.state == RunState::kQueued) {
-    Status there = CheckNeeds(place.runs.workers(), NeedsOf(run));
-    if (there) there = place.runs.CheckOwner(run.owner);
-    if (!there) row.set_reason("it waits: " + there.error().message());
-  }
-  if (run.state == RunState::kCancelled && place.runs.IsActive(run.id))
-    row.set_reason(run.reason + "; its worker is ending it");
+  row.set_reason(whole ? ReasonNow(place, run) : run.reason);
   row.set_recipe_sha256(ToHex(run.recipe_sha256));
   row.set_priority(run.priority);
   row.set_attempts(run.attempts);
@@ -120,6 +125,7 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   row.set_recipe(run.recipe);
   row.set_record(run.record);
   row.set_evidence(run.evidence);
+  GC_TRY_VOID(AddEvents(place, run, 0, *row.mutable_events()));
   return row;
 }
 
@@ -236,7 +242,7 @@ Result<Outcome> VerifyRun(Workplace& place, Act& act) {
   Run run{.id = Uuid::Random(), .owner = original.owner, .asset = original.asset};
   run.recipe = original.recipe;
   run.recipe_sha256 = original.recipe_sha256;
-  run.priority = original.priority;
+  run.priority = act.Is(access::kOperator) ? original.priority : std::min<int64_t>(original.priority, 0);
   run.created_micros = desk.now();
   run.repeats = original.id;
   run.wanted_worker = request.worker();
@@ -250,20 +256,26 @@ Result<Outcome> ReadRunLog(Workplace& place, Act& act) {
   const rpc::RunLogRequest& request = act.request.run_log();
   GC_TRY(const Run run, FindOwnRun(place.desk, act, request.run()));
   GC_TRY(const uint64_t from, Number("from", request.from(), 0, INT64_MAX, 0));
+  GC_TRY(const uint64_t from_event, Number("from_event", request.from_event(), 0, INT64_MAX, 0));
   GC_TRY_VOID(place.desk.Permit(act));
   // One that was cancelled may print until its worker has ended it.
   const bool may_print = !HasEnded(run.state) || place.runs.IsActive(run.id);
   GC_TRY(RunLogs::Printed printed, place.runs.logs().Read(run.id, from, may_print));
   Outcome outcome;
-  GC_TRY(const rpc::Run now, DescribeRun(place, run, true));
   rpc::RunLog& answer = *outcome.answer.mutable_run_log();
   answer.set_ended(!may_print && printed.text.empty());
   answer.set_next(static_cast<int64_t>(printed.next));
   answer.set_text(std::move(printed.text));
-  answer.set_state(now.state());
-  answer.set_reason(now.reason());
-  answer.set_worker(now.worker());
-  answer.set_attempts(now.attempts());
+  answer.set_state(std::string(NameOf(StateNow(place, run))));
+  answer.set_reason(ReasonNow(place, run));
+  answer.set_worker(run.worker);
+  answer.set_attempts(run.attempts);
+  if (const auto progress = place.runs.ProgressOf(run.id)) {
+    answer.set_progress(progress->fraction);
+    answer.set_progress_text(progress->text);
+  }
+  GC_TRY(const int64_t next_event, AddEvents(place, run, from_event, *answer.mutable_events()));
+  answer.set_next_event(next_event);
   return outcome;
 }
 

@@ -33,11 +33,11 @@ Result<uint32_t> OpsetFrom(const rpc::TranslateRequest& request) {
   return opset;
 }
 
-// How long it may take.
+// How long it may take; 0: nobody says.
 Result<uint32_t> WallSecondsFrom(const RunWorkers& workers, const rpc::TranslateRequest& request) {
   constexpr int64_t kMicros = 1'000'000;
   GC_TRY(const int64_t micros, Named("time", ParseDuration(request.time())));
-  if (micros == 0) return TranslationRecipe::kWallSeconds;
+  if (micros == 0) return 0;
   const int64_t seconds = micros / kMicros;
   if (seconds < 1 || seconds > TranslationRecipe::kWallSecondsMax)
     return Fail(Error::InvalidArgument("time must be from 1s to 30d"));

@@ -123,8 +123,7 @@ std::string_view TranslationJob::executor_name() const {
 
 Status TranslationJob::Check() const {
   // An hour is what nobody asked for: then a worker that gives less gives what it has.
-  const bool asked = recipe_.wall_s != training::TranslationRecipe::kWallSeconds;
-  if (asked && WallMs() > options_.most.wall_ms)
+  if (recipe_.wall_s != 0 && WallMs() > options_.most.wall_ms)
     return Fail(Error::InvalidArgument("the translation asks for " + std::to_string(recipe_.wall_s) +
                                        " seconds, this worker gives at most " +
                                        std::to_string(options_.most.wall_ms / 1'000)));
@@ -153,7 +152,7 @@ jobs::Job TranslationJob::JobOf(std::vector<std::string> command) const {
   return job;
 }
 
-int64_t TranslationJob::WallMs() const { return int64_t{recipe_.wall_s} * 1'000; }
+int64_t TranslationJob::WallMs() const { return int64_t{recipe_.WallSeconds()} * 1'000; }
 
 // ---- the translator's program ----
 
@@ -195,7 +194,7 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   const auto evidence = NewFile(folder_ + "/out/" + kEvidence);
   if (!evidence) return NotStarted(evidence.error());
   std::vector<std::string> words = {options_.translator, translating::kSecondsWord,
-                                    std::to_string(recipe_.wall_s)};
+                                    std::to_string(recipe_.WallSeconds())};
   std::vector<std::pair<int, int>> descriptors = {{model.get(), translating::kModelFd},
                                                   {onnx->get(), translating::kOnnxFd},
                                                   {evidence->get(), translating::kEvidenceFd}};

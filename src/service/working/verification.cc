@@ -54,15 +54,17 @@ const bj::object* MachineIn(const bj::object& record) {
   return machine != nullptr ? machine->if_object() : nullptr;
 }
 
-// The facts that both records have and that are not the same; null where one has none.
+// The facts that are not the same, or that one record alone has; null where one has none.
 bj::value DifferentFacts(const bj::object& original, const bj::object& here) {
   const bj::object* const one = MachineIn(original);
   const bj::object* const other = MachineIn(here);
   if (one == nullptr || other == nullptr) return nullptr;
   std::vector<std::string> names;
   for (const auto& fact : *one)
-    if (const auto* value = other->if_contains(fact.key()); value != nullptr && *value != fact.value())
+    if (const auto* value = other->if_contains(fact.key()); value == nullptr || *value != fact.value())
       names.emplace_back(fact.key());
+  for (const auto& fact : *other)
+    if (!one->contains(fact.key())) names.emplace_back(fact.key());
   std::sort(names.begin(), names.end());
   return bj::array(names.begin(), names.end());
 }

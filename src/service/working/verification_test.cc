@@ -110,6 +110,13 @@ TEST_F(VerificationTest, AMachineThatRepeatsItselfNamesNoPin) {
   EXPECT_FALSE(evidence_.contains("pins_tried"));
 }
 
+TEST_F(VerificationTest, WhatOneRecordAloneHasDiffers) {
+  constexpr std::string_view kWithDevice = R"({"processor":"one","kernel":"6.1","devices":{}})";
+  Verify("before", kOneMachine, [=](const auto&) { return Left("now", kWithDevice); });
+  EXPECT_EQ(evidence_.at("cause"), "machine");
+  EXPECT_THAT(Words("machine_differs"), ElementsAre("devices"));
+}
+
 TEST_F(VerificationTest, OnTheSameMachineSomethingElseHasChanged) {
   Verify("before", kOneMachine, [](const auto&) { return Left("now", kOneMachine); });
   EXPECT_EQ(evidence_.at("here").at("class"), "B");

@@ -1,16 +1,23 @@
 #include <glasscase/working/machine.h>
 #include <glasscase/working/worker.h>
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include <glasscase/core/log.h>
 
 #include "job_thread.h"
 
 namespace glasscase::working {
+namespace {
+
+constexpr std::chrono::milliseconds kLeaveTime{500};
+
+}  // namespace
 
 Worker::Worker(process::EventLoop& loop, Fd link, Executors executors, WorkerOptions options,
                std::function<void()> on_lost)
@@ -61,6 +68,12 @@ void Worker::SayThatItLeaves() {
   rpc::ToCustodian message;
   message.mutable_worker_leaves();
   Say(message);
+  // The loop has ended: behind a log that is long nobody else would send it.
+  const auto give_up = std::chrono::steady_clock::now() + kLeaveTime;
+  while (link_.wants_write() && std::chrono::steady_clock::now() < give_up) {
+    pollfd waiting{.fd = link_.fd(), .events = POLLOUT, .revents = 0};
+    if (::poll(&waiting, 1, kLeaveTime.count()) <= 0 || !link_.Flush()) return;
+  }
 }
 
 void Worker::OnReady(uint32_t events) {

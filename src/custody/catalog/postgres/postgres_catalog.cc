@@ -175,17 +175,20 @@ class PostgresCatalog final : public Catalog {
     first.Bind(priority);
     return One(first, ReadRun<ResultRow>);
   }
-  Result<std::vector<QueueTurn>> QueueTurns(uint32_t limit) const override {
+  Result<std::vector<QueueTurn>> QueueTurns(const std::optional<QueueTurn>& after,
+                                            uint32_t limit) const override {
+    const QueueTurn begin = after.value_or(QueueTurn{.priority = INT64_MAX});
     Statement list(connection_,
-                   "SELECT MAX(priority), owner FROM runs WHERE state = 1 GROUP BY owner "
-                   "ORDER BY 1 DESC, owner LIMIT $1");
-    list.Bind(int64_t{limit});
+                   "SELECT DISTINCT priority, owner FROM runs WHERE state = 1 "
+                   "AND (priority < $1 OR (priority = $1 AND owner > $2)) "
+                   "ORDER BY priority DESC, owner LIMIT $3");
+    list.Bind(begin.priority).Bind(begin.owner).Bind(int64_t{limit});
     return All(list, ReadQueueTurn<ResultRow>);
   }
-  Result<std::vector<Run>> QueuedRuns(const Uuid& owner, uint32_t limit) const override {
+  Result<std::vector<Run>> QueuedRuns(const QueueTurn& turn, uint32_t limit) const override {
     Statement list(connection_,
-                   RUN_ROW "WHERE state = 1 AND owner = $1 ORDER BY priority DESC, ordinal LIMIT $2");
-    list.Bind(owner).Bind(int64_t{limit});
+                   RUN_ROW "WHERE state = 1 AND priority = $1 AND owner = $2 ORDER BY ordinal LIMIT $3");
+    list.Bind(turn.priority).Bind(turn.owner).Bind(int64_t{limit});
     return All(list, ReadRun<ResultRow>);
   }
   Result<std::vector<Run>> ListRuns(const RunQuery& query) const override {

@@ -183,16 +183,19 @@ class SqliteCatalog final : public Catalog {
     first.Bind(priority);
     return One(first, ReadRun<Statement>);
   }
-  Result<std::vector<QueueTurn>> QueueTurns(uint32_t limit) const override {
-    GC_TRY(Statement list, Prepare("SELECT MAX(priority), owner FROM runs WHERE state = 1 GROUP BY owner "
-                                   "ORDER BY 1 DESC, owner LIMIT ?"));
-    list.Bind(int64_t{limit});
+  Result<std::vector<QueueTurn>> QueueTurns(const std::optional<QueueTurn>& after,
+                                            uint32_t limit) const override {
+    const QueueTurn begin = after.value_or(QueueTurn{.priority = INT64_MAX});
+    GC_TRY(Statement list, Prepare("SELECT DISTINCT priority, owner FROM runs WHERE state = 1 "
+                                   "AND (priority < ?1 OR (priority = ?1 AND owner > ?2)) "
+                                   "ORDER BY priority DESC, owner LIMIT ?3"));
+    list.Bind(begin.priority).Bind(begin.owner).Bind(int64_t{limit});
     return All<QueueTurn>(list, ReadQueueTurn<Statement>);
   }
-  Result<std::vector<Run>> QueuedRuns(const Uuid& owner, uint32_t limit) const override {
-    GC_TRY(Statement list, Prepare(RUN_ROW "WHERE state = 1 AND owner = ? "
-                                           "ORDER BY priority DESC, ordinal LIMIT ?"));
-    list.Bind(owner).Bind(int64_t{limit});
+  Result<std::vector<Run>> QueuedRuns(const QueueTurn& turn, uint32_t limit) const override {
+    GC_TRY(Statement list, Prepare(RUN_ROW "WHERE state = 1 AND priority = ? AND owner = ? "
+                                           "ORDER BY ordinal LIMIT ?"));
+    list.Bind(turn.priority).Bind(turn.owner).Bind(int64_t{limit});
     return All<Run>(list, ReadRun<Statement>);
   }
   Result<std::vector<Run>> ListRuns(const RunQuery& query) const override {

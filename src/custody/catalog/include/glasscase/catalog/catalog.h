@@ -170,10 +170,11 @@ class Catalog {
   // Of the highest priority that waits, the oldest of the owner who comes next after that one: whoever has
   // thousands waiting has a turn like everybody else.
   virtual Result<std::optional<Run>> NextQueuedRun(const Uuid& after_owner) const = 0;
-  // For who cannot do the next one: who has some waiting, by the highest priority of each (the highest first)
-  // and owner; and of one of these the first by priority and age.
-  virtual Result<std::vector<QueueTurn>> QueueTurns(uint32_t limit) const = 0;
-  virtual Result<std::vector<Run>> QueuedRuns(const Uuid& owner, uint32_t limit) const = 0;
+  // For who cannot do the next one: who has some waiting, by priority (the highest first) and owner, from
+  // after that one on; and of one of these the oldest.
+  virtual Result<std::vector<QueueTurn>> QueueTurns(const std::optional<QueueTurn>& after,
+                                                    uint32_t limit) const = 0;
+  virtual Result<std::vector<Run>> QueuedRuns(const QueueTurn& turn, uint32_t limit) const = 0;
   // The newest first. InvalidArgument when `after` is no run.
   virtual Result<std::vector<Run>> ListRuns(const RunQuery& query) const = 0;
   virtual Result<uint32_t> CountOpenRuns(const Uuid& owner) const = 0;

@@ -189,7 +189,7 @@ struct Run {
   bool operator==(const Run&) const = default;
 };
 
-// An owner has runs waiting, the first of them with that priority.
+// An owner has runs of that priority waiting.
 struct QueueTurn {
   int64_t priority = 0;
   Uuid owner{};

@@ -34,7 +34,7 @@ struct TranslationRecipe {
   bool allow_pickle = false;  // the source's owner lets the runner's sandbox open it
   // What the source was trained and tested on, by the name of its folder: from its range the evidence draws.
   std::map<std::string, Reference> data{};
-  uint32_t wall_s = kWallSeconds;
+  uint32_t wall_s = 0;  // 0: nobody said
 
   // Whether a file of a dataset may tell a range: CSV, NPY and NPZ of a bounded size.
   static bool MayTellRange(std::string_view path, uint64_t bytes);
@@ -42,6 +42,8 @@ struct TranslationRecipe {
   // Puts a dataset in under that name; where another version has it, with a number behind, for which a long
   // name is cut. Nothing is put in beyond kDatasetsMax, twice, or under what is no name for a folder.
   void AddData(std::string_view name, const Reference& dataset);
+
+  uint32_t WallSeconds() const { return wall_s != 0 ? wall_s : kWallSeconds; }
 
   // InvalidArgument unless it is empty or one that some library has.
   static Status CheckExporter(std::string_view name);

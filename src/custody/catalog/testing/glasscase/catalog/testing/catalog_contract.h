@@ -477,12 +477,17 @@ TEST_P(CatalogContract, OwnersWhoseRunsWaitTakeTurns) {
   for (int i = 0; i < 4; ++i) many.push_back(queue(owner.id, 0));
   std::vector<catalog::Run> few = {queue(learner.id, 0), queue(learner.id, 0)};
   const catalog::Run urgent = queue(owner.id, 1);
-  EXPECT_EQ(catalog->QueueTurns(9).value(),
-            (std::vector<catalog::QueueTurn>{{1, owner.id}, {0, learner.id}}));
-  EXPECT_EQ(catalog->QueueTurns(1)->size(), 1u);
-  EXPECT_EQ(catalog->QueuedRuns(learner.id, 9).value(), few);
-  EXPECT_EQ(catalog->QueuedRuns(owner.id, 2).value(), (std::vector{urgent, many[0]}));
-  EXPECT_TRUE(catalog->QueuedRuns(model.id, 9)->empty());
+  const bool owner_first = owner.id < learner.id;
+  const std::vector<catalog::QueueTurn> turns = {
+      {1, owner.id}, {0, owner_first ? owner.id : learner.id}, {0, owner_first ? learner.id : owner.id}};
+  EXPECT_EQ(catalog->QueueTurns(std::nullopt, 9).value(), turns);
+  EXPECT_EQ(catalog->QueueTurns(turns[0], 9).value(), (std::vector{turns[1], turns[2]}));
+  EXPECT_EQ(catalog->QueueTurns(turns[1], 1).value(), std::vector{turns[2]});
+  EXPECT_TRUE(catalog->QueueTurns(turns[2], 9)->empty());
+  EXPECT_EQ(catalog->QueuedRuns({0, learner.id}, 9).value(), few);
+  EXPECT_EQ(catalog->QueuedRuns({1, owner.id}, 2).value(), std::vector{urgent});
+  EXPECT_EQ(catalog->QueuedRuns({0, owner.id}, 2).value(), (std::vector{many[0], many[1]}));
+  EXPECT_TRUE(catalog->QueuedRuns({0, model.id}, 9)->empty());
   std::vector<Uuid> order;
   for (Uuid last{};;) {
     auto next = catalog->NextQueuedRun(last).value();
