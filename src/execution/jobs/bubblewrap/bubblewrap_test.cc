@@ -15,7 +15,7 @@ namespace {
 ExecutorCase Case() {
   std::optional<uid_t> user;
   if (::geteuid() == 0) user = 60'677;
-  return {.make = [user] { return MakeBubblewrap({.user = user}); }, .user = user};
+  return {.make = [user] { return MakeBubblewrap({.user = user, .leases = OwnLeases()}); }, .user = user};
 }
 
 INSTANTIATE_TEST_SUITE_P(Bubblewrap, ExecutorContract, ::testing::Values(Case()));
