@@ -57,6 +57,14 @@ TEST(Bubblewrap, AFileOfADriverIsPassedOnToBeRead) {
   ::unlink(path.c_str());
 }
 
+TEST(Bubblewrap, DevicesInAFolderThatIsPassedOnCanBeOpened) {
+  const Terminal terminal(Case().user);
+  const JobEnd end =
+      RunWith({"/dev/pts"}, "exec 3<>" + terminal.path() + " && echo opened >&3 && ! (echo x >/dev/pts/x)");
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_THAT(terminal.Read(), ::testing::StartsWith("opened"));
+}
+
 TEST(Bubblewrap, ADeviceIsPassedOnAndOneThatIsNotThereIsSaid) {
   const std::string device = SomeDevice();
   const JobEnd end = RunWith({device}, "test -c " + device);

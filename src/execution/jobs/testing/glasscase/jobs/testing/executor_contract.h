@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -43,6 +44,32 @@ inline const std::string& OwnLeases() {
   } folder;
   return folder.path;
 }
+
+// A terminal of ours, which jobs of that user may open as a device: in the folder /dev/pts of this machine.
+class Terminal {
+ public:
+  explicit Terminal(std::optional<uid_t> user) : ours_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    char name[64] = {};
+    EXPECT_TRUE(::grantpt(ours_.get()) == 0 && ::unlockpt(ours_.get()) == 0 &&
+                ::ptsname_r(ours_.get(), name, sizeof name) == 0);
+    if (user) {
+      EXPECT_EQ(::chown(name, *user, *user), 0);
+    }
+    path_ = name;
+  }
+  const std::string& path() const { return path_; }
+  // What was written to it.
+  std::string Read() const {
+    char text[64] = {};
+    ::fcntl(ours_.get(), F_SETFL, O_NONBLOCK);
+    const ssize_t got = ::read(ours_.get(), text, sizeof text);
+    return {text, got > 0 ? static_cast<size_t>(got) : 0};
+  }
+
+ private:
+  Fd ours_;
+  std::string path_;
+};
 
 struct ExecutorCase {
   std::function<std::unique_ptr<Executor>()> make;
