@@ -21,6 +21,7 @@ namespace {
 
 constexpr const char* kLeaf = "processes";
 constexpr const char* kOwn = "own";
+constexpr std::string_view kSeat = "worker";
 constexpr int kRemoveTries = 400;
 constexpr int kRemoveEveryMicros = 5'000;
 
@@ -104,6 +105,13 @@ std::vector<std::string> FoldersIn(const std::string& path) {
   while (const dirent* entry = readdir(folder.get()))
     if (entry->d_type == DT_DIR && entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   return names;
+}
+
+// "worker", "worker-1"
+bool IsSeat(std::string_view name) {
+  if (!name.starts_with(kSeat)) return false;
+  name.remove_prefix(kSeat.size());
+  return name.empty() || (name.starts_with('-') && ToNumber<unsigned>(name.substr(1)));
 }
 
 std::string Below(const std::string& folder, std::string_view name) {
@@ -211,6 +219,12 @@ Result<std::string> CgroupFolderOf(std::string_view cgroup, std::string_view mou
   return mounted->point + std::string(below);
 }
 
+std::optional<std::string> FolderOfSomebodyElse(const std::string& path) {
+  for (const std::string& name : FoldersIn(path))
+    if (name != kLeaf && !IsSeat(name)) return name;
+  return std::nullopt;
+}
+
 // ---- one cgroup ----
 
 Result<Cgroup> Cgroup::Open(const std::string& path) {
@@ -294,6 +308,10 @@ Result<CgroupSeat> TakeSeat(const std::string& folder) {
 Result<DelegatedCgroup> DelegatedCgroup::Take(const std::vector<pid_t>& ours) {
   GC_TRY(Cgroup cgroup, Cgroup::Own());
   GC_TRY_VOID(CheckIsOurs(cgroup));
+  if (const auto other = FolderOfSomebodyElse(cgroup.path()))
+    return Fail(Error::FailedPrecondition("the cgroup " + cgroup.path() +
+                                          " has one below it that is not Glasscase's, " + *other +
+                                          ": start Glasscase in one of its own"));
   GC_TRY(const std::string offered, cgroup.Read("cgroup.controllers"));
   const CgroupControllers wanted = CgroupControllers::Parse(offered);
   if (!wanted.any())
@@ -332,7 +350,7 @@ Result<Cgroup> DelegatedCgroup::MakeSeat(const std::string& name, std::optional<
 
 void DelegatedCgroup::GiveBack() {
   for (const std::string& name : FoldersIn(path())) {
-    if (name == kLeaf) continue;
+    if (!IsSeat(name)) continue;
     if (auto seat = Cgroup::Open(Below(path(), name))) (void)seat->Remove();
   }
   for (const NamedController& one : kControllers)

@@ -1,6 +1,11 @@
 #include <glasscase/process/cgroup.h>
 
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -65,6 +70,47 @@ TEST(CgroupControllersTest, AreNamedInPlainWords) {
   EXPECT_EQ(ControllersText(some, true), "memory, processors");
   EXPECT_EQ(ControllersText(some, false), "processes");
   EXPECT_FALSE(CgroupControllers::Parse("\n").any());
+}
+
+TEST(CgroupNames, TellWhatIsOursFromWhatIsNot) {
+  std::string folder = ::testing::TempDir() + "cgroup-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto make = [&](const std::string& name) {
+    return std::filesystem::create_directory(folder + "/" + name);
+  };
+  for (const char* name : {"processes", "worker", "worker-1", "worker-12"}) EXPECT_TRUE(make(name));
+  EXPECT_EQ(FolderOfSomebodyElse(folder), std::nullopt);
+  for (const char* name : {"database", "worker-", "worker-1x", "workers", "job-1", "Processes"}) {
+    EXPECT_TRUE(make(name));
+    EXPECT_EQ(FolderOfSomebodyElse(folder), name);
+    std::filesystem::remove(folder + "/" + name);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+// Where this machine has cgroups of version 2 that can be made, the real one; no process of it is touched.
+TEST(DelegatedCgroupTest, OneThatSomebodyElseHasAPartOfIsNotTaken) {
+  const auto own = Cgroup::Own();
+  auto made = own ? Cgroup::Make(own->path() + "/gc-test-" + std::to_string(getpid()))
+                  : Result<Cgroup>(Fail(own.error()));
+  if (!made) GTEST_SKIP() << made.error().message() << "; make test-cgroups does it";
+  ASSERT_TRUE(Cgroup::Make(made->path() + "/database"));
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    (void)made->Write("cgroup.procs", "0");
+    const auto taken = DelegatedCgroup::Take({getpid()});
+    const std::string said = taken ? "taken" : taken.error().message();
+    _exit(write(ends[1], said.data(), said.size()) > 0 ? 0 : 1);
+  }
+  char said[1'000] = {};
+  EXPECT_GT(read(ends[0], said, sizeof said - 1), 0);
+  for (const int end : ends) close(end);
+  waitpid(child, nullptr, 0);
+  EXPECT_THAT(said, AnyOf(HasSubstr("is not Glasscase's, database"), HasSubstr("is systemd's own")));
+  EXPECT_TRUE(Cgroup::Open(made->path() + "/database")) << "it was removed";
+  EXPECT_TRUE(made->Remove());
 }
 
 // Delegated ones are for `make test-cgroups`. Here whoever runs the tests is in the same cgroup, if in no

@@ -9,10 +9,27 @@
 #include <cerrno>
 #include <string>
 
+#include <glasscase/core/secret.h>
+
 namespace glasscase::process {
 namespace {
 
 constexpr size_t kPieceBytes = size_t{1} << 20;
+
+struct WipedPiece {
+  std::array<char, 4'096> bytes{};
+  WipedPiece() = default;
+  WipedPiece(const WipedPiece&) = delete;
+  WipedPiece& operator=(const WipedPiece&) = delete;
+  ~WipedPiece() { WipeMemory(bytes.data(), bytes.size()); }
+};
+
+// Room for the whole of a file that says its size: a string that grows leaves a part of a key where it was.
+void MakeRoom(std::string& text, const Fd& file, uint64_t bytes_max) {
+  struct stat facts {};
+  if (::fstat(file.get(), &facts) == 0 && facts.st_size > 0)
+    text.reserve(std::min(static_cast<uint64_t>(facts.st_size), bytes_max));
+}
 
 }  // namespace
 
@@ -62,13 +79,14 @@ Result<std::string> ReadText(const std::string& path, uint64_t bytes_max) {
 Result<std::string> ReadText(const Fd& file, const std::string& path, uint64_t bytes_max) {
   if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open " + path));
   std::string text;
-  std::array<char, 4'096> piece{};
+  MakeRoom(text, file, bytes_max);
+  WipedPiece piece;
   while (true) {
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    const ssize_t got = ::read(file.get(), piece.bytes.data(), piece.bytes.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Fail(Error::FromErrno(errno, "cannot read " + path));
     if (got == 0) return text;
-    text.append(piece.data(), static_cast<size_t>(got));
+    text.append(piece.bytes.data(), static_cast<size_t>(got));
     if (text.size() > bytes_max)
       return Fail(Error::ResourceExhausted(path + " has more than " + std::to_string(bytes_max) + " bytes"));
   }

@@ -1,7 +1,11 @@
 #include <glasscase/process/file_io.h>
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include <cstring>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -58,6 +62,36 @@ TEST_F(FileIoTest, AFileIsReadByItsPath) {
   EXPECT_EQ(ReadText(path, 9'999).error().code(), Code::kResourceExhausted);
   EXPECT_EQ(ReadText("/nowhere").error().code(), Code::kNotFound);
   EXPECT_THAT(ReadText("/").error().message(), HasSubstr("cannot read /"));
+}
+
+// Keys are read so.
+TEST_F(FileIoTest, NothingOfAFileThatWasReadIsLeftOnTheStack) {
+  constexpr size_t kStackBytes = size_t{1} << 20;
+  const std::string key = "a-key-that-nobody-has-to-find";
+  ASSERT_TRUE(WriteAll(file.get(), AsBytes(key), "cannot write"));
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  void* const stack =
+      ::mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(stack, MAP_FAILED);
+  pthread_attr_t attributes;
+  ASSERT_EQ(::pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(::pthread_attr_setstack(&attributes, stack, kStackBytes), 0);
+  struct Read {
+    std::string path;
+    std::string text;
+  } read{.path = path, .text = {}};
+  const auto act = [](void* given) -> void* {
+    auto* const to_read = static_cast<Read*>(given);
+    to_read->text = ReadText(to_read->path).value_or("");
+    return nullptr;
+  };
+  pthread_t thread{};
+  ASSERT_EQ(::pthread_create(&thread, &attributes, act, &read), 0);
+  ASSERT_EQ(::pthread_join(thread, nullptr), 0);
+  ::pthread_attr_destroy(&attributes);
+  EXPECT_EQ(read.text, key);
+  EXPECT_EQ(::memmem(stack, kStackBytes, key.data(), key.size()), nullptr);
+  ::munmap(stack, kStackBytes);
 }
 
 }  // namespace

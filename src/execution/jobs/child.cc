@@ -1,7 +1,6 @@
 #include <glasscase/jobs/child.h>
 
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -79,10 +78,12 @@ class InChild {
     ::umask(launch_.umask);
     return !launch_.user || BecomeUser(*launch_.user);
   }
+  // By the kernel's own calls: the C library's would tell all threads that it knows of, and wait for those of
+  // the parent, of which this child of clone3 has none.
   static bool BecomeUser(uid_t user) {
     // Changing the user clears the wish to die with the parent.
-    return ::setgroups(0, nullptr) == 0 && ::setresgid(user, user, user) == 0 &&
-           ::setresuid(user, user, user) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+    return ::syscall(SYS_setgroups, 0, nullptr) == 0 && ::syscall(SYS_setresgid, user, user, user) == 0 &&
+           ::syscall(SYS_setresuid, user, user, user) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
   }
 
   const Launch& launch_;
@@ -131,7 +132,8 @@ Result<Child> StartChild(const Launch& launch) {
   if (!input.valid()) return Fail(Error::FromErrno(errno, "cannot open /dev/null"));
   GC_TRY(Pipe output, MakePipe());
   GC_TRY(Pipe trouble, MakePipe());
-  ProcessorLease processors = launch.cpus > 0 ? LeaseProcessors(launch.cpus) : ProcessorLease{};
+  ProcessorLease processors =
+      launch.cpus > 0 ? LeaseProcessors(launch.cpus, launch.leases) : ProcessorLease{};
 
   InChild in_child(launch, input.get(), output.write.get(), trouble.write.get(), processors.processors);
   pid_t pid = launch.cgroup < 0 ? ::fork() : ForkInto(launch.cgroup);

@@ -20,7 +20,7 @@ constexpr size_t kDepthMax = 64;  // a folder that is deeper counts as one that 
 
 class Walk {
  public:
-  explicit Walk(uint64_t files_max) : files_max_(files_max) {}
+  Walk(uint64_t files_max, const std::set<uint64_t>& inodes) : files_max_(files_max), inodes_(inodes) {}
 
   // Each folder is opened out of its parent, so that nothing renamed meanwhile leads out.
   void Enter(Fd folder, size_t depth) {
@@ -41,6 +41,7 @@ class Walk {
     if (::fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) != 0) return;
     ++size_.files;
     size_.bytes += static_cast<uint64_t>(facts.st_blocks) * kBlock;
+    if (inodes_.contains(facts.st_ino)) size_.named.insert(facts.st_ino);
     if (!S_ISDIR(facts.st_mode)) return;
     Fd below = Open(folder, name);
     if (below.valid()) Enter(std::move(below), depth + 1);
@@ -56,17 +57,19 @@ class Walk {
   }
 
   uint64_t files_max_;
+  const std::set<uint64_t>& inodes_;
   FolderSize size_;
 };
 
 }  // namespace
 
-Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max) {
+Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max,
+                                 const std::set<uint64_t>& inodes) {
   Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder.valid()) return Fail(Error::FromErrno(errno, "cannot open " + path));
   struct stat facts {};
   if (::fstat(folder.get(), &facts) != 0) return Fail(Error::FromErrno(errno, "cannot look at " + path));
-  Walk walk(files_max);
+  Walk walk(files_max, inodes);
   walk.Enter(std::move(folder), 0);
   FolderSize size = walk.size();
   size.device = facts.st_dev;

@@ -1,5 +1,7 @@
 #include <glasscase/jobs/folder_size.h>
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -27,6 +29,14 @@ TEST_F(FolderSizeTest, CountsWhatIsBelowAndFollowsNoLink) {
   EXPECT_EQ(size.files, 4u);
   EXPECT_GE(size.bytes, 10'000u);
   EXPECT_LT(size.bytes, 100'000u);
+}
+
+TEST_F(FolderSizeTest, SaysWhichInodesHaveANameInIt) {
+  std::ofstream(folder_ / "file") << "x";
+  struct stat facts {};
+  ASSERT_EQ(::stat((folder_ / "file").c_str(), &facts), 0);
+  EXPECT_EQ(MeasureFolder(folder_, 10, {facts.st_ino, facts.st_ino + 1})->named,
+            std::set<uint64_t>{facts.st_ino});
 }
 
 TEST_F(FolderSizeTest, StopsWhereThereAreTooMany) {

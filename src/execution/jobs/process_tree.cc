@@ -1,26 +1,26 @@
 #include <glasscase/jobs/process_tree.h>
 
 #include <dirent.h>
-#include <sys/mman.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
-#include <map>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include <glasscase/process/fd.h>
 #include <glasscase/process/file_io.h>
 
 namespace glasscase::jobs {
 namespace {
 
-constexpr uint64_t kProcBytesMax = uint64_t{256} << 20;  // mappings of one process may be many
+constexpr uint64_t kProcBytesMax = uint64_t{128} << 20;  // mappings of one process may be many
 
 std::optional<std::string> ReadProc(pid_t pid, std::string_view name) {
   auto text = process::ReadText("/proc/" + std::to_string(pid) + "/" + std::string(name), kProcBytesMax);
@@ -28,12 +28,14 @@ std::optional<std::string> ReadProc(pid_t pid, std::string_view name) {
   return *std::move(text);
 }
 
+// False, with errno, when it cannot be opened.
 template <typename Visit>
-void ForEachName(const std::string& path, const Visit& visit) {
+bool ForEachName(const std::string& path, const Visit& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> names(::opendir(path.c_str()), ::closedir);
-  if (!names) return;
+  if (!names) return false;
   while (const dirent* entry = ::readdir(names.get()))
     if (entry->d_name[0] != '.') visit(::dirfd(names.get()), entry->d_name);
+  return true;
 }
 
 // The numbers of a line that are separated by white space; what is no number counts as 0.
@@ -51,30 +53,52 @@ std::vector<uint64_t> Numbers(std::string_view text) {
   }
 }
 
+constexpr uint64_t kBlock = 512;
+
+// Where /proc shows it. The first thread's own folder costs more to find.
+std::string TaskFolder(const TreeMember& member) {
+  const std::string folder = "/proc/" + std::to_string(member.pid);
+  return member.thread == member.pid ? folder : folder + "/task/" + std::to_string(member.thread);
+}
+
+struct Pages {
+  uint64_t mapped = 0;  // 0: it has ended
+  uint64_t resident = 0;
+};
+Pages PagesOf(const std::string& folder) {
+  const std::vector<uint64_t> pages = Numbers(process::ReadText(folder + "/statm").value_or(""));
+  return pages.size() < 2 ? Pages{} : Pages{.mapped = pages[0], .resident = pages[1]};
+}
+
+// The first thread may end before the others: what it had is then shown for these alone.
+void FindMemory(TreeMember& member) {
+  static const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto take = [&member](pid_t thread) {
+    member.thread = thread;
+    const Pages pages = PagesOf(TaskFolder(member));
+    member.memory_bytes = pages.resident * page;
+    if (pages.mapped == 0) member.thread = 0;
+  };
+  take(member.pid);
+  if (member.thread != 0) return;
+  ForEachName("/proc/" + std::to_string(member.pid) + "/task", [&](int, const char* thread) {
+    if (member.thread == 0) take(static_cast<pid_t>(std::atoi(thread)));
+  });
+}
+
 // proc(5): utime and stime are the 14th and 15th field; those from the 3rd on follow the name's last bracket.
 std::optional<TreeMember> Look(pid_t pid, unsigned depth) {
-  static const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   static const uint64_t ticks = static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
   const auto stat = ReadProc(pid, "stat");
-  const auto statm = ReadProc(pid, "statm");
-  if (!stat || !statm) return std::nullopt;
+  if (!stat) return std::nullopt;
   const size_t bracket = stat->rfind(')');
   if (bracket == std::string::npos) return std::nullopt;
   const std::vector<uint64_t> fields = Numbers(std::string_view(*stat).substr(bracket + 1));
-  const std::vector<uint64_t> pages = Numbers(*statm);
-  if (fields.size() < 13 || pages.size() < 2) return std::nullopt;
-  return TreeMember{.pid = pid,
-                    .depth = depth,
-                    .memory_bytes = pages[1] * page,
-                    .cpu_ms = static_cast<int64_t>((fields[11] + fields[12]) * 1000 / ticks)};
-}
-
-// Where all files of memfd_create lie.
-std::optional<dev_t> DeviceOfMemory() {
-  const Fd file(::memfd_create("device", MFD_CLOEXEC));
-  struct stat facts {};
-  if (!file.valid() || ::fstat(file.get(), &facts) != 0) return std::nullopt;
-  return facts.st_dev;
+  if (fields.size() < 13) return std::nullopt;
+  TreeMember member{
+      .pid = pid, .depth = depth, .cpu_ms = static_cast<int64_t>((fields[11] + fields[12]) * 1000 / ticks)};
+  FindMemory(member);
+  return member;
 }
 
 std::optional<uint64_t> KibibytesOf(std::string_view rollup, std::string_view name) {
@@ -85,21 +109,23 @@ std::optional<uint64_t> KibibytesOf(std::string_view rollup, std::string_view na
   return numbers[0];
 }
 
-// Its share of what it has mapped of them. A mapping of /proc/PID/smaps begins with a line of addresses,
-// which ends with the name; the lines "Name: N kB" of what is in it follow.
-uint64_t MappedFilesInMemory(pid_t pid) {
-  const std::string text = ReadProc(pid, "smaps").value_or("");
-  uint64_t bytes = 0;
-  bool is_file_in_memory = false;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    if (!line.empty() && (line[0] < 'A' || line[0] > 'Z'))
-      is_file_in_memory = line.find(" /memfd:") != std::string_view::npos;
-    else if (is_file_in_memory && line.starts_with("Pss:"))
-      bytes += KibibytesOf(line, "Pss:").value_or(0) * 1024;
-  }
-  return bytes;
+struct Mapped {
+  uint64_t inode = 0;
+  std::string_view name;
+};
+
+// proc(5): "ADDRESSES RIGHTS OFFSET DEVICE INODE NAME", where nothing before the name has a "/" in it. By the
+// name, as a job sees it, since other files of the same device are none of its own: programs and libraries
+// that were replaced meanwhile.
+std::optional<Mapped> UnnamedFileOfOut(std::string_view line) {
+  constexpr std::string_view kFolder = "/out/", kGone = " (deleted)";
+  const size_t at = line.find('/');
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view name = line.substr(at);
+  if (!name.starts_with(kFolder) || !name.ends_with(kGone)) return std::nullopt;
+  const std::vector<uint64_t> fields = Numbers(line.substr(0, at));
+  if (fields.size() < 5) return std::nullopt;
+  return Mapped{.inode = fields[4], .name = name.substr(0, name.size() - kGone.size())};
 }
 
 // Each thread has the children that it made itself.
@@ -128,36 +154,93 @@ std::vector<TreeMember> ProcessTree(pid_t root) {
   return members;
 }
 
-Unlinked UnlinkedBytes(const std::vector<TreeMember>& members, uint64_t device) {
-  constexpr uint64_t kBlock = 512;
-  static const std::optional<dev_t> memory = DeviceOfMemory();
-  std::map<std::pair<dev_t, ino_t>, uint64_t> files;
+// Those first that were not looked at for longest.
+template <typename Seen, typename See>
+void TreeWatch::Visit(const std::vector<TreeMember>& members, std::map<pid_t, Seen>& seen, const See& see) {
+  const auto until = std::chrono::steady_clock::now() + look_max_;
+  ++look_;
+  std::map<pid_t, Seen> still_there;
+  std::multimap<uint64_t, const TreeMember*> by_look;
   for (const TreeMember& member : members) {
-    ForEachName("/proc/" + std::to_string(member.pid) + "/fd", [&](int folder, const char* name) {
-      struct stat facts {};
-      if (::fstatat(folder, name, &facts, 0) != 0 || !S_ISREG(facts.st_mode)) return;
-      if (facts.st_nlink == 0 && (facts.st_dev == device || facts.st_dev == memory))
-        files[{facts.st_dev, facts.st_ino}] = static_cast<uint64_t>(facts.st_blocks) * kBlock;
-    });
+    auto known = seen.extract(member.pid);
+    by_look.emplace(known.empty() ? 0 : known.mapped().look, &member);
+    if (!known.empty()) still_there.insert(std::move(known));
   }
-  Unlinked unlinked;
-  for (const auto& [file, size] : files)
-    (file.first == memory ? unlinked.in_memory : unlinked.on_disk) += size;
-  return unlinked;
+  seen = std::move(still_there);
+  for (const auto& [look, member] : by_look) {
+    Seen& now = seen[member->pid] = see(*member);
+    now.look = look_;
+    if (std::chrono::steady_clock::now() >= until) return;
+  }
 }
 
-uint64_t SharedOnce(const std::vector<TreeMember>& members, uint64_t in_memory) {
-  uint64_t bytes = 0, mapped = 0;
-  for (const TreeMember& member : members) {
-    const std::string rollup = ReadProc(member.pid, "smaps_rollup").value_or("");
-    if (const auto share = KibibytesOf(rollup, "\nPss:")) {
-      bytes += *share * 1024;
-      if (in_memory > 0) mapped += MappedFilesInMemory(member.pid);
-    } else if (const auto now = Look(member.pid, member.depth)) {
-      bytes += now->memory_bytes;  // not told; one that has ended meanwhile has none
+TreeWatch::Files TreeWatch::FilesOf(const TreeMember& member, uint64_t device) {
+  Files files;
+  if (member.thread == 0) return files;
+  const std::string folder = TaskFolder(member);
+  bool is_refused = false;
+  const auto count = [&](int at, const char* name) {
+    struct stat facts {};
+    if (::fstatat(at, name, &facts, 0) != 0) {
+      is_refused |= errno == EACCES || errno == EPERM;
+    } else if (S_ISREG(facts.st_mode) && facts.st_nlink == 0 && facts.st_dev == device) {
+      files.open[facts.st_ino] = static_cast<uint64_t>(facts.st_blocks) * kBlock;
     }
+  };
+  // Before the mappings: what is mapped and then closed is seen at least once.
+  if (!ForEachName(folder + "/fd", count)) is_refused |= errno == EACCES || errno == EPERM;
+  count(AT_FDCWD, (folder + "/exe").c_str());
+  const auto maps = process::ReadText(folder + "/maps", kProcBytesMax);
+  if (!maps) is_refused |= maps.error().code() != Code::kNotFound;
+  for (std::string_view rest = maps ? std::string_view(*maps) : ""; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (const auto one = UnnamedFileOfOut(line)) files.mapped.emplace(one->inode, one->name);
   }
-  return bytes + in_memory - std::min(in_memory, mapped);  // what is mapped was in the first
+  // One that has ended meanwhile is shown to nobody.
+  files.is_hidden = is_refused && PagesOf(folder).mapped > 0;
+  return files;
+}
+
+Unnamed TreeWatch::LookAtFiles(const std::vector<TreeMember>& members, uint64_t device) {
+  Visit(members, files_, [device](const TreeMember& member) { return FilesOf(member, device); });
+  Unnamed unnamed;
+  std::map<uint64_t, uint64_t> open;
+  for (const auto& [pid, files] : files_) {
+    for (const auto& [inode, bytes] : files.open) open[inode] = std::max(open[inode], bytes);
+    unnamed.unmeasured.insert(files.mapped.begin(), files.mapped.end());
+    unnamed.is_hidden |= files.is_hidden;
+  }
+  for (const auto& [inode, bytes] : open) {
+    unnamed.bytes += bytes;
+    unnamed.unmeasured.erase(inode);
+  }
+  return unnamed;
+}
+
+TreeWatch::Memory TreeWatch::MemoryOf(const TreeMember& member) {
+  const std::string rollup =
+      process::ReadText(TaskFolder(member) + "/smaps_rollup", kProcBytesMax).value_or("");
+  if (const auto share = KibibytesOf(rollup, "\nPss:"))
+    return {.share = *share * 1024, .memory_bytes = member.memory_bytes};
+  const auto now = Look(member.pid, member.depth);  // not told; one that has ended meanwhile has none
+  return {.share = now ? now->memory_bytes : 0, .memory_bytes = member.memory_bytes};
+}
+
+SharedMemory TreeWatch::LookAtMemory(const std::vector<TreeMember>& members) {
+  Visit(members, memory_, MemoryOf);
+  SharedMemory shared;
+  for (const TreeMember& member : members) {
+    const auto seen = memory_.find(member.pid);
+    if (seen == memory_.end()) {
+      shared.bytes += member.memory_bytes;
+    } else {
+      const uint64_t then = seen->second.memory_bytes;
+      shared.bytes += seen->second.share + member.memory_bytes - std::min(member.memory_bytes, then);
+    }
+    shared.is_certain &= seen != memory_.end() && seen->second.look == look_;
+  }
+  return shared;
 }
 
 }  // namespace glasscase::jobs

@@ -22,6 +22,8 @@ std::vector<int> MayUse() {
   return processors;
 }
 
+std::string FolderOfUser() { return "/var/tmp/glasscase-processors-" + std::to_string(::geteuid()); }
+
 // Not valid: it cannot be made, or is another user's.
 Fd OpenOwnFolder(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return Fd();
@@ -49,7 +51,7 @@ ProcessorLease LeaseProcessors(uint32_t count, const std::string& folder_path) {
     std::rotate(processors.begin(),
                 processors.begin() + static_cast<std::ptrdiff_t>(turn++ % processors.size()),
                 processors.end());
-  const Fd folder = OpenOwnFolder(folder_path);
+  const Fd folder = OpenOwnFolder(folder_path.empty() ? FolderOfUser() : folder_path);
   ProcessorLease lease;
   CPU_ZERO(&lease.processors);
   std::vector<int> others;
@@ -64,10 +66,6 @@ ProcessorLease LeaseProcessors(uint32_t count, const std::string& folder_path) {
   }
   for (size_t i = 0; lease.locks.size() + i < wanted; ++i) CPU_SET(others[i], &lease.processors);
   return lease;
-}
-
-ProcessorLease LeaseProcessors(uint32_t count) {
-  return LeaseProcessors(count, "/var/tmp/glasscase-processors-" + std::to_string(::geteuid()));
 }
 
 }  // namespace glasscase::jobs

@@ -11,7 +11,10 @@
 #include <chrono>
 #include <csignal>
 #include <optional>
+#include <set>
+#include <utility>
 
+#include <glasscase/core/bytes.h>
 #include <glasscase/jobs/folder_size.h>
 #include <glasscase/jobs/process_tree.h>
 
@@ -19,6 +22,10 @@ namespace glasscase::jobs {
 namespace {
 
 constexpr int kLeftoverEveryMs = 5;
+// How long it may stay open whether a job is over its memory, while its processes are looked at in turn.
+constexpr int64_t kUncertainMs = 5'000;
+// A process is hidden for a moment while it becomes another program.
+constexpr int64_t kHiddenMs = 1'000;
 
 int64_t NowMs() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -90,28 +97,36 @@ class Watch {
     const int64_t now = NowMs();
     if (now < look_at_ms_) return;
     const std::vector<TreeMember> tree = ProcessTree(child_.pid);
-    const auto out = MeasureFolder(job_.folder + "/out", limits().files);
-    const Unlinked unlinked = UnlinkedBytes(tree, out ? out->device : 0);
-    LookAtMemory(tree, unlinked.in_memory);
-    if (out) LookAtDisk(*out, unlinked.on_disk);
+    const auto out = MeasureFolder(job_.folder + "/out", limits().files, unmeasured_);
+    LookAtMemory(tree);
+    if (out) LookAtDisk(*out, watch_.LookAtFiles(OfTheJob(tree), out->device));
     if (now - begun_ms_ >= limits().wall_ms)
       End(Ending::kTimedOut, "it took longer than " + std::to_string(limits().wall_ms / 1000) + " s");
     // A look that takes long (many processes, many files) is not taken more often for it.
-    look_at_ms_ = NowMs() + std::max<int64_t>(kWatchEveryMs, 2 * (NowMs() - now));
+    const int64_t rest_ms = uncertain_since_ms_ ? 0 : 2 * (NowMs() - now);
+    look_at_ms_ = NowMs() + std::max<int64_t>(kWatchEveryMs, rest_ms);
   }
 
-  void LookAtMemory(const std::vector<TreeMember>& tree, uint64_t in_memory) {
-    uint64_t memory = in_memory;
+  std::vector<TreeMember> OfTheJob(std::vector<TreeMember> tree) const {
+    std::erase_if(tree, [this](const TreeMember& member) { return member.depth < sandbox_.own_depth; });
+    return tree;
+  }
+
+  void LookAtMemory(const std::vector<TreeMember>& tree) {
+    SharedMemory memory;
     int64_t cpu_ms = 0;
     for (const TreeMember& member : tree) {
-      memory += member.memory_bytes;
+      memory.bytes += member.memory_bytes;
       cpu_ms += member.cpu_ms;
     }
     end_.usage.cpu_ms = std::max(end_.usage.cpu_ms, cpu_ms);
     if (sandbox_.cgroup.held().memory) return TakeMemoryPeak();
-    if (memory > limits().memory_bytes) memory = SharedOnce(tree, in_memory);
-    end_.usage.memory_peak_bytes = std::max(end_.usage.memory_peak_bytes, memory);
-    if (memory > limits().memory_bytes) EndNow(Ending::kOverMemory, OverMemory());
+    if (memory.bytes > limits().memory_bytes) memory = watch_.LookAtMemory(tree);
+    const bool is_over = memory.bytes > limits().memory_bytes;
+    const bool is_open = is_over && !memory.is_certain;
+    if (!LastsFor(kUncertainMs, is_open, uncertain_since_ms_) && is_open) return;
+    end_.usage.memory_peak_bytes = std::max(end_.usage.memory_peak_bytes, memory.bytes);
+    if (is_over) EndNow(Ending::kOverMemory, OverMemory());
   }
   std::string OverMemory() const { return "it used more memory than " + Mebibytes(limits().memory_bytes); }
 
@@ -132,11 +147,35 @@ class Watch {
       EndNow(Ending::kNotStarted, "the machine had no memory left, so the kernel ended it within its limit");
   }
 
-  void LookAtDisk(const FolderSize& out, uint64_t unlinked) {
+  void LookAtDisk(const FolderSize& out, const Unnamed& unnamed) {
     if (out.files > limits().files)
       EndNow(Ending::kOverDisk, "it wrote more than " + std::to_string(limits().files) + " files to /out");
-    if (out.bytes + unlinked > limits().disk_bytes)
+    if (out.bytes + unnamed.bytes > limits().disk_bytes)
       EndNow(Ending::kOverDisk, "it wrote more than " + Mebibytes(limits().disk_bytes) + " to /out");
+    LookAtUnmeasured(out, unnamed);
+    if (LastsFor(kHiddenMs, unnamed.is_hidden, hidden_since_ms_))
+      EndNow(Ending::kOverDisk,
+             "it hides which files it has open, so that what it wrote to /out cannot be counted");
+  }
+
+  // Seen twice, since one may be on its way from its descriptor to its end.
+  void LookAtUnmeasured(const FolderSize& out, const Unnamed& unnamed) {
+    std::set<uint64_t> seen;
+    for (const auto& [inode, name] : unnamed.unmeasured) {
+      seen.insert(inode);
+      if (unmeasured_.contains(inode) && !out.named.contains(inode))
+        EndNow(Ending::kOverDisk, "it removed " + Printable(name) +
+                                      " and keeps it mapped without a descriptor, so that what it wrote to "
+                                      "/out cannot be counted; temporary files are for /tmp");
+    }
+    unmeasured_ = std::move(seen);
+  }
+
+  // Whether something has been so for that long, without a break.
+  static bool LastsFor(int64_t most_ms, bool is_so, std::optional<int64_t>& since_ms) {
+    if (!is_so) since_ms.reset();
+    if (is_so && !since_ms) since_ms = NowMs();
+    return since_ms && NowMs() - *since_ms >= most_ms;
   }
 
   // The first reason counts.
@@ -182,6 +221,9 @@ class Watch {
   JobWatcher& watcher_;
   JobEnd end_;
   int64_t begun_ms_;
+  TreeWatch watch_;
+  std::set<uint64_t> unmeasured_;
+  std::optional<int64_t> uncertain_since_ms_, hidden_since_ms_;
   int64_t look_at_ms_ = 0;
   bool log_is_open_ = true;
   bool ending_ = false;

@@ -1,9 +1,11 @@
 #include <glasscase/jobs/syscall_filter.h>
 
+#include <linux/close_range.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,7 +35,7 @@ constexpr int kRefused[] = {
     SCMP_SYS(fsmount), SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(open_by_handle_at),
     SCMP_SYS(name_to_handle_at),
     // memory that is there when no process has it
-    SCMP_SYS(shmget),
+    SCMP_SYS(shmget), SCMP_SYS(msgget), SCMP_SYS(semget),
     // other processes, the machine's clock and name
     SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(kcmp),
     SCMP_SYS(clock_settime), SCMP_SYS(clock_adjtime), SCMP_SYS(settimeofday), SCMP_SYS(adjtimex),
@@ -51,6 +53,23 @@ struct Refusal {
   int error = EPERM;
 };
 
+// What a job holds is counted where no cgroup does it (process_tree.h), by what /proc shows of its processes.
+void RefuseWhatIsNotCounted(std::vector<Refusal>& refusals) {
+  // A file in memory is nobody's, however large, when it is mapped in part and closed. Whoever wants one
+  // takes what kernels without them have: a file in /dev/shm or /tmp.
+  for (const int call : {SCMP_SYS(memfd_create), SCMP_SYS(memfd_secret)})
+    refusals.push_back({.call = call, .error = ENOSYS});
+  // A thread with descriptors that the others of its process do not have.
+  constexpr unsigned long kThread = CLONE_THREAD | CLONE_FILES;
+  refusals.push_back(
+      {.call = SCMP_SYS(clone), .when = scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, kThread, CLONE_THREAD}});
+  refusals.push_back({.call = SCMP_SYS(close_range),
+                      .when = scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, CLOSE_RANGE_UNSHARE, CLOSE_RANGE_UNSHARE}});
+  // A process whose descriptors are shown to root alone.
+  refusals.push_back(
+      {.call = SCMP_SYS(prctl), .when = scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_DUMPABLE}});
+}
+
 std::vector<Refusal> Refusals() {
   std::vector<Refusal> refusals;
   for (const int call : kRefused) refusals.push_back({.call = call});
@@ -59,6 +78,7 @@ std::vector<Refusal> Refusals() {
   for (const unsigned long flag : kNamespaces)
     refusals.push_back({.call = SCMP_SYS(clone), .when = scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, flag, flag}});
   refusals.push_back({.call = SCMP_SYS(clone3), .error = ENOSYS});
+  RefuseWhatIsNotCounted(refusals);
   // What is pushed into a terminal is read by whoever has it afterwards.
   refusals.push_back(
       {.call = SCMP_SYS(ioctl), .when = scmp_arg_cmp{1, SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI}});

@@ -36,11 +36,6 @@ std::optional<int> Number(const std::string& said, std::string_view name) {
   return number;
 }
 
-bool IsDevice(const std::string& path) {
-  struct stat facts {};
-  return ::stat(path.c_str(), &facts) == 0 && (S_ISCHR(facts.st_mode) || S_ISBLK(facts.st_mode));
-}
-
 JobEnd NotStarted(std::string reason) {
   return {.ending = Ending::kNotStarted, .reason = "the sandbox could not be made: " + std::move(reason)};
 }
@@ -125,6 +120,7 @@ class Bubblewrap final : public Executor {
                        {RLIMIT_DATA, limits.memory_bytes + limits.memory_bytes / 4},
                        {RLIMIT_NOFILE, 4'096}},
             .cpus = limits.cpus,
+            .leases = options_.leases,
             .umask = job.umask,
             .cgroup = cgroup};
   }
@@ -192,7 +188,7 @@ class Bubblewrap final : public Executor {
                                       "--seccomp",
                                       std::to_string(kFilterFd)};
     for (const std::string& device : options_.devices)
-      words.insert(words.end(), {IsDevice(device) ? "--dev-bind" : "--ro-bind", device, device});
+      words.insert(words.end(), {HasDevices(device) ? "--dev-bind" : "--ro-bind", device, device});
     for (const Mount& mount : job.mounts) words.insert(words.end(), {"--ro-bind", mount.from, mount.to});
     // Last, so that nothing can be made beside them.
     words.insert(words.end(), {"--remount-ro", "/dev", "--remount-ro", "/"});

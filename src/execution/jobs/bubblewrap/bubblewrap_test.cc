@@ -15,7 +15,7 @@ namespace {
 ExecutorCase Case() {
   std::optional<uid_t> user;
   if (::geteuid() == 0) user = 60'677;
-  return {.make = [user] { return MakeBubblewrap({.user = user}); }, .user = user};
+  return {.make = [user] { return MakeBubblewrap({.user = user, .leases = OwnLeases()}); }, .user = user};
 }
 
 INSTANTIATE_TEST_SUITE_P(Bubblewrap, ExecutorContract, ::testing::Values(Case()));
@@ -55,6 +55,14 @@ TEST(Bubblewrap, AFileOfADriverIsPassedOnToBeRead) {
   EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
   EXPECT_EQ(::lseek(file.get(), 0, SEEK_END), 0);
   ::unlink(path.c_str());
+}
+
+TEST(Bubblewrap, DevicesInAFolderThatIsPassedOnCanBeOpened) {
+  const Terminal terminal(Case().user);
+  const JobEnd end =
+      RunWith({"/dev/pts"}, "exec 3<>" + terminal.path() + " && echo opened >&3 && ! (echo x >/dev/pts/x)");
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_THAT(terminal.Read(), ::testing::StartsWith("opened"));
 }
 
 TEST(Bubblewrap, ADeviceIsPassedOnAndOneThatIsNotThereIsSaid) {

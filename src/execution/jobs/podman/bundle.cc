@@ -1,9 +1,8 @@
 #include "bundle.h"
 
-#include <sys/stat.h>
-
 #include <boost/json.hpp>
 
+#include <glasscase/jobs/namespaces.h>
 #include <glasscase/jobs/syscall_filter.h>
 
 namespace glasscase::jobs {
@@ -30,12 +29,9 @@ bj::object Temporary(const std::string& to, uint64_t bytes) {
   return Mounted(to, "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(bytes)});
 }
 
-// A device, or a file or folder of its driver.
+// A device or a folder of some, or a file or folder of a driver.
 bj::object PassedOn(const std::string& path) {
-  struct stat facts {};
-  const bool is_device =
-      ::stat(path.c_str(), &facts) == 0 && (S_ISCHR(facts.st_mode) || S_ISBLK(facts.st_mode));
-  if (!is_device) return Bound(path, path, "ro");
+  if (!HasDevices(path)) return Bound(path, path, "ro");
   return Mounted(path, "bind", path, {"bind", "rw", "nosuid", "noexec"});
 }
 

@@ -35,7 +35,11 @@ class Images {
   }
   std::string image() const { return image_; }
   PodmanOptions Options() const {
-    return {.enclose = Enclose(), .images = folder_ / "kept", .registries = {"localhost"}, .user = User()};
+    return {.enclose = Enclose(),
+            .images = folder_ / "kept",
+            .registries = {"localhost"},
+            .user = User(),
+            .leases = OwnLeases()};
   }
 
  private:

@@ -287,6 +287,7 @@ class Podman final : public Executor {
                   .user = options_.user,
                   .limits = {{RLIMIT_CORE, 0}},
                   .cpus = pid_file.empty() ? 0 : job.limits.cpus,
+                  .leases = options_.leases,
                   .cgroup = cgroup};
     if (pid_file.empty()) launch.descriptors.emplace_back(credentials_fd, kCredentialsFd);
     launch.command.insert(launch.command.end(), command.begin(), command.end());

@@ -49,6 +49,15 @@ TEST_P(PodmanTest, ARegistryThatDoesNotAnswerIsNotTheJobsFault) {
   EXPECT_THAT(end.reason, HasSubstr("connection refused"));
 }
 
+TEST_P(PodmanTest, DevicesInAFolderThatIsPassedOnCanBeOpened) {
+  const Terminal terminal(User());
+  PodmanOptions options = Images::Get().Options();
+  options.devices = {"/dev/pts"};
+  const JobEnd end = RunWith(options, Shell("exec 3<>" + terminal.path() + " && echo opened >&3"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_THAT(terminal.Read(), HasSubstr("opened"));
+}
+
 TEST_P(PodmanTest, ADeviceIsPassedOnAndOneThatIsNotThereIsSaid) {
   PodmanOptions options = Images::Get().Options();
   options.devices = {"/dev/full"};

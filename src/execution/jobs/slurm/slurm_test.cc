@@ -27,7 +27,7 @@ class Cluster {
     return cluster;
   }
   SlurmOptions Options() const {
-    return {.on_node = {ON_NODE},
+    return {.on_node = {ON_NODE, OwnLeases()},
             .partition = "jobs",
             .environment = {{"SLURM_CONF", folder_ / "slurm.conf"}},
             .delay_ms = 2'000,

@@ -66,9 +66,9 @@ TEST_P(CgroupTest, WhatHoldsIsSaid) {
   EXPECT_THAT(end.in_force, Contains("processes and threads: 64, of all together by its cgroup"));
   EXPECT_THAT(
       end.in_force,
-      Contains("memory: data of each process by the kernel, of all together by its cgroup, 268435456 bytes"));
-  EXPECT_THAT(end.missing,
-              ::testing::ElementsAre("disk of the whole job by the kernel: no quota is delegated"));
+      Contains("memory: 268435456 bytes, of all together by its cgroup; data of each process by the kernel"));
+  EXPECT_THAT(end.missing, ::testing::ElementsAre(
+                               HasSubstr("disk of the whole job by the kernel: no quota is delegated")));
 }
 
 TEST_P(CgroupTest, ManyProcessesThatTogetherPassTheLimitAreEndedByTheKernel) {
@@ -231,10 +231,14 @@ TEST(Seat, IsNotTakenWhereOthersAre) {
 }
 
 ExecutorCase Case() {
-  return {.make = [] { return MakeBubblewrap({.user = User(), .cgroups = Seated::Get().seat()}); },
-          .user = User(),
-          .start_ms = 20'000,
-          .times_as_long = 5};
+  return {
+      .make =
+          [] {
+            return MakeBubblewrap({.user = User(), .cgroups = Seated::Get().seat(), .leases = OwnLeases()});
+          },
+      .user = User(),
+      .start_ms = 20'000,
+      .times_as_long = 5};
 }
 
 INSTANTIATE_TEST_SUITE_P(InCgroups, ExecutorContract, ::testing::Values(Case()));

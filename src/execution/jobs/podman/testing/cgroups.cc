@@ -41,7 +41,7 @@ TEST_P(PodmanCgroupTest, TheRuntimePutsTheContainerNowhereElse) {
   EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
   EXPECT_THAT(recorder_.log, HasSubstr("/worker-1/job-"));
   EXPECT_THAT(inside, ::testing::AnyOf("own job- ", "job- own "));
-  EXPECT_THAT(end.in_force, Contains(HasSubstr("of all together by its cgroup, 268435456 bytes")));
+  EXPECT_THAT(end.in_force, Contains(HasSubstr("268435456 bytes, of all together by its cgroup")));
 }
 
 TEST_P(PodmanCgroupTest, ManyProcessesThatTogetherPassTheLimitAreEndedByTheKernel) {

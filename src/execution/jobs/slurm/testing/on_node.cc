@@ -1,5 +1,5 @@
-// The program on the node, for tests: `on_node FILE` runs the job in FILE in bubblewrap, as glasscase-worker
-// does.
+// The program on the node, for tests: `on_node LEASES FILE` runs the job in FILE in bubblewrap, as
+// glasscase-worker does, with processors that are leased in LEASES.
 #include <unistd.h>
 
 #include <glasscase/jobs_bubblewrap/bubblewrap.h>
@@ -7,9 +7,9 @@
 
 int main(int argc, char** argv) {
   namespace jobs = glasscase::jobs;
-  if (argc != 2) return 2;
+  if (argc != 3) return 2;
   std::optional<uid_t> user;
   if (::geteuid() == 0) user = 60'677;
-  const auto executor = jobs::MakeBubblewrap({.user = user});
-  return jobs::RunOneJob(argv[1], R"({"name":"node"})", *executor);
+  const auto executor = jobs::MakeBubblewrap({.user = user, .leases = argv[1]});
+  return jobs::RunOneJob(argv[2], R"({"name":"node"})", *executor);
 }

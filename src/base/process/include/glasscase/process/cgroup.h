@@ -8,6 +8,9 @@
 //       own/              the worker
 //       job-.../          what the worker makes
 //
+// By these names we know what is ours to end and to remove: processes, worker and worker-N. A worker that
+// was started alone has the seat "worker".
+//
 // Whoever cannot have one gets an error whose message is the reason, for the record of what is missing.
 #pragma once
 
@@ -41,6 +44,8 @@ std::string ControllersText(CgroupControllers controllers, bool has);
 std::optional<uint64_t> CgroupNumber(std::string_view text, std::string_view word);
 // The folder of a process's cgroup of version 2, by what its /proc/self/cgroup and /proc/self/mountinfo say.
 Result<std::string> CgroupFolderOf(std::string_view cgroup, std::string_view mountinfo);
+// The first folder there that is none of ours by its name.
+std::optional<std::string> FolderOfSomebodyElse(const std::string& path);
 
 class Cgroup {
  public:
@@ -81,8 +86,9 @@ Result<CgroupSeat> TakeSeat(const std::string& folder);
 
 class DelegatedCgroup {
  public:
-  // The cgroup of this process, if it is ours: delegated, with at least one of the controllers, and with no
-  // other processes in it than `ours`, which are moved into its leaf. Nothing is changed on an error.
+  // The cgroup of this process, if it is ours: delegated, with at least one of the controllers, with no
+  // cgroups below it but those of our names, and with no other processes in it than `ours`, which are moved
+  // into its leaf. Nothing is changed on an error.
   static Result<DelegatedCgroup> Take(const std::vector<pid_t>& ours);
 
   const std::string& path() const { return cgroup_.path(); }
@@ -91,7 +97,7 @@ class DelegatedCgroup {
   // its cgroup.procs takes the seat.
   Result<Cgroup> MakeSeat(const std::string& name, std::optional<uid_t> user) const;
   std::string SeatFolder(const std::string& name) const { return path() + "/" + name; }
-  // As it was before, so that it can be taken again. Ends what is left in seats.
+  // As it was before, so that it can be taken again. Ends what is left in seats, and in nothing else.
   void GiveBack();
 
  private:

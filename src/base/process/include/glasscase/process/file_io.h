@@ -26,7 +26,7 @@ Status ReadPieces(int fd, uint64_t bytes_max, std::string_view what,
 Result<Bytes> ReadAll(int fd, uint64_t bytes_max, std::string_view what);
 
 // A small file by its path: of settings, a key, a line that another program left, one of /proc; a pipe too.
-// Errors name it.
+// Errors name it. Nothing of it is left in memory but the value.
 Result<std::string> ReadText(const std::string& path, uint64_t bytes_max = kSmallFileBytes);
 // The same from a descriptor, which may be none (with errno from what should have opened it).
 Result<std::string> ReadText(const Fd& file, const std::string& path, uint64_t bytes_max = kSmallFileBytes);

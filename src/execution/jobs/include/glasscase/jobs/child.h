@@ -24,6 +24,7 @@ struct Launch {
   std::optional<uid_t> user{};                   // as root: become this user and its group, and no other
   std::vector<std::pair<int, rlim_t>> limits{};  // RLIMIT_…
   uint32_t cpus = 0;                             // of those that this thread may use; 0: all of them
+  std::string leases{};  // the folder in which processors are leased; empty: the one of all jobs of this user
   mode_t umask = 022;
   int cgroup = -1;  // a folder of cgroups of version 2, into which it is born
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include <glasscase/core/error.h>
@@ -9,13 +10,15 @@
 namespace glasscase::jobs {
 
 struct FolderSize {
-  uint64_t bytes = 0;   // on the disk
-  uint64_t files = 0;   // and folders
-  uint64_t device = 0;  // stat's st_dev
+  uint64_t bytes = 0;          // on the disk
+  uint64_t files = 0;          // and folders
+  uint64_t device = 0;         // stat's st_dev
+  std::set<uint64_t> named{};  // of the inodes that were asked for, those that are in it
 };
 
 // Follows no link. Stops counting beyond `files_max`. Folders that nobody may read are made readable. A file
 // that goes away meanwhile is left out.
-Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max);
+Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max,
+                                 const std::set<uint64_t>& inodes = {});
 
 }  // namespace glasscase::jobs

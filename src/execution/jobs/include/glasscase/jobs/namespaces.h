@@ -20,5 +20,7 @@ std::vector<std::string> LimitsInForce(const Limits& limits, std::string_view fi
 std::vector<std::string> LimitsMissing(const JobCgroup& cgroup);
 // Unavailable names the first that is not there.
 Status CheckDevices(const std::vector<std::string>& devices);
+// Whether what is opened there is a device: it is one, or a folder below /dev ("/dev/dri").
+bool HasDevices(const std::string& path);
 
 }  // namespace glasscase::jobs

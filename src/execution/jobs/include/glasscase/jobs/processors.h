@@ -19,10 +19,8 @@ struct ProcessorLease {
 
 // `count` of those that this thread may use (0, or more than there are: all of these). Those come first that
 // no other job of this user on this machine has, whichever process started it; where too few are free, the
-// rest is shared, another part of them each time. The locks lie in `folder`, a folder of this user's that is
-// made; where that cannot be, all are shared. Any thread.
+// rest is shared, another part of them each time. The locks lie in `folder` (empty: the one that all jobs of
+// this user have), a folder of this user's that is made; where that cannot be, all are shared. Any thread.
 ProcessorLease LeaseProcessors(uint32_t count, const std::string& folder);
-// The same in the folder that all jobs of this user have.
-ProcessorLease LeaseProcessors(uint32_t count);
 
 }  // namespace glasscase::jobs

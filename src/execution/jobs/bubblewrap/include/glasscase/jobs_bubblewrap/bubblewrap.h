@@ -20,6 +20,7 @@ struct BubblewrapOptions {
   // Of this machine, passed on to every job: "/dev/nvidia0". Each job sees what the one before left in them.
   std::vector<std::string> devices{};
   process::CgroupSeat cgroups{};  // where each job gets one of its own
+  std::string leases{};           // Launch::leases
 };
 
 std::unique_ptr<Executor> MakeBubblewrap(BubblewrapOptions options);

@@ -27,6 +27,7 @@ struct PodmanOptions {
   int64_t fetch_ms = 1'800'000;   // the most that fetching an image may take
   std::optional<uid_t> user{};    // as root: jobs run as this user, to whom their out/ belongs
   process::CgroupSeat cgroups{};  // where each job gets one of its own
+  std::string leases{};           // Launch::leases
   std::string podman = "/usr/bin/podman";
   std::string runtime = "/usr/sbin/runc";
 };

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -29,6 +31,45 @@
 #include <gtest/gtest.h>
 
 namespace glasscase::jobs::testing {
+
+// Where the jobs of these tests lease their processors: the suites beside them do not take theirs.
+inline const std::string& OwnLeases() {
+  static const struct Folder {
+    const std::string path =
+        std::filesystem::temp_directory_path() / ("gc-processors-" + Uuid::Random().ToString());
+    ~Folder() {
+      std::error_code ignored;
+      std::filesystem::remove_all(path, ignored);
+    }
+  } folder;
+  return folder.path;
+}
+
+// A terminal of ours, which jobs of that user may open as a device: in the folder /dev/pts of this machine.
+class Terminal {
+ public:
+  explicit Terminal(std::optional<uid_t> user) : ours_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    char name[64] = {};
+    EXPECT_TRUE(::grantpt(ours_.get()) == 0 && ::unlockpt(ours_.get()) == 0 &&
+                ::ptsname_r(ours_.get(), name, sizeof name) == 0);
+    if (user) {
+      EXPECT_EQ(::chown(name, *user, *user), 0);
+    }
+    path_ = name;
+  }
+  const std::string& path() const { return path_; }
+  // What was written to it.
+  std::string Read() const {
+    char text[64] = {};
+    ::fcntl(ours_.get(), F_SETFL, O_NONBLOCK);
+    const ssize_t got = ::read(ours_.get(), text, sizeof text);
+    return {text, got > 0 ? static_cast<size_t>(got) : 0};
+  }
+
+ private:
+  Fd ours_;
+  std::string path_;
+};
 
 struct ExecutorCase {
   std::function<std::unique_ptr<Executor>()> make;
@@ -125,7 +166,52 @@ TEST_P(ExecutorContract, AProgramReadsItsInputsAndLeavesResults) {
   EXPECT_EQ(Result("model"), "1 2 3\n");
   EXPECT_EQ(end.usage.log_bytes, recorder_.log.size());
   EXPECT_GT(end.usage.wall_ms, 0);
-  EXPECT_FALSE(end.in_force.empty());
+}
+
+// Whoever reads the record of a run sees what it was held to, and by whom.
+TEST_P(ExecutorContract, WhatHeldItIsSaidWithItsValuesAndWhatDidNot) {
+  using ::testing::AllOf;
+  using ::testing::Contains;
+  using ::testing::HasSubstr;
+  using ::testing::StartsWith;
+  const JobEnd end = Run(Shell("true"));
+  EXPECT_THAT(end.in_force, Contains(AllOf(StartsWith("memory: "), HasSubstr("268435456 bytes"))));
+  EXPECT_THAT(end.in_force, Contains(AllOf(StartsWith("disk: "), HasSubstr("33554432 bytes"))));
+  EXPECT_THAT(end.in_force,
+              Contains(AllOf(StartsWith("time: "), HasSubstr(std::to_string(limits_.wall_ms) + " ms"))));
+  EXPECT_THAT(end.in_force, Contains(StartsWith("processors: 1")));
+  EXPECT_THAT(end.in_force, Contains(AllOf(StartsWith("/tmp and /dev/shm: "), HasSubstr("16777216 bytes"))));
+  const auto processes = Contains(StartsWith("processes and threads: "));
+  EXPECT_THAT(end.in_force,
+              ::testing::AnyOf(Contains("processes and threads: 64"),
+                               Contains("processes and threads: 64, of all together by its cgroup"),
+                               ::testing::Not(processes)));
+  if (!::testing::Value(end.in_force, processes)) {
+    EXPECT_THAT(end.missing, processes);
+  }
+  const auto is_held = Contains(
+      AllOf(StartsWith("memory: "), ::testing::AnyOf(HasSubstr("by its cgroup"), HasSubstr("by the node"))));
+  const auto is_missing = Contains(
+      "memory, processes, processors of the whole job by the kernel: no cgroup is delegated to Glasscase");
+  EXPECT_NE(::testing::Value(end.in_force, is_held), ::testing::Value(end.missing, is_missing))
+      << ::testing::PrintToString(end.missing);
+}
+
+TEST_P(ExecutorContract, WhatItUsedIsMeasured) {
+  const JobEnd end = Run(Python(R"(
+import time
+open('/out/model', 'wb').write(bytes(5_000_000))
+while time.process_time() < 0.3: pass
+)"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason;
+  EXPECT_GE(end.usage.disk_bytes, 5'000'000u);
+  EXPECT_LT(end.usage.disk_bytes, 6'000'000u);
+  if (::testing::Value(end.missing,
+                       ::testing::Contains("processor time and memory that it used: not measured")))
+    return;
+  EXPECT_GE(end.usage.cpu_ms, 200);
+  EXPECT_LT(end.usage.cpu_ms, 3'000 * GetParam().times_as_long);
+  EXPECT_GT(end.usage.memory_peak_bytes, 1'000'000u);
 }
 
 TEST_P(ExecutorContract, AFailureSaysHow) {
@@ -278,6 +364,119 @@ TEST_P(ExecutorContract, ResultsAreLimitedInBytes) {
   }
 }
 
+// No look at the job's descriptors sees these.
+TEST_P(ExecutorContract, ResultsThatAreKeptWithoutANameAndWithoutADescriptorEndIt) {
+  const JobEnd end = Run(Python(R"(
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_size_t, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+for _ in range(100):
+    file = os.open('/out/hidden', os.O_CREAT | os.O_RDWR)
+    os.unlink('/out/hidden')
+    os.posix_fallocate(file, 0, 1 << 20)
+    if libc.mmap(0, 4096, 1, 1, file, 0) == 2**64 - 1: raise OSError(ctypes.get_errno())
+    os.close(file)
+time.sleep(20)
+)"));
+  EXPECT_EQ(end.ending, Ending::kOverDisk) << end.reason << recorder_.log;
+  EXPECT_THAT(end.reason, ::testing::HasSubstr("it removed /out/hidden and keeps it mapped"));
+  EXPECT_LT(end.usage.wall_ms, 5'000 * GetParam().times_as_long);
+}
+
+TEST_P(ExecutorContract, FilesThatAreMappedAndHaveANameOrADescriptorOrAreTemporaryEndNothing) {
+  const JobEnd end = Run(Python(R"(
+import mmap, os, time
+kept = []
+for folder in ('/out', '/tmp', '/dev/shm'):
+    with open(folder + '/one', 'w+b') as file:
+        file.truncate(1 << 20)
+        kept.append(mmap.mmap(file.fileno(), 0))
+    os.link(folder + '/one', folder + '/two')
+    os.unlink(folder + '/one')
+    with open(folder + '/three', 'w+b') as file:
+        file.truncate(1 << 20)
+        kept.append(mmap.mmap(file.fileno(), 0))  # which has a descriptor of its own
+    os.unlink(folder + '/three')
+time.sleep(1)
+)"));
+  EXPECT_EQ(end.ending, Ending::kSucceeded) << end.reason << recorder_.log;
+}
+
+// What /proc shows of a process is empty when its first thread has ended.
+TEST_P(ExecutorContract, AProcessWhoseFirstThreadHasEndedIsHeldToItsLimits) {
+  const std::string first_ends = R"(
+import ctypes, os, threading, time
+def go_on():
+    time.sleep(0.3)
+    kept = []
+    for n in range(6):
+        ACT
+    time.sleep(20)
+    os._exit(0)
+threading.Thread(target=go_on).start()
+ctypes.CDLL(None).syscall(60, 0)
+)";
+  const auto with = [&](const std::string& act) {
+    return std::string(first_ends).replace(first_ends.find("ACT"), 3, act);
+  };
+  JobEnd end = Run(Python(with("os.fork() or (kept.append(b'x' * (60 << 20)), time.sleep(20))")));
+  EXPECT_EQ(end.ending, Ending::kOverMemory) << end.reason;
+  EXPECT_LT(end.usage.wall_ms, 10'000 * GetParam().times_as_long);
+  end =
+      Run(Python(with("file = os.open('/out/x', os.O_CREAT | os.O_RDWR); os.unlink('/out/x'); "
+                      "os.posix_fallocate(file, 0, 8 << 20)")));
+  EXPECT_EQ(end.ending, Ending::kOverDisk) << end.reason;
+  EXPECT_LT(end.usage.wall_ms, 10'000 * GetParam().times_as_long);
+}
+
+// Each of its processes has tens of thousands of mappings; together they have less than the limit, which only
+// a look at each of them tells.
+TEST_P(ExecutorContract, ItsTimeEndsAJobThatIsLongToLookAt) {
+  limits_.wall_ms = 4'000 * GetParam().times_as_long;
+  const JobEnd end = Run(Python(R"(
+import ctypes, os, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_size_t, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+try:
+    os.posix_fallocate(os.memfd_create('one'), 0, 4096)
+except OSError:
+    pass
+at = libc.mmap(0, 60_000 * 4096, 0, 0x22, -1, 0)
+for n in range(0, 60_000, 2): libc.mprotect(at + n * 4096, 4096, 1)
+kept = b'x' * (100 << 20)
+for _ in range(20):
+    if os.fork() == 0: break
+print('all', flush=True)
+time.sleep(60)
+)"));
+  EXPECT_THAT(recorder_.log, ::testing::HasSubstr("all\n"));
+  EXPECT_EQ(end.ending, Ending::kTimedOut) << end.reason;
+  EXPECT_LT(end.usage.wall_ms, limits_.wall_ms + 5'000 * GetParam().times_as_long)
+      << "of which the kernel needs some to end it";
+}
+
+TEST_P(ExecutorContract, WhatCannotBeCountedIsRefused) {
+  const std::string said = Says(Python(R"(
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(name, *call):
+    print(name, 'yes' if libc.syscall(*call) >= 0 else errno.errorcode[ctypes.get_errno()])
+attempt('file in memory', 319, b'x', 0)
+attempt('secret file in memory', 447, 0)
+attempt('shared memory', 29, 0, 1 << 20, 0o1600)
+attempt('semaphores', 64, 0, 32000, 0o1600)
+attempt('messages', 68, 0, 0o1600)
+attempt('descriptors of its own', 436, 3, 3, 2)
+attempt('a thread with descriptors of its own', 56, 0x10900, 0, 0, 0, 0)
+attempt('hidden descriptors', 157, 4, 0)
+)"));
+  EXPECT_EQ(said,
+            "file in memory ENOSYS\nsecret file in memory ENOSYS\nshared memory EPERM\nsemaphores EPERM\n"
+            "messages EPERM\ndescriptors of its own EPERM\na thread with descriptors of its own EPERM\n"
+            "hidden descriptors EPERM\n");
+}
+
 TEST_P(ExecutorContract, ResultsAreLimitedInNumber) {
   const JobEnd end = Run(Python("import os\nfor i in range(100000): open('/out/%d' % i, 'w').close()"));
   EXPECT_EQ(end.ending, Ending::kOverDisk) << end.reason;
@@ -368,9 +567,9 @@ TEST_P(ExecutorContract, JobsDoNotShareAProcessorWhileAnotherIsFree) {
   for (Recorder& one : jobs) threads.emplace_back([&] { executor_->Run(Shell(which), one); });
   for (std::thread& thread : threads) thread.join();
   ASSERT_FALSE(jobs[0].log.empty());
-  if (std::thread::hardware_concurrency() > 1) {
-    EXPECT_NE(jobs[0].log, jobs[1].log);
-  }
+  cpu_set_t ours;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof ours, &ours), 0);
+  EXPECT_EQ(jobs[0].log == jobs[1].log, CPU_COUNT(&ours) == 1) << jobs[0].log;
 }
 
 TEST_P(ExecutorContract, ProcessorsAreCounted) { EXPECT_EQ(Says(Shell("nproc")), "1\n"); }
