@@ -19,7 +19,7 @@ import onnx
 
 from . import graphs, ranges, source as sources
 from .evaluators import Evaluator, Reference, Runtime
-from .evidence import CONTINUOUS, FORMAT, VERSION, Comparison, canonical, describe, usual_sizes
+from .evidence import CONTINUOUS, FORMAT, TREES, VERSION, Comparison, canonical, describe, usual_sizes
 from .refusal import Refusal
 from .rows import Drawer, Rows, need_ranges
 from .source import Loaded, Source
@@ -159,14 +159,21 @@ def _compare(loaded: Loaded, model: onnx.ModelProto, drawer: Drawer) -> tuple[Co
             comparison.sizes = usual_sizes(whole, loaded.classes)
         for places, wanted in answers:
             rows = {name: array[places] for name, array in drawn.items()}
-            comparison.add(kind, rows, wanted, engine.run(rows))
+            comparison.add(kind, rows, wanted, _run(engine, rows))
             if kind == "thresholds":
                 drawer.answered[before + places.start:before + places.stop] = True
             if kind not in sample:
                 sample[kind] = ({name: array[:REFERENCE_ROWS] for name, array in rows.items()}, [part[:REFERENCE_ROWS] for part in wanted])
         comparison.refuse(kind, _count(drawn) + before - comparison.drawn(kind))
         _say(0.3 + 0.6 * comparison.rows / max(drawer.rows, 1), f"compared {comparison.rows} inputs")
-    return comparison, _second_opinion(loaded, model, sample, comparison)
+    return comparison, _second_opinion(loaded, model, drawer, sample, comparison)
+
+
+def _run(engine: Evaluator, rows: Rows) -> list[Array]:
+    try:
+        return engine.run(rows)
+    except Exception as error:  # of ONNX Runtime: what converters write may pass every check and still not run
+        raise Refusal(f"{engine.name} cannot run the result: {_one_line(str(error))}") from error
 
 
 def _moved(loaded: Loaded, drawer: Drawer) -> Callable[[Rows], list[list[Array]]]:
@@ -196,9 +203,11 @@ def _answers(loaded: Loaded, rows: Rows) -> list[tuple[slice, list[Array]]]:
 
 
 def _second_opinion(
-        loaded: Loaded, model: onnx.ModelProto, sample: dict[str, tuple[Rows, list[Array]]], first: Comparison) -> dict[str, Any]:
+        loaded: Loaded, model: onnx.ModelProto, drawer: Drawer, sample: dict[str, tuple[Rows, list[Array]]], first: Comparison) -> dict[str, Any]:
     """The same with the reference evaluator, on few rows: it is slow. It does not know every operator: then that is said."""
-    comparison = Comparison(loaded.bound, loaded.classes, first.moved, first.sizes, loaded.regressor)
+    bound = TREES if loaded.bound is TREES else CONTINUOUS  # it adds up in its own order, whatever the source is
+    moved = _moved(loaded, drawer) if bound is CONTINUOUS else None
+    comparison = Comparison(bound, loaded.classes, moved, first.sizes, loaded.regressor)
     name = f"ONNX reference evaluator {onnx.__version__}"
     try:
         evaluator: Evaluator = Reference(model)

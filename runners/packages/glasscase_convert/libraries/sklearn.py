@@ -29,11 +29,11 @@ def load(source: Source) -> Loaded:
         raise Refusal(f"{source.file.name} holds a {name}, which is no fitted model")
     classes = [label.item() if hasattr(label, "item") else label for label in model.classes_] if hasattr(model, "classes_") else None
     with_probabilities = classes is not None and hasattr(model, "predict_proba")
-    found = branches.find(model)
+    inside = branches.find(model)
     entry = Input("x", (int(model.n_features_in_),))
     if source.declared:
         entry.range = source.declared[0].range
-    entry.thresholds = found.by_feature(entry.numbers)
+    entry.thresholds = inside.by_feature(entry.numbers)
 
     def run(rows: Rows) -> list[Array]:
         # Trained on doubles, as scikit-learn does when nobody says otherwise. Widening is exact.
@@ -48,9 +48,10 @@ def load(source: Source) -> Loaded:
 
     def convert(opset: int) -> onnx.ModelProto:
         _register_boosting()
+        found = getattr(model, "best_estimator_", model)  # of a search; skl2onnx knows one kind of them
         result: onnx.ModelProto = skl2onnx.convert_sklearn(
-            model, "model", [("x", skl2onnx.common.data_types.FloatTensorType([None, entry.numbers]))],
-            target_opset={"": opset, "ai.onnx.ml": 3}, options={id(model): {"zipmap": False}} if with_probabilities else None)
+            found, "model", [("x", skl2onnx.common.data_types.FloatTensorType([None, entry.numbers]))],
+            target_opset={"": opset, "ai.onnx.ml": 3}, options={id(found): {"zipmap": False}} if with_probabilities else None)
         names = ("value",) if classes is None else ("label", "probabilities")
         if classes is not None and not with_probabilities:
             graphs.keep_outputs(result, 1)
@@ -59,7 +60,7 @@ def load(source: Source) -> Loaded:
 
     return Loaded(
         f"scikit-learn {sklearn.__version__}, {name}", [entry], run, convert, f"skl2onnx {skl2onnx.__version__}",
-        TREES if found.trees else CONTINUOUS, classes, regressor=classes is None, sums=found.sums or not found.trees, unseen=found.unseen)
+        TREES if inside.trees else CONTINUOUS, classes, regressor=classes is None, sums=inside.sums or not inside.trees, unseen=inside.unseen)
 
 
 def _name(model: Any) -> str:
