@@ -172,6 +172,8 @@ def _compare(loaded: Loaded, model: onnx.ModelProto, drawer: Drawer) -> tuple[Co
 def _run(engine: Evaluator, rows: Rows) -> list[Array]:
     try:
         return engine.run(rows)
+    except MemoryError:
+        raise
     except Exception as error:  # of ONNX Runtime: what converters write may pass every check and still not run
         raise Refusal(f"{engine.name} cannot run the result: {_one_line(str(error))}") from error
 

@@ -42,7 +42,7 @@ class Bound:
         return self.absolute * numpy.minimum(sizes, 1) + self.ulps * ULP * numpy.abs(wanted)
 
 
-MOVES = 16  # how many times that
+MOVES_ALLOWED = 16  # how many times that
 SIZES_NUMBERS_MAX = 1 << 22  # that are looked at for what is usual
 
 # A branch taken otherwise is a difference of whole leaves. Sums of products are rounded in another order by each library.
@@ -195,7 +195,7 @@ class Comparison:
         if sizes is None:
             move = move.max(axis=1, keepdims=True, initial=0)
         bound = self.bound.at(numpy.where(numpy.isfinite(one), one, 0), sizes)
-        return bool((difference <= bound + MOVES * move).all()), False
+        return bool((difference <= bound + MOVES_ALLOWED * move).all()), False
 
     def _add_labels(self, wanted: Array, got: Array, numbers: tuple[Array, Array] | None, share: Array) -> None:
         """A label may differ where the source's own outputs of both classes are closer to each other than twice the bound."""

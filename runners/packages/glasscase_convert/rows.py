@@ -25,6 +25,7 @@ THRESHOLD_ROWS_MAX = 50_000
 NUMBERS_MAX = 1 << 24  # of all random rows; large inputs get fewer
 ROWS_MIN = 16
 BATCH_NUMBERS = 1 << 20
+MOVES = 8
 GUESSED = (-10.0, 10.0)  # where nobody says what a model takes
 
 _ZEROS = (0.0, -0.0)
@@ -136,8 +137,8 @@ class Drawer:
                 yield kind, {one.name: self._draw(kind, one, first, count) for one in self.inputs}
 
     def moved(self, rows: Rows) -> list[Rows]:
-        """The rows with every number a unit in its last place further up or down, four times: two moves may cancel out."""
-        return [{name: self._moved(array) for name, array in rows.items()} for _ in range(4)]
+        """The rows with every number a unit in its last place further up or down, some times: moves may cancel out."""
+        return [{name: self._moved(array) for name, array in rows.items()} for _ in range(MOVES)]
 
     def _moved(self, array: Array) -> Array:
         if array.dtype.kind != "f":
