@@ -383,6 +383,19 @@ def test_steps_that_add_or_drop_columns_hide_the_thresholds() -> None:
     assert branches.find(make_pipeline(SelectKBest(k=1), tree).fit(numbers, classes)).splits[0][0] == 2
 
 
+def test_the_trees_of_dart_are_found() -> None:
+    class Booster:
+        def save_raw(self, kind: str) -> bytes:
+            return (ROOT / "fuzz" / "corpus" / f"xgboost_{kind}" / "dart").read_bytes()
+
+    class Model:
+        def get_booster(self) -> Booster:
+            return Booster()
+
+    found = branches.find(Model())
+    assert found.trees and not found.sums and len(found.splits) > 1 and found.unseen == []
+
+
 def test_what_is_made_of_trees_in_a_way_of_its_own_is_held_to_their_bound() -> None:
     class Own:
         pass
@@ -450,9 +463,12 @@ def test_an_opset_without_an_operator_of_the_model_is_refused(
 
 @pytest.mark.parametrize("domain", ["", "ai.onnx.ml"])
 def test_evaluators_that_do_not_agree_refuse_what_both_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, domain: str) -> None:
-    class Differs(evaluators.Reference):
+    class Differs:
+        def __init__(self, model: Any) -> None:
+            self.evaluator = evaluators.Reference(model)
+
         def run(self, asked: Any) -> Any:
-            return [part + numpy.float32(0.5) for part in super().run(asked)]
+            return [part + numpy.float32(0.5) for part in self.evaluator.run(asked)]
 
     monkeypatch.setattr(program, "Reference", Differs)
     node = onnx.helper.make_node("Scaler", ["x"], ["y"], domain=domain, offset=[0.0], scale=[2.0]) if domain else RELU

@@ -31,7 +31,7 @@ SEED = 1
 # Of each kind. For ai.onnx the reference evaluator is what the operators mean; of ai.onnx.ml it knows a part (no doubles in trees,
 # other probabilities of support vectors), so there its differences are written down and decide nothing.
 REFERENCE_ROWS = 8
-TRIES_MAX = 400  # of parts of a batch that the source refuses as a whole
+TRIES_MAX = 128  # of parts of a batch that the source refuses as a whole
 
 
 def main() -> int:
