@@ -44,6 +44,62 @@ def sklearn_models(out: Path) -> None:
         joblib.dump(model, out / f"{name}.joblib")
 
 
+def wrapped_models(out: Path) -> None:
+    """Trees inside of other models: behind a scaler, and without one."""
+    import joblib
+    from sklearn import calibration, datasets, decomposition, ensemble, linear_model, model_selection, tree
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    cancer, malignant = datasets.load_breast_cancer(return_X_y=True)
+    narrow = cancer.astype(numpy.float32)
+    diabetes, progress = datasets.load_diabetes(return_X_y=True)
+    some: dict[str, Any] = {"n_estimators": 10, "random_state": SEED}
+    few: dict[str, Any] = {"n_estimators": 5, "random_state": SEED}
+
+    def forest() -> Any:
+        return ensemble.RandomForestClassifier(**some)
+
+    def scaled() -> Any:
+        return make_pipeline(StandardScaler(), forest())
+
+    def linear() -> Any:
+        return make_pipeline(StandardScaler(), linear_model.LogisticRegression())
+
+    def one(depth: int | None = None) -> Any:
+        return tree.DecisionTreeClassifier(max_depth=depth, random_state=SEED)
+
+    depth = {"randomforestclassifier__max_depth": [5]}
+    traps = {
+        "search": model_selection.GridSearchCV(scaled(), depth, cv=2),
+        "random-search": model_selection.RandomizedSearchCV(scaled(), depth, n_iter=1, cv=2),
+        "calibrated": calibration.CalibratedClassifierCV(scaled(), cv=2),
+        "stack": ensemble.StackingClassifier([("trees", scaled()), ("linear", linear())], cv=2),
+        "stack-end": make_pipeline(StandardScaler(), ensemble.StackingClassifier(
+            [("linear", linear_model.LogisticRegression())], forest(), passthrough=True, cv=2)),
+        "vote": ensemble.VotingClassifier([("trees", scaled()), ("linear", linear())], voting="soft", flatten_transform=False),
+        "bag": ensemble.BaggingClassifier(make_pipeline(StandardScaler(), one()), **few),
+        "bag-of-some": make_pipeline(StandardScaler(), ensemble.BaggingClassifier(one(), max_features=0.5, **few)),
+        "adaptive": make_pipeline(StandardScaler(), ensemble.AdaBoostClassifier(one(3), **few)),
+    }
+    for name, model in traps.items():
+        joblib.dump(model.fit(cancer, malignant), out / f"trap-{name}.joblib")
+    for name, model in {
+        "bag-of-some": ensemble.BaggingClassifier(one(), max_features=0.5, **few),
+        "stack": ensemble.StackingClassifier([("trees", forest()), ("linear", linear())], cv=2),
+        "behind": make_pipeline(decomposition.PCA(5), forest()),
+    }.items():
+        joblib.dump(model.fit(narrow, malignant), out / f"right-{name}.joblib")
+    vote = ensemble.VotingRegressor([("trees", ensemble.RandomForestRegressor(**few)), ("linear", linear_model.Ridge())])
+    joblib.dump(vote.fit(diabetes.astype(numpy.float32), progress), out / "right-vote.joblib")
+    small = ensemble.RandomForestRegressor(**few).fit(diabetes.astype(numpy.float32), numpy.column_stack([progress * 1e-9, -progress]))
+    joblib.dump(small, out / "right-small.joblib")
+    categories = numpy.arange(600).reshape(-1, 2) % 3
+    (out / "categories").mkdir()
+    numpy.save(out / "categories" / "rows.npy", categories.astype(numpy.float64))
+    joblib.dump(make_pipeline(OneHotEncoder(), linear_model.LogisticRegression()).fit(categories, categories.sum(axis=1) > 2), out / "categories.joblib")
+
+
 def boosted_models(library: str, out: Path) -> None:
     import pickle
 
@@ -58,7 +114,10 @@ def boosted_models(library: str, out: Path) -> None:
     else:
         from lightgbm import LGBMClassifier as Classifier
         some["verbosity"] = -1
-    for name, model in {"plain": Classifier(**some), "trap": make_pipeline(StandardScaler(), Classifier(**some))}.items():
+    kinds = {"plain": Classifier(**some), "trap": make_pipeline(StandardScaler(), Classifier(**some))}
+    if library == "xgboost":
+        kinds["dart"] = make_pipeline(StandardScaler(), Classifier(booster="dart", **some))
+    for name, model in kinds.items():
         (out / f"{library}-{name}.pkl").write_bytes(pickle.dumps(model.fit(cancer, malignant)))
 
 
@@ -101,6 +160,22 @@ def build_model():
 """
 
 
+LOOKS_UP = """
+import torch
+
+class Looks(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(7, 3)
+
+    def forward(self, x):
+        return self.table(x).sum(1)
+
+def build_model():
+    return Looks()
+"""
+
+
 def torch_models(out: Path) -> None:
     import torch
     from glasscase_convert import tensors
@@ -130,6 +205,9 @@ def torch_models(out: Path) -> None:
     tensors.save(folder("unusual", SORTS) / "model.safetensors", {"scale": numpy.ones(1, dtype=numpy.float32)})
     tensors.save(folder("nowhere", GROWS) / "model.safetensors", {"scale": numpy.full(1, numpy.nan, dtype=numpy.float32)})
     tensors.save(folder("sometimes", GROWS) / "model.safetensors", {"scale": numpy.ones(1, dtype=numpy.float32)})
+    for name, said in {"index": {}, "index-range": {"range": [0, 6]}}.items():
+        taken = {"x": {"shape": ["n", 4], "datatype": "int64"} | said}
+        tensors.save(folder(name, LOOKS_UP, taken) / "model.safetensors", {"table.weight": numpy.arange(21, dtype=numpy.float32).reshape(7, 3)})
     (folder("cut", NETWORK) / "model.safetensors").write_bytes((out / "tensors/source/model.safetensors").read_bytes()[:-5])
 
 
@@ -139,6 +217,7 @@ if __name__ == "__main__":
     target.mkdir(exist_ok=True)
     if runner == "scikit-learn":
         sklearn_models(target)
+        wrapped_models(target)
     elif runner == "pytorch":
         torch_models(target)
     else:

@@ -60,6 +60,71 @@ def test_a_scaler_before_trees_is_caught(models: Path, tmp_path: Path, runner: s
     assert len(worst["input"]) == 30 and worst["source"] != worst["result"]
 
 
+@pytest.mark.parametrize("name", ["search", "random-search", "calibrated", "stack", "stack-end", "vote", "bag", "bag-of-some", "adaptive"])
+def test_a_scaler_before_trees_is_caught_in_what_wraps_them(models: Path, tmp_path: Path, name: str) -> None:
+    refused = convert("scikit-learn", models / f"trap-{name}.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+    assert refused.code == 1 and "beyond the bound" in refused.last, refused.last
+    assert not refused.onnx.exists()
+    evidence = refused.evidence
+    assert evidence["bound"]["class"] == "trees" and evidence["rows_beyond"] > 100
+    assert evidence["inputs"]["thresholds"] == evidence["inputs"]["thresholds_tried"] > 20
+    unseen = ["DecisionTreeClassifier on what the stacked models say"] if name == "stack-end" else None
+    assert evidence["inputs"].get("thresholds_unseen") == unseen
+
+
+@pytest.mark.parametrize("name", ["bag-of-some", "stack", "vote"])
+def test_trees_that_are_wrapped_rightly_give_the_same(models: Path, tmp_path: Path, name: str) -> None:
+    made = convert("scikit-learn", models / f"right-{name}.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+    assert made.code == 0, made.last
+    inputs = made.evidence["inputs"]
+    assert inputs["thresholds"] == inputs["thresholds_tried"] > 50 and "thresholds_unseen" not in inputs
+    assert made.evidence["bound"]["class"] == "trees"
+
+
+def test_thresholds_that_cannot_be_followed_to_the_input_are_said(models: Path, tmp_path: Path) -> None:
+    made = convert("scikit-learn", models / "right-behind.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+    assert made.code == 0, made.last
+    assert made.evidence["inputs"]["thresholds_unseen"] == ["DecisionTreeClassifier behind PCA"]
+    assert made.evidence["inputs"]["thresholds"] == 0 and made.evidence["bound"]["class"] == "trees"
+    assert made.said.splitlines()[-1].endswith("thresholds that are not known were not tried: DecisionTreeClassifier behind PCA")
+
+
+def test_a_regressor_is_held_to_what_is_usual_in_each_of_its_columns(models: Path, tmp_path: Path) -> None:
+    made = convert("scikit-learn", models / "right-small.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+    assert made.code == 0, made.last
+    evidence = made.evidence
+    small, large = evidence["bound"]["sizes"]
+    assert 1e-8 < small < 1e-6 and 10 < large < 1000
+    assert "top_class" not in evidence, "its columns are no classes"
+
+
+def test_what_the_source_takes_nothing_of_is_compared_with_values_of_the_data(models: Path, tmp_path: Path) -> None:
+    file = models / "categories.joblib"
+    without = convert("scikit-learn", file, tmp_path / "without", "--allow-pickle")
+    assert without.code == 1 and "finite numbers for 0 of 4000 random inputs (and refuses 4000)" in without.last, without.last
+    inputs = without.evidence["inputs"]
+    assert inputs["drawn"]["random"] == 4000 and inputs["kinds"]["random"] == 0 and "data" not in inputs["kinds"]
+    assert without.evidence["source_refused"] == sum(inputs["drawn"].values()) - inputs["rows"]
+    made = convert("scikit-learn", file, tmp_path / "out", "--allow-pickle", data=models / "categories")
+    assert made.code == 0, made.last
+    inputs = made.evidence["inputs"]
+    assert inputs["kinds"]["data"] == inputs["data_finite"] == 2000 and inputs["kinds"]["random"] == 0
+    assert made.evidence["holds"] is True and made.evidence["difference"]["absolute_max"] < 1e-5
+
+
+def test_whole_numbers_of_any_size_are_not_guessed(models: Path, tmp_path: Path) -> None:
+    refused = convert("pytorch", models / "index" / "source", tmp_path / "out", code=models / "index" / "code")
+    assert refused.code == 1 and "from which range the whole numbers of the input x are is not said" in refused.last, refused.last
+    assert '"range": [0, 99]' in refused.last and not (refused.out / "evidence.json").exists()
+    made = convert("pytorch", models / "index-range" / "source", tmp_path / "said", code=models / "index-range" / "code")
+    assert made.code == 0 and made.evidence["inputs"]["ranges"] == {"inputs.json": 4}, made.last
+    assert max(made.evidence["worst"]["input"]) <= 6
+    (tmp_path / "data").mkdir()
+    numpy.save(tmp_path / "data" / "rows.npy", numpy.arange(28).reshape(7, 4) % 7)
+    made = convert("pytorch", models / "index" / "source", tmp_path / "data-out", code=models / "index" / "code", data=tmp_path / "data")
+    assert made.code == 0 and made.evidence["inputs"]["ranges"] == {"dataset": 4}, made.last
+
+
 def test_xgboost_itself_gives_the_same_at_every_threshold(models: Path, tmp_path: Path) -> None:
     made = convert("xgboost", models / "xgboost-plain.pkl", tmp_path / "out", "--allow-pickle")
     assert made.code == 0, made.last
@@ -74,6 +139,8 @@ def test_what_converters_get_wrong_is_refused_and_said(models: Path, tmp_path: P
     assert missing.code == 1 and "--no-missing" in missing.last and missing.evidence["worst"]["kind"] == "missing"
     histogram = convert("scikit-learn", models / "histogram.joblib", tmp_path / "histogram", "--allow-pickle")
     assert histogram.code == 1 and "cannot convert" in histogram.last and "HistGradientBoosting" in histogram.last
+    dart = convert("xgboost", models / "xgboost-dart.pkl", tmp_path / "dart", "--allow-pickle")
+    assert dart.code == 1 and "cannot convert" in dart.last, "onnxmltools knows gbtree; glasscase translate takes the model file"
 
 
 def test_pickles_are_not_opened_unless_allowed(models: Path, tmp_path: Path) -> None:

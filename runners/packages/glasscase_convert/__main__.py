@@ -14,13 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import onnx
 
 from . import graphs, ranges, source as sources
 from .evaluators import Evaluator, Reference, Runtime
-from .evidence import CONTINUOUS, FORMAT, VERSION, Comparison, canonical, describe
+from .evidence import CONTINUOUS, FORMAT, TREES, VERSION, Comparison, canonical, describe, usual_sizes
 from .refusal import Refusal
-from .rows import Drawer, Rows
+from .rows import Drawer, Rows, need_ranges
 from .source import Loaded, Source
 
 Array = Any
@@ -30,7 +31,7 @@ SEED = 1
 # Of each kind. For ai.onnx the reference evaluator is what the operators mean; of ai.onnx.ml it knows a part (no doubles in trees,
 # other probabilities of support vectors), so there its differences are written down and decide nothing.
 REFERENCE_ROWS = 8
-REFUSED_KEPT = 200
+TRIES_MAX = 128  # of parts of a batch that the source refuses as a whole
 
 
 def main() -> int:
@@ -78,9 +79,10 @@ def _convert(arguments: argparse.Namespace) -> None:
     loaded = library.load(source)
     _say(0.1, f"read {loaded.described}")
     datasets = ranges.use(arguments.data, loaded.inputs) if arguments.data else []
+    need_ranges(loaded.inputs)
     model, file = _written(loaded, _opset(source, loaded, arguments.opset))
     _say(0.3, f"converted with {loaded.converter}")
-    drawer = Drawer(loaded.inputs, arguments.seed, branches=loaded.bound is not CONTINUOUS, missing=arguments.missing)
+    drawer = Drawer(loaded.inputs, arguments.seed, branches=not loaded.sums, missing=arguments.missing)
     comparison, second = _compare(loaded, model, drawer)
     evidence: dict[str, Any] = {
         "format": FORMAT, "version": VERSION, "evaluated_in": "sandbox", "converter": loaded.converter,
@@ -93,6 +95,8 @@ def _convert(arguments: argparse.Namespace) -> None:
         "second": second,
     } | describe(comparison, drawer)
     evidence["inputs"]["datasets"] = datasets
+    if loaded.unseen:
+        evidence["inputs"]["thresholds_unseen"] = loaded.unseen
     agrees = second.get("rows_beyond", 0) == 0 or "ai.onnx.ml" in graphs.opsets(model)
     evidence["holds"] = comparison.holds and agrees
     arguments.evidence.write_text(canonical(evidence) + "\n")
@@ -101,7 +105,8 @@ def _convert(arguments: argparse.Namespace) -> None:
     if not agrees:
         raise Refusal(f"two evaluators do not agree on the result: {second['rows_beyond']} of {second['rows']} inputs differ beyond the bound")
     _replace(arguments.output, file)
-    _say(1.0, f"the same within the bound on {comparison.rows} inputs; largest difference {comparison.ordinary_max:.3g}")
+    unseen = f"; thresholds that are not known were not tried: {', '.join(loaded.unseen)}" if loaded.unseen else ""
+    _say(1.0, f"the same within the bound on {comparison.rows} inputs; largest difference {comparison.ordinary_max:.3g}{unseen}")
 
 
 def _library_of(source: Source) -> Any:
@@ -142,41 +147,69 @@ def _written(loaded: Loaded, opset: int) -> tuple[onnx.ModelProto, bytes]:
 
 
 def _compare(loaded: Loaded, model: onnx.ModelProto, drawer: Drawer) -> tuple[Comparison, dict[str, Any]]:
-    comparison = Comparison(loaded.bound, loaded.classes, _moved(loaded, drawer) if loaded.bound is CONTINUOUS else None)
+    moved = _moved(loaded, drawer) if loaded.bound is CONTINUOUS else None
+    comparison = Comparison(loaded.bound, loaded.classes, moved, regressor=loaded.regressor)
     engine = Runtime(model)
     sample: dict[str, tuple[Rows, list[Array]]] = {}
     for kind, drawn in drawer.batches():
-        for rows, wanted in _answers(loaded, drawn, comparison):
-            comparison.add(kind, rows, wanted, engine.run(rows))
+        before = comparison.drawn(kind)
+        answers = _answers(loaded, drawn)
+        if comparison.sizes is None and answers:  # of the first kind: the data's values, else random ones
+            whole = [numpy.concatenate(parts) for parts in zip(*(wanted for _, wanted in answers), strict=True)]
+            comparison.sizes = usual_sizes(whole, loaded.classes)
+        for places, wanted in answers:
+            rows = {name: array[places] for name, array in drawn.items()}
+            comparison.add(kind, rows, wanted, _run(engine, rows))
+            if kind == "thresholds":
+                drawer.answered[before + places.start:before + places.stop] = True
             if kind not in sample:
                 sample[kind] = ({name: array[:REFERENCE_ROWS] for name, array in rows.items()}, [part[:REFERENCE_ROWS] for part in wanted])
+        comparison.refuse(kind, _count(drawn) + before - comparison.drawn(kind))
         _say(0.3 + 0.6 * comparison.rows / max(drawer.rows, 1), f"compared {comparison.rows} inputs")
-    return comparison, _second_opinion(loaded, model, sample)
+    return comparison, _second_opinion(loaded, model, drawer, sample, comparison)
+
+
+def _run(engine: Evaluator, rows: Rows) -> list[Array]:
+    try:
+        return engine.run(rows)
+    except MemoryError:
+        raise
+    except Exception as error:  # of ONNX Runtime: what converters write may pass every check and still not run
+        raise Refusal(f"{engine.name} cannot run the result: {_one_line(str(error))}") from error
 
 
 def _moved(loaded: Loaded, drawer: Drawer) -> Callable[[Rows], list[list[Array]]]:
     return lambda rows: [loaded.run(moved) for moved in drawer.moved(rows)]
 
 
-def _answers(loaded: Loaded, rows: Rows, comparison: Comparison) -> list[tuple[Rows, list[Array]]]:
-    """What the source makes of the rows; one by one where it refuses some of them, as scikit-learn does with missing values."""
-    try:
-        return [(rows, loaded.run(rows))]
-    except ValueError:
-        answered = []
-        count = len(next(iter(rows.values())))
-        for row in range(min(count, REFUSED_KEPT)):
-            one = {name: array[row:row + 1] for name, array in rows.items()}
-            try:
-                answered.append((one, loaded.run(one)))
-            except ValueError:
-                comparison.refused += 1
-        return answered
+def _count(rows: Rows) -> int:
+    return len(next(iter(rows.values())))
 
 
-def _second_opinion(loaded: Loaded, model: onnx.ModelProto, sample: dict[str, tuple[Rows, list[Array]]]) -> dict[str, Any]:
+def _answers(loaded: Loaded, rows: Rows) -> list[tuple[slice, list[Array]]]:
+    """What the source makes of the rows, and of which: in halves where it refuses some of them, as scikit-learn does with missing values.
+    It is asked so often and no more; whoever is not among the answers was refused."""
+    answered: list[tuple[slice, list[Array]]] = []
+    left = [slice(0, _count(rows))]
+    for _ in range(TRIES_MAX):
+        if not left:
+            break
+        places = left.pop()
+        try:
+            answered.append((places, loaded.run({name: array[places] for name, array in rows.items()})))
+        except ValueError:
+            middle = (places.start + places.stop) // 2
+            if middle > places.start:
+                left += [slice(middle, places.stop), slice(places.start, middle)]
+    return answered
+
+
+def _second_opinion(
+        loaded: Loaded, model: onnx.ModelProto, drawer: Drawer, sample: dict[str, tuple[Rows, list[Array]]], first: Comparison) -> dict[str, Any]:
     """The same with the reference evaluator, on few rows: it is slow. It does not know every operator: then that is said."""
-    comparison = Comparison(loaded.bound, loaded.classes)
+    bound = TREES if loaded.bound is TREES else CONTINUOUS  # it adds up in its own order, whatever the source is
+    moved = _moved(loaded, drawer) if bound is CONTINUOUS else None
+    comparison = Comparison(bound, loaded.classes, moved, first.sizes, loaded.regressor)
     name = f"ONNX reference evaluator {onnx.__version__}"
     try:
         evaluator: Evaluator = Reference(model)

@@ -1,4 +1,4 @@
-"""The range of the data that a model was trained on: CSV, NPY and NPZ, as `glasscase translate` itself reads them.
+"""The range of the data that a model was trained on, and some of its rows: CSV, NPY and NPZ, as `glasscase translate` itself reads them.
 
 Taken are arrays [rows, ...] with as many numbers a row as the input has. One column more is the target and left out: in a table the one
 that is called target, label, class or y, else the one without numbers, else the last; in arrays the last. Files may be damaged, or
@@ -31,6 +31,10 @@ ROW_TEXT_MAX = 1 << 20  # characters of a row of a table, and as many more as fo
 NUMBER_TEXT_MAX = 100
 TABLE_NUMBERS = 1 << 14  # of a table that are held at once
 ARRAY_NUMBERS = 1 << 20  # of an array that are converted at once
+SAMPLE_ROWS = 1 << 10  # that are kept; fewer where they are long
+SAMPLE_ROWS_MIN = 16
+SAMPLE_NUMBERS = 1 << 18
+SAMPLE_SEED = 1
 
 _MAGIC = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
@@ -38,17 +42,26 @@ _ZIP = b"PK\x03\x04"
 
 @dataclass(frozen=True)
 class _Columns:
-    """The range of each column of a table or an array, and which of them is the target if one is."""
+    """The range of each column of a table or an array, some of its rows, and which column is the target if one is."""
 
     range: Range
-    target: int
+    sample: Array
+    target: int = -1
 
     @property
     def width(self) -> int:
         return len(self.range[0])
 
-    def without_target(self) -> Range:
-        return numpy.delete(self.range[0], self.target), numpy.delete(self.range[1], self.target)
+    def without_target(self) -> _Columns:
+        return _Columns((numpy.delete(self.range[0], self.target), numpy.delete(self.range[1], self.target)), numpy.delete(self.sample, self.target, axis=1))
+
+    def beside(self, other: _Columns) -> _Columns:
+        """Both as one."""
+        rows = numpy.concatenate([self.sample, other.sample])
+        most = _sample_rows(self.width)
+        if len(rows) > most:
+            rows = rows[numpy.random.default_rng(SAMPLE_SEED).permutation(len(rows))[:most]]
+        return _Columns(_widened(self.range, other.range), rows)
 
 
 def use(folder: Path, inputs: list[Input]) -> list[dict[str, str]]:
@@ -70,22 +83,25 @@ def _use_file(path: Path, inputs: list[Input]) -> None:
     widths = {one.numbers + extra for one in inputs for extra in (0, 1)}
     tables = list(_read(path, widths))
     found = [(one, _fitting(tables, one.numbers)) for one in inputs]
-    for one, range_ in found:
-        if range_ is not None:
-            one.data_range = range_ if one.data_range is None else _widened(one.data_range, range_)
-    if all(range_ is None for _, range_ in found):
+    for one, columns in found:
+        if columns is None:
+            continue
+        if one.data_range is not None and one.data_values is not None:
+            columns = _Columns(one.data_range, one.data_values).beside(columns)
+        one.data_range, one.data_values = columns.range, columns.sample
+    if all(columns is None for _, columns in found):
         raise ValueError(f"nothing in it has as many numbers a row as the model takes ({', '.join(str(one.numbers) for one in inputs)})")
 
 
-def _fitting(tables: list[_Columns], numbers: int) -> Range | None:
-    """The range of those with that many numbers a row; with one more, the target, only where there are none."""
+def _fitting(tables: list[_Columns], numbers: int) -> _Columns | None:
+    """Those with that many numbers a row; with one more, the target, only where there are none."""
     for extra in (0, 1):
-        found: Range | None = None
+        found: _Columns | None = None
         for table in tables:
             if table.width == numbers + extra:
-                one = table.without_target() if extra else table.range
-                found = one if found is None else _widened(found, one)
-        if found is not None and not numpy.isnan(found[0]).all():
+                one = table.without_target() if extra else table
+                found = one if found is None else found.beside(one)
+        if found is not None and not numpy.isnan(found.range[0]).all():
             return found
     return None
 
@@ -134,7 +150,10 @@ def _array(content: bytes, widths: set[int]) -> Iterator[_Columns]:
     if count * dtype.itemsize > len(content) - file.tell():
         raise ValueError("its array is cut off")
     array = numpy.frombuffer(content, dtype, count, file.tell()).reshape(shape, order="F" if by_columns else "C").reshape(shape[0], width)
-    yield _Columns(_range_of(array), width - 1)
+    chosen = numpy.arange(len(array))
+    if len(array) > _sample_rows(width):
+        chosen = numpy.unique(numpy.random.default_rng(SAMPLE_SEED).integers(0, len(array), _sample_rows(width)))
+    yield _Columns(_range_of(array), _rounded(array[chosen]), width - 1)
 
 
 def _head(file: io.BytesIO) -> tuple[tuple[int, ...], bool, Any]:
@@ -191,19 +210,20 @@ def _table(text: TextIO, widths: set[int]) -> Iterator[_Columns]:
     words = [field for field in first if field.strip() and _number(field) is None]
     head = first if len(words) > 1 or (words and width == 1) else []
     range_ = _nothing(width)
+    sample = _Sample(width)
     held = [] if head else [_numbers(first)]
     for number, row in enumerate(rows, 2):
         if len(row) != width:
             raise ValueError(f"its line {number} has {len(row)} fields, and the first {width}")
         held.append(_numbers(row))
         if len(held) * width >= TABLE_NUMBERS:
-            range_ = _widened(range_, _range_of(numpy.array(held, dtype=numpy.float64)))
+            range_ = _widened(range_, _range_of(sample.add(numpy.array(held, dtype=numpy.float64))))
             held.clear()
     if held:
-        range_ = _widened(range_, _range_of(numpy.array(held, dtype=numpy.float64)))
+        range_ = _widened(range_, _range_of(sample.add(numpy.array(held, dtype=numpy.float64))))
     named = [place for place, name in enumerate(head) if name.strip().lower() in TARGETS]
     textual = numpy.flatnonzero(numpy.isnan(range_[0]))
-    yield _Columns(range_, [*named, *textual.tolist(), width - 1][0])
+    yield _Columns(range_, sample.rows, [*named, *textual.tolist(), width - 1][0])
 
 
 def _numbers(fields: list[str]) -> list[float]:
@@ -215,6 +235,41 @@ def _number(field: str) -> float | None:
         return float(field)
     except ValueError:
         return None
+
+
+# ---- some of the rows ----
+
+
+class _Sample:
+    """Of rows that come one after the other, as many as may be kept, each of them as likely as any."""
+
+    def __init__(self, width: int) -> None:
+        self.rows = numpy.zeros((0, width))
+        self._most = _sample_rows(width)
+        self._seen = 0
+        self._random = numpy.random.default_rng(SAMPLE_SEED)
+
+    def add(self, rows: Array) -> Array:
+        """Gives the rows back."""
+        fits = max(0, self._most - self._seen)
+        self.rows = numpy.concatenate([self.rows, _rounded(rows[:fits])])
+        places = self._random.integers(0, numpy.arange(self._seen, self._seen + len(rows)) + 1)
+        for place in numpy.flatnonzero(places < self._most):
+            if place >= fits:
+                self.rows[places[place]] = _rounded(rows[place])
+        self._seen += len(rows)
+        return rows
+
+
+def _sample_rows(width: int) -> int:
+    return max(SAMPLE_ROWS_MIN, min(SAMPLE_ROWS, SAMPLE_NUMBERS // max(width, 1)))
+
+
+def _rounded(array: Array) -> Array:
+    """As float32; what is not finite as NaN."""
+    with numpy.errstate(all="ignore"):
+        numbers = array.astype(numpy.float32).astype(numpy.float64)
+    return numpy.where(numpy.isfinite(numbers), numbers, numpy.nan)
 
 
 # ---- ranges ----
@@ -234,9 +289,8 @@ def _range_of(array: Array) -> Range:
 
 
 def _range_at_once(array: Array) -> Range:
-    with numpy.errstate(all="ignore"):
-        numbers = array.astype(numpy.float32).astype(numpy.float64)
-    finite = numpy.isfinite(numbers)
+    numbers = _rounded(array)
+    finite = ~numpy.isnan(numbers)
     low = numpy.where(finite, numbers, numpy.inf).min(axis=0)
     high = numpy.where(finite, numbers, -numpy.inf).max(axis=0)
     return numpy.where(finite.any(axis=0), low, numpy.nan), numpy.where(finite.any(axis=0), high, numpy.nan)

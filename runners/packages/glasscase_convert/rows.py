@@ -1,7 +1,7 @@
 """The inputs that source and result are both run on.
 
-Kinds, as in api/formats/translation-evidence.md: thresholds (where the source shows where it branches), random, zeros, denormals,
-large, missing. The same seed, source and version of this module draw the same rows.
+Kinds, as in api/formats/translation-evidence.md: data (made of values that occur in the data), random, thresholds (where the source shows
+where it branches), zeros, denormals, large, missing. The same seed, source and version of this module draw the same rows.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy
 
+from .refusal import Refusal
+
 Array = Any
 Rows = dict[str, Array]
 
+DATA_ROWS = 2_000
 RANDOM_ROWS = 4_000
 SPECIAL_ROWS = 64
 MISSING_ROWS = 500
@@ -22,6 +25,7 @@ THRESHOLD_ROWS_MAX = 50_000
 NUMBERS_MAX = 1 << 24  # of all random rows; large inputs get fewer
 ROWS_MIN = 16
 BATCH_NUMBERS = 1 << 20
+MOVES = 8
 GUESSED = (-10.0, 10.0)  # where nobody says what a model takes
 
 _ZEROS = (0.0, -0.0)
@@ -43,6 +47,8 @@ class Input:
     thresholds: list[Array] = field(default_factory=list)
     # For each number of a row: the least and the largest of the data; NaN where the data have none.
     data_range: tuple[Array, Array] | None = None
+    # Some rows of the data, of which each number was rounded to float32; NaN where they have none.
+    data_values: Array | None = None
 
     @property
     def numbers(self) -> int:
@@ -51,6 +57,22 @@ class Input:
     @property
     def is_float(self) -> bool:
         return self.datatype.startswith("float")
+
+    @property
+    def has_values(self) -> bool:
+        """Whether it can be made of values of the data: its range was not said, and may be another."""
+        return self.range is None and self.data_values is not None
+
+
+def need_ranges(inputs: list[Input]) -> None:
+    """Refuses whole numbers that may be of any size: an index that the model does not have is no input of it."""
+    for one in inputs:
+        if not one.is_float and one.range is None and (one.data_range is None or numpy.isnan(one.data_range[0]).all()):
+            shape = "".join(f", {size}" for size in one.shape)
+            raise Refusal(
+                f"from which range the whole numbers of the input {one.name} are is not said: put a file inputs.json beside the model or its "
+                f'code, such as {{"{one.name}": {{"shape": ["n"{shape}], "datatype": "{one.datatype}", "range": [0, 99]}}}}, or give the data '
+                "that it was trained on")
 
 
 class Drawer:
@@ -63,11 +85,14 @@ class Drawer:
         self.random = numpy.random.default_rng(seed)
         self.numbers = sum(one.numbers for one in inputs)
         self.beside = {one.name: [_sides(list_) for list_ in one.thresholds] for one in inputs}
+        self.values = {one.name: _filled(one.data_values) for one in inputs if one.has_values and one.data_values is not None}
         self.longest = max((len(list_) for lists in self.beside.values() for list_ in lists), default=0)
         self.threshold_rows = min(self.longest, THRESHOLD_ROWS_MAX)
+        self.answered = numpy.zeros(self.threshold_rows, dtype=bool)  # of the rows of thresholds
         fit = max(ROWS_MIN, NUMBERS_MAX // max(self.numbers, 1))
         has_float = any(one.is_float for one in inputs)
-        self.kinds: dict[str, int] = {"thresholds": self.threshold_rows, "random": min(RANDOM_ROWS, fit)}
+        self.kinds: dict[str, int] = {"data": min(DATA_ROWS, fit)} if self.values else {}
+        self.kinds |= {"random": min(RANDOM_ROWS, fit), "thresholds": self.threshold_rows}
         for kind in ("zeros", "denormals", "large"):
             self.kinds[kind] = min(SPECIAL_ROWS, fit) if has_float else 0
         self.kinds["missing"] = min(MISSING_ROWS, fit) if has_float and missing else 0
@@ -90,7 +115,18 @@ class Drawer:
 
     @property
     def thresholds_tried(self) -> int:
-        return sum(min(len(list_), self.threshold_rows) // 3 for lists in self.beside.values() for list_ in lists)
+        """Those of which every side was in a row that was answered."""
+        places = numpy.flatnonzero(self.answered)
+        tried = 0
+        for one in self.inputs:
+            for list_, sides in zip(one.thresholds, self.beside[one.name], strict=True):
+                if not len(sides):
+                    continue
+                seen = numpy.zeros(len(sides), dtype=bool)
+                seen[places % len(sides)] = True
+                whose = numpy.nonzero(numpy.isfinite(_three(list_)))[0]  # there are fewer than three at the ends of float32
+                tried += int((numpy.bincount(whose, seen) == numpy.maximum(numpy.bincount(whose), 1)).sum())
+        return tried
 
     def batches(self) -> Iterator[tuple[str, Rows]]:
         """Gives (kind, rows by input name)."""
@@ -101,8 +137,8 @@ class Drawer:
                 yield kind, {one.name: self._draw(kind, one, first, count) for one in self.inputs}
 
     def moved(self, rows: Rows) -> list[Rows]:
-        """The rows with every number a unit in its last place further up or down, twice."""
-        return [{name: self._moved(array) for name, array in rows.items()} for _ in range(2)]
+        """The rows with every number a unit in its last place further up or down, some times: moves may cancel out."""
+        return [{name: self._moved(array) for name, array in rows.items()} for _ in range(MOVES)]
 
     def _moved(self, array: Array) -> Array:
         if array.dtype.kind != "f":
@@ -113,12 +149,15 @@ class Drawer:
     def _draw(self, kind: str, one: Input, first: int, count: int) -> Array:
         if not one.is_float:
             low, high = one.range or _whole_range(one)
-            return self.random.integers(int(low), int(high), (count, *one.shape), endpoint=True).astype(one.datatype)
+            whole = self.random.integers(int(low), int(high), (count, one.numbers), endpoint=True)
+            return (self._from_data(one, whole) if kind == "data" else whole).astype(one.datatype).reshape((count, *one.shape))
         if kind == "thresholds":
             flat = self._thresholds(one, first, count)
         else:
             flat = self._random(one, count)
-            if kind != "random":
+            if kind == "data":
+                flat = self._from_data(one, flat)
+            elif kind != "random":
                 self._mix(flat, first, numpy.array(self._values(kind)))
         return flat.astype(one.datatype).reshape((count, *one.shape))
 
@@ -133,6 +172,14 @@ class Drawer:
             else:
                 chosen = self.random.random(flat.shape[1]) < 0.5
                 flat[row, chosen] = self.random.choice(values, int(chosen.sum()))
+
+    def _from_data(self, one: Input, flat: Array) -> Array:
+        """Each number one that occurs in its column, whatever stands beside it there."""
+        if one.name not in self.values:
+            return flat
+        values = self.values[one.name]
+        chosen = values[self.random.integers(0, len(values), flat.shape), numpy.arange(flat.shape[1])]
+        return numpy.where(numpy.isnan(chosen), flat, chosen)
 
     def _thresholds(self, one: Input, first: int, count: int) -> Array:
         lists = self.beside[one.name]
@@ -159,7 +206,7 @@ class Drawer:
             if not len(sides):
                 continue
             if one.range is None and (one.data_range is None or numpy.isnan(one.data_range[0][number])):
-                bottom, top = max(float(sides[0]), -1e30), min(float(sides[-1]), 1e30)
+                bottom, top = (min(max(float(side), -1e30), 1e30) for side in (sides[0], sides[-1]))
                 margin = 0.1 * (top - bottom) + 1e-3
                 flat[:, number] = self.random.uniform(bottom - margin, top + margin, count)
             chosen = self.random.random(count) < 0.5
@@ -170,6 +217,8 @@ class Drawer:
 def _sources_of(one: Input) -> dict[str, int]:
     if one.range is not None:
         return {"inputs.json": one.numbers}
+    if not one.is_float:
+        return {"dataset": one.numbers}  # of all of them together; need_ranges sees to it
     known = numpy.zeros(one.numbers, bool) if one.data_range is None else ~numpy.isnan(one.data_range[0])
     parts = numpy.array([len(list_) > 0 for list_ in one.thresholds] or [False] * one.numbers)
     rest = "unused" if one.thresholds else "guessed"  # trees look at nothing else
@@ -183,10 +232,24 @@ def _whole_range(one: Input) -> tuple[float, float]:
     return float(numpy.nanmin(one.data_range[0])), float(numpy.nanmax(one.data_range[1]))
 
 
+def _filled(values: Array) -> Array:
+    """With other values of the column where it has none; a column without any stays as it is."""
+    filled = values.copy()
+    for column in filled.T:
+        none = numpy.isnan(column)
+        if none.any() and not none.all():
+            column[none] = numpy.resize(column[~none], int(none.sum()))
+    return filled
+
+
 def _sides(thresholds: Array) -> Array:
-    """Each threshold, the float32 below it and the one above."""
+    """Each threshold, the float32 below it and the one above, where they are finite."""
+    sides = _three(thresholds).ravel()
+    return sides[numpy.isfinite(sides)]
+
+
+def _three(thresholds: Array) -> Array:
     middle = numpy.asarray(thresholds, dtype=numpy.float32)
     infinity = numpy.float32(numpy.inf)
     with numpy.errstate(over="ignore"):
-        sides = numpy.stack([numpy.nextafter(middle, -infinity), middle, numpy.nextafter(middle, infinity)], axis=1).ravel()
-    return sides[numpy.isfinite(sides)] if len(sides) else sides
+        return numpy.stack([numpy.nextafter(middle, -infinity), middle, numpy.nextafter(middle, infinity)], axis=1)

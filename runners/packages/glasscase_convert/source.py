@@ -41,6 +41,9 @@ class Loaded:
     bound: Bound
     classes: list[Any] | None = None  # of a label's output, in the order of the columns
     opset: int | None = None  # where the library allows no other
+    regressor: bool = False  # known to be one
+    sums: bool = True  # it adds up numbers of its input: large ones have to leave room for that
+    unseen: list[str] = field(default_factory=list)  # trees in it whose thresholds are not known, and why
 
 
 @dataclass

@@ -51,4 +51,5 @@ def load(source: Source) -> Loaded:
             output.name: new for output, new in zip(result.graph.output, names, strict=True)})
         return result
 
-    return Loaded(f"CatBoost {catboost.__version__}", [entry], run, convert, f"CatBoost {catboost.__version__}", TREES, labels or None)
+    return Loaded(f"CatBoost {catboost.__version__}", [entry], run, convert, f"CatBoost {catboost.__version__}", TREES, labels or None,
+                  regressor=not labels, sums=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import onnx
@@ -31,18 +32,23 @@ def load(source: Source) -> Loaded:
     engine = Runtime(model)
     declared = {one.name: one for one in source.declared or []}
     held = {one.name for one in model.graph.initializer}
-    inputs = [declared.get(value.name) or _input(value) for value in model.graph.input if value.name not in held]
+    taken = [value for value in model.graph.input if value.name not in held]
+    _need_free_rows(taken)
+    inputs = [declared.get(value.name) or _input(value) for value in taken]
 
     def run(rows: Rows) -> list[Array]:
         return engine.run(rows)
 
     def convert(opset: int) -> onnx.ModelProto:
         has = graphs.opsets(model).get("ai.onnx", opset)
-        return model if has == opset else version_converter.convert_version(model, opset)
+        if has == opset:
+            return model
+        _need_operators(model, opset)
+        return version_converter.convert_version(model, opset)
 
     version = graphs.opsets(model).get("ai.onnx")
     return Loaded(
-        f"ONNX, opset {version}", inputs, run, convert, f"onnx.version_converter {onnx.__version__}", SAME, opset=None)
+        f"ONNX, opset {version}", inputs, run, convert, f"onnx.version_converter {onnx.__version__}", SAME, opset=None, sums=False)
 
 
 def opset_of(source: Source) -> int | None:
@@ -50,11 +56,47 @@ def opset_of(source: Source) -> int | None:
     return graphs.opsets(onnx.load(str(source.file), load_external_data=False)).get("ai.onnx")
 
 
+def _need_free_rows(inputs: list[Any]) -> None:
+    for value in inputs:
+        sizes = value.type.tensor_type.shape.dim
+        if sizes and sizes[0].dim_value > 0:
+            raise Refusal(
+                f"the input {value.name} takes exactly {sizes[0].dim_value} row{'s' if sizes[0].dim_value > 1 else ''} at a time: export the model with a "
+                "first size that is free, such as n")
+
+
+def _need_operators(model: onnx.ModelProto, opset: int) -> None:
+    """Refuses an opset that lacks an operator of the model: the converter of versions may let it stand as it is."""
+    newest = onnx.defs.onnx_opset_version()
+    if not 1 <= opset <= newest:
+        raise Refusal(f"there is no opset {opset} in onnx {onnx.__version__}: it has 1 to {newest}")
+    own = {(function.domain, function.name) for function in model.functions}
+    names = {node.op_type for node in _nodes(model) if node.domain in ("", "ai.onnx") and (node.domain, node.op_type) not in own}
+    for name in sorted(names):
+        try:
+            if not onnx.defs.get_schema(name, opset, "").deprecated:
+                continue
+        except onnx.defs.SchemaError:
+            pass
+        raise Refusal(f"opset {opset} has no operator {name}, which the model uses: it cannot be brought there without loss")
+
+
+def _nodes(model: onnx.ModelProto) -> Iterator[Any]:
+    """Of the graph, of the functions and of all graphs inside."""
+    left = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    while left:
+        node = left.pop()
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                left += graph.node
+
+
 def _input(value: Any) -> Input:
     kind = value.type.tensor_type
     if kind.elem_type not in _TYPES:
         raise Refusal(f"the input {value.name} has an element type that is not supported here")
     sizes = [size.dim_value for size in kind.shape.dim]
-    if not sizes or sizes[0] > 1 or any(size <= 0 for size in sizes[1:]):
+    if not sizes or any(size <= 0 for size in sizes[1:]):
         raise Refusal(f"the input {value.name} has sizes that are not fixed: say them in inputs.json")
     return Input(value.name, tuple(sizes[1:]), _TYPES[kind.elem_type])
