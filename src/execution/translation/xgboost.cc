@@ -265,6 +265,7 @@ Result<Model> ReadDocument(const Value& value) {
   }
   model.head.task = objective->task;
   model.head.transform = objective->transform;
+  model.head.second_class = SecondClass::kAboveHalf;
   TreeEnsemble ensemble;
   ensemble.targets = std::max({classes, outputs, 1U});
   if (objective->task == Task::kClassifier && outputs > 1)

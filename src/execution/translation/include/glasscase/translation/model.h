@@ -74,17 +74,24 @@ struct LinearModel {
 enum class Task : uint8_t { kClassifier, kRegressor };
 enum class Transform : uint8_t {
   kIdentity,
-  kLogistic,            // 1 / (1 + exp(-slope·z)); a classifier with one target has two classes
-  kLogisticNormalised,  // the same, divided by the sum over the targets
+  kLogistic,  // 1 / (1 + exp(-slope·z)); a classifier with one target has two classes
   kSoftmax,
   kExp,
   kSignedSquare,  // z·|z|
 };
 
+// Where a classifier with one sum z answers its second class: at z = 0 the libraries differ.
+enum class SecondClass : uint8_t {
+  kAboveHalf,  // 1 / (1 + exp(-z)) > 0.5, in float32, where sums near 0 round to 0.5: XGBoost
+  kAboveZero,  // z > 0
+  kFromZero,   // z >= 0: scikit-learn's GradientBoostingClassifier
+};
+
 struct Head {
   Task task = Task::kRegressor;
   Transform transform = Transform::kIdentity;
-  double slope = 1;                        // of the logistic functions
+  double slope = 1;  // of the logistic function
+  SecondClass second_class = SecondClass::kAboveZero;
   std::vector<int64_t> integer_labels{};   // of a classifier: these, or
   std::vector<std::string> text_labels{};  // these
 
