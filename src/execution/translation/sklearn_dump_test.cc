@@ -67,6 +67,8 @@ TEST(SklearnDumpTest, RefusesWhatItDoesNotKnow) {
               HasSubstr("\"leaf_width\" is 0"));
   EXPECT_THAT(Refusal(With(Boosting(true), R"("zero_is_second":true)", R"("zero_is_second":1)")),
               HasSubstr("\"zero_is_second\" is not true or false"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), "[0.1,0,0]", "[NaN,0,0]")), HasSubstr("\"threshold\" holds NaN"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), "[0.1,0,0]", "[null,0,0]")), HasSubstr("mixes numbers"));
   EXPECT_THAT(Refusal(With(SklearnDump(), R"("left":[1)", R"("left":[0)")), HasSubstr("below itself"));
   EXPECT_THAT(Refusal(With(SklearnDump(), R"(0.75,0.25)", R"(1e999,0.25)")), HasSubstr("not finite"));
 }

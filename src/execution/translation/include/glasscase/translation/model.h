@@ -114,6 +114,9 @@ struct Model {
 // that exist; targets, labels and base values fit each other. InvalidArgument names tree and node.
 Status Check(const Model& model);
 
+// Gives a classifier the labels 0, 1, ... of libraries that know no others.
+void CountLabels(uint32_t targets, Head& head);
+
 // The largest float32 that is not above `threshold`; NaN and infinities stay.
 float LargestNotAbove(double threshold);
 
