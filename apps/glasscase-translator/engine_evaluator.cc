@@ -1,11 +1,12 @@
 #include "engine_evaluator.h"
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "labels.h"
 
 namespace glasscase::translator {
 namespace {
@@ -36,11 +37,7 @@ class EngineEvaluator final : public translation::Evaluator {
     const bool labelled = model_.head.task == translation::Task::kClassifier;
     const std::array<uint32_t, 2> wanted = {0, 1};
     GC_TRY_VOID(runner_->Run({&input, 1}, std::span(wanted).first(labelled ? 2 : 1), outputs_));
-    answers.width = model_.outputs();
-    const std::span<const float> numbers = Elements<float>(outputs_.back());
-    answers.outputs.assign(numbers.begin(), numbers.end());
-    answers.classes.clear();
-    answers.magnitude.clear();
+    SetOutputs(model_, Elements<float>(outputs_.back()), answers);
     return labelled ? ReadLabels(outputs_.front(), answers) : Ok();
   }
   std::string name() const override { return name_; }
@@ -48,8 +45,7 @@ class EngineEvaluator final : public translation::Evaluator {
  private:
   Status ReadLabels(const OutputView& view, Answers& answers) {
     if (view.datatype == DataType::kInt64) {
-      for (const int64_t label : Elements<int64_t>(view))
-        answers.classes.push_back(PlaceOf(model_.head.integer_labels, label));
+      for (const int64_t label : Elements<int64_t>(view)) AddLabel(model_, label, answers);
       return Ok();
     }
     std::string_view rest = AsText(view.data);
@@ -58,15 +54,10 @@ class EngineEvaluator final : public translation::Evaluator {
       std::memcpy(&size, rest.data(), sizeof(size));
       rest.remove_prefix(sizeof(size));
       if (size > rest.size()) return Fail(Error::Internal("the engine gave half a label"));
-      answers.classes.push_back(PlaceOf(model_.head.text_labels, rest.substr(0, size)));
+      AddLabel(model_, rest.substr(0, size), answers);
       rest.remove_prefix(size);
     }
     return Ok();
-  }
-
-  template <typename Labels, typename Label>
-  static uint32_t PlaceOf(const Labels& labels, const Label& label) {
-    return static_cast<uint32_t>(std::find(labels.begin(), labels.end(), label) - labels.begin());
   }
 
   const translation::Model& model_;

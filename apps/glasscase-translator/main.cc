@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -17,6 +16,7 @@
 #include <glasscase/core/log.h>
 #include <glasscase/inference_onnxruntime/engine.h>
 #include <glasscase/process/confine.h>
+#include <glasscase/process/file_io.h>
 #include <glasscase/translating/program.h>
 #include <glasscase/translation/read.h>
 
@@ -37,9 +37,9 @@ using glasscase::Result;
 using glasscase::Status;
 
 constexpr uint64_t kMemoryBytes = uint64_t{8} << 30;
-constexpr uint64_t kCpuSecondsMax = uint64_t{30} * 86'400;
 constexpr uint64_t kOpenFilesMax = 64;
 constexpr uint32_t kTranslatorUser = 5;  // user_offset; hosts begin at 10
+static_assert(translating::kDataBytesMax == translation::kDataBytesMax);
 
 [[noreturn]] void End(const Error& error) {
   (void)translator::WriteWhole(STDOUT_FILENO, translator::ErrorLine(error));
@@ -60,7 +60,7 @@ Result<Words> ReadWords(int argc, char** argv) {
       words.data.emplace_back(value);
     } else if (word == translating::kSecondsWord &&
                std::from_chars(value.data(), value.data() + value.size(), words.seconds).ec == std::errc() &&
-               words.seconds <= kCpuSecondsMax) {
+               words.seconds <= translating::kSecondsMax) {
       continue;
     } else {
       return Fail(Error::InvalidArgument("unknown word " + std::string(word)));
@@ -75,16 +75,7 @@ Result<Bytes> ReadFile(int fd, uint64_t bytes_max) {
     return Fail(Error::InvalidArgument("it is not a plain file"));
   if (static_cast<uint64_t>(facts.st_size) > bytes_max)
     return Fail(Error::InvalidArgument("the file has more than " + std::to_string(bytes_max) + " bytes"));
-  Bytes bytes(static_cast<size_t>(facts.st_size));
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t got = ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Fail(Error::FromErrno(errno, "cannot read it"));
-    if (got == 0) return Fail(Error::InvalidArgument("the file became shorter while it was read"));
-    done += static_cast<size_t>(got);
-  }
-  return bytes;
+  return process::ReadAll(fd, bytes_max, "cannot read it");
 }
 
 // One file after the other, so that one at a time is in memory. What cannot be read is said in the evidence.

@@ -1,8 +1,8 @@
 #include "plain_evaluator.h"
 
-#include <algorithm>
-
 #include <glasscase/onnx/plain_graph.h>
+
+#include "labels.h"
 
 namespace glasscase::translator {
 namespace {
@@ -23,10 +23,7 @@ class PlainEvaluator final : public translation::Evaluator {
     const auto* const numbers =
         outputs.empty() ? nullptr : std::get_if<std::vector<float>>(&outputs.back().data);
     if (numbers == nullptr) return Fail(Error::Internal("its last output has no numbers"));
-    answers.width = model_.outputs();
-    answers.outputs.assign(numbers->begin(), numbers->end());
-    answers.classes.clear();
-    answers.magnitude.clear();
+    SetOutputs(model_, *numbers, answers);
     if (model_.head.task == translation::Task::kClassifier) ReadLabels(outputs.front(), answers);
     return Ok();
   }
@@ -35,15 +32,9 @@ class PlainEvaluator final : public translation::Evaluator {
  private:
   void ReadLabels(const PlainTensor& labels, Answers& answers) const {
     if (const auto* const numbers = std::get_if<std::vector<int64_t>>(&labels.data))
-      for (const int64_t label : *numbers)
-        answers.classes.push_back(PlaceOf(model_.head.integer_labels, label));
+      for (const int64_t label : *numbers) AddLabel(model_, label, answers);
     if (const auto* const words = std::get_if<std::vector<std::string>>(&labels.data))
-      for (const std::string& label : *words)
-        answers.classes.push_back(PlaceOf(model_.head.text_labels, label));
-  }
-  template <typename Labels, typename Label>
-  static uint32_t PlaceOf(const Labels& labels, const Label& label) {
-    return static_cast<uint32_t>(std::ranges::find(labels, label) - labels.begin());
+      for (const std::string& label : *words) AddLabel(model_, label, answers);
   }
 
   const translation::Model& model_;

@@ -37,8 +37,9 @@ TEST_F(TranslatorTest, EachKindOfFileIsTranslatedAndItsEvidenceHolds) {
   for (const char* path :
        {"xgboost_json/binary", "xgboost_json/dart", "xgboost_json/multi", "xgboost_json/poisson",
         "xgboost_ubj/binary", "lightgbm_text/binary", "lightgbm_text/multi", "lightgbm_text/ova",
-        "lightgbm_text/rf", "lightgbm_text/sqrt", "lightgbm_text/zero", "sklearn_dump/boosting",
-        "sklearn_dump/forest", "sklearn_dump/histogram", "sklearn_dump/linear", "sklearn_dump/ridge"}) {
+        "lightgbm_text/rf", "lightgbm_text/saturated", "lightgbm_text/sqrt", "lightgbm_text/zero",
+        "sklearn_dump/boosting", "sklearn_dump/forest", "sklearn_dump/histogram", "sklearn_dump/linear",
+        "sklearn_dump/ridge", "sklearn_dump/zero_is_second"}) {
     const auto made = TranslateText(Sample(path));
     ASSERT_TRUE(made) << path << ": " << made.error().message();
     EXPECT_EQ(made->why_not, "") << path;

@@ -110,7 +110,7 @@ void Declare(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1, 65'536));
   app.add_option_function<int64_t>(
          "--wall-s", [&most](int64_t seconds) { most.wall_ms = seconds * 1'000; }, "The same of seconds")
-      ->check(CLI::Range(1, 30 * 86'400));
+      ->check(CLI::Range(1U, glasscase::training::kWallSecondsMax));
 }
 
 // The link to the custodian, which the supervisor sends, makes a worker of this process. Returns when the

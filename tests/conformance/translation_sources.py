@@ -4,7 +4,7 @@
 
 For each model NAME: the file to translate (NAME.json, NAME.ubj or NAME.txt), NAME.inputs.npy (float32), NAME.outputs.npy (what
 predict or predict_proba gives), NAME.leaves.npy (rows by trees: the leaf's number in its tree) and for classifiers
-NAME.labels.npy. The library gets exactly these float32 numbers.
+NAME.labels.npy; of XGBoost also NAME.margins.npy, the sums before the transform. The library gets exactly these float32 numbers.
 """
 
 from __future__ import annotations
@@ -21,6 +21,18 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 Array = Any
 SEED = 7
 HOLES = 0.2
+
+
+# As many of either class, at x = 0 as well: there every sum is exactly 0.
+EVEN = (
+    numpy.repeat(numpy.array([[-1.0], [0.0], [1.0]], dtype=numpy.float32), 40, axis=0),
+    numpy.concatenate([numpy.zeros(40, int), numpy.arange(40) % 2, numpy.ones(40, int)]),
+)
+
+
+def fewer_of_some(classes: Array) -> Array:
+    """Rows of which each class has another share, so that what the sums start from differs."""
+    return numpy.concatenate([numpy.flatnonzero(classes == one)[: 50 - 15 * one] for one in numpy.unique(classes)])
 
 
 def with_holes(inputs: Array) -> Array:
@@ -62,11 +74,13 @@ def xgboost_models(out: Path) -> None:
     def thresholds(booster: Any) -> list[tuple[int, float]]:
         booster.save_model(out / "scratch.json")
         found = []
-        for tree in json.loads((out / "scratch.json").read_text())["learner"]["gradient_booster"].get("model", {"trees": []})["trees"]:
+        booster_part = json.loads((out / "scratch.json").read_text())["learner"]["gradient_booster"]
+        for tree in booster_part.get("gbtree", booster_part)["model"]["trees"]:  # dart holds a gbtree
             for left, feature, value in zip(tree["left_children"], tree["split_indices"], tree["split_conditions"], strict=True):
                 if left >= 0:
                     found.append((feature, value))
-        return found or [(0, 0.0)]
+        assert found, "no tree has a split"
+        return found
 
     def keep(name: str, model: Any, inputs: Array, targets: Array) -> None:
         model.fit(inputs, targets)
@@ -83,12 +97,14 @@ def xgboost_models(out: Path) -> None:
     iris, species = load_iris(return_X_y=True)
     diabetes, progress = load_diabetes(return_X_y=True)
     one = {"n_jobs": 1, "random_state": SEED}
+    few = fewer_of_some(species)
     keep("logistic", xgboost.XGBClassifier(n_estimators=50, **one), cancer, malignant)
     keep("holes", xgboost.XGBClassifier(n_estimators=30, **one), with_holes(cancer), malignant)
     keep("pruned", xgboost.XGBClassifier(n_estimators=30, gamma=1.0, tree_method="exact", **one), cancer, malignant)
     keep("forest", xgboost.XGBClassifier(n_estimators=5, num_parallel_tree=4, subsample=0.5, **one), cancer, malignant)
     keep("dart", xgboost.XGBClassifier(n_estimators=20, booster="dart", rate_drop=0.3, **one), cancer, malignant)
-    keep("softmax", xgboost.XGBClassifier(n_estimators=30, **one), iris, species)
+    keep("softmax", xgboost.XGBClassifier(n_estimators=30, **one), iris[few], species[few])
+    keep("ties", xgboost.XGBClassifier(n_estimators=3, min_child_weight=0, **one), *EVEN)
     keep("squared", xgboost.XGBRegressor(n_estimators=60, **one), diabetes, progress)
     keep("targets", xgboost.XGBRegressor(n_estimators=20, **one), diabetes, numpy.stack([progress, -progress], 1))
     keep("poisson", xgboost.XGBRegressor(n_estimators=30, objective="count:poisson", **one), diabetes, progress)
@@ -126,8 +142,10 @@ def lightgbm_models(out: Path) -> None:
     keep("dart", lightgbm.LGBMClassifier(n_estimators=20, boosting_type="dart", **one), cancer, malignant)
     keep("bagged", lightgbm.LGBMClassifier(n_estimators=20, **bagged, **one), cancer, malignant)
     keep("bagged_classes", lightgbm.LGBMClassifier(n_estimators=10, **bagged, **one), iris, species)
-    keep("multiclass", lightgbm.LGBMClassifier(n_estimators=30, **one), iris, species)
-    keep("one_against_rest", lightgbm.LGBMClassifier(n_estimators=30, objective="multiclassova", **one), iris, species)
+    few = fewer_of_some(species)
+    keep("multiclass", lightgbm.LGBMClassifier(n_estimators=30, **one), iris[few], species[few])
+    keep("one_against_rest", lightgbm.LGBMClassifier(n_estimators=30, objective="multiclassova", **one), iris[few], species[few])
+    keep("ties", lightgbm.LGBMClassifier(n_estimators=3, min_child_samples=1, min_child_weight=0, **one), *EVEN)
     keep("regression", lightgbm.LGBMRegressor(n_estimators=60, **one), diabetes, progress)
     keep("poisson", lightgbm.LGBMRegressor(n_estimators=30, objective="poisson", **one), diabetes, progress)
     keep("root", lightgbm.LGBMRegressor(n_estimators=30, reg_sqrt=True, **one), diabetes, progress)
@@ -169,14 +187,19 @@ def sklearn_models(out: Path) -> None:
     keep("extra", ensemble.ExtraTreesClassifier(**some), iris, species)
     keep("extra_value", ensemble.ExtraTreesRegressor(**some), diabetes, progress)
     keep("boosting", ensemble.GradientBoostingClassifier(**some), cancer, malignant)
-    keep("boosting_classes", ensemble.GradientBoostingClassifier(**some), iris, names)
+    few = fewer_of_some(species)
+    keep("boosting_classes", ensemble.GradientBoostingClassifier(**some), iris[few], names[few])
+    keep("boosting_ties", ensemble.GradientBoostingClassifier(n_estimators=3), *EVEN)
     keep("boosting_value", ensemble.GradientBoostingRegressor(**some), diabetes, progress)
     keep("histogram", ensemble.HistGradientBoostingClassifier(max_iter=30), with_holes(cancer), malignant)
-    keep("histogram_classes", ensemble.HistGradientBoostingClassifier(max_iter=30), iris, names)
+    keep("histogram_classes", ensemble.HistGradientBoostingClassifier(max_iter=30), iris[few], names[few])
+    keep("histogram_ties", ensemble.HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=1), *EVEN)
+    keep("forest_ties", ensemble.RandomForestClassifier(n_estimators=4, bootstrap=False), *EVEN)
     keep("histogram_value", ensemble.HistGradientBoostingRegressor(max_iter=30), diabetes, progress)
     keep("histogram_poisson", ensemble.HistGradientBoostingRegressor(loss="poisson", max_iter=30), diabetes, progress)
     keep("logistic", linear_model.LogisticRegression(max_iter=5000), cancer, malignant)
     keep("logistic_classes", pipeline.make_pipeline(standard(), linear_model.LogisticRegression()), iris, names)
+    keep("logistic_ties", linear_model.LogisticRegression(fit_intercept=False), *EVEN)
     keep("ridge", pipeline.make_pipeline(span(), linear_model.Ridge()), diabetes, progress)
     keep("counts", linear_model.PoissonRegressor(), diabetes, progress)
     for refused in (pipeline.make_pipeline(standard(), ensemble.RandomForestClassifier(**some)), ensemble.AdaBoostClassifier(**some)):

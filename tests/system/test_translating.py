@@ -476,11 +476,20 @@ def test_what_a_converter_does_wrong_is_said(glasscase: Installation, tmp_path: 
 # ---- bad input ----
 
 
+def damaged(sample: str, place: str, damage: str) -> bytes:
+    text = (SAMPLES / sample).read_text()
+    assert place in text
+    return text.replace(place, damage, 1).encode()
+
+
 @pytest.mark.parametrize(("content", "words"), [
     (b"\x80\x04\x95 pickle", "this is a pickle"),
     (b"PK\x03\x04 zip", "archive"),
     (b"\x08\x07", "looks like ONNX already"),
     (b"", "empty"),
+    (damaged("xgboost_json/binary", '"left_children":[1,', '"left_children":[0,'), "two parents or is below itself"),
+    (damaged("xgboost_json/binary", '"split_conditions":[', '"split_conditions":[NaN,'), '"split_conditions" holds NaN'),
+    (SAMPLES.joinpath("xgboost_json", "categorical").read_bytes(), "categorical splits are not supported"),
     ("xgboost_json/binary", "not JSON as expected here: the file is cut off"),
     ("xgboost_ubj/binary", "not UBJSON as expected here: the file is cut off"),
     ("lightgbm_text/binary", 'LightGBM model: "end of trees" does not come: the file is cut off'),

@@ -126,10 +126,11 @@ def _labels(classes: Iterable[Any]) -> list[Any]:
     return labels
 
 
-def _classifier(estimator: Any, transform: str) -> Described:
+def _classifier(estimator: Any, transform: str, zero_is_second: bool = False) -> Described:
     if getattr(estimator, "n_outputs_", 1) != 1:
         raise NotDumpable("a classifier of several outputs")
-    return {"task": "classifier", "classes": _labels(estimator.classes_), "transform": transform}
+    described = {"task": "classifier", "classes": _labels(estimator.classes_), "transform": transform}
+    return {**described, "zero_is_second": zero_is_second} if transform == "logistic" else described
 
 
 def _regressor(transform: str = "identity") -> Described:
@@ -155,9 +156,7 @@ def _linear(estimator: Any, scaler: Any | None) -> Described:
         intercepts *= len(rows)
     mean, scale = _scaling(scaler)
     if name in _LINEAR_CLASSIFIERS:
-        # One row for two classes; liblinear fits more than two one against the rest.
-        several = "logistic_normalised" if estimator.solver == "liblinear" else "softmax"
-        described = _classifier(estimator, "logistic" if len(rows) == 1 else several)
+        described = _classifier(estimator, "logistic" if len(rows) == 1 else "softmax")  # one row for two classes
     else:
         described = _regressor(_LINEAR_REGRESSORS[name])
     return {
@@ -237,7 +236,8 @@ def _gradient_boosting(estimator: Any) -> Described:
     transform = "softmax" if outputs > 1 else "logistic"
     if estimator.loss == "exponential":
         raise NotDumpable("loss='exponential': use the default loss, or translate it in a run, with skl2onnx")
-    return {**_classifier(estimator, transform), **_ensemble(outputs, 1, False, base, trees)}
+    # Its predict() asks raw >= 0, that of the other classifiers raw > 0.
+    return {**_classifier(estimator, transform, zero_is_second=True), **_ensemble(outputs, 1, False, base, trees)}
 
 
 def _histogram_tree(nodes: Any, target: int) -> Described:

@@ -121,24 +121,24 @@ Result<std::vector<PlainTensor>> RunOne(std::string_view type, std::vector<int64
   return graph->Run({.shape = {2, 2}, .data = Floats{1, 2, 3, 4}});
 }
 
-Result<std::vector<PlainTensor>> Sum(const Integers& axes, std::vector<Attribute> attributes = {}) {
-  return RunOne("ReduceSum", {static_cast<int64_t>(axes.size())}, axes, std::move(attributes));
-}
-
 MATCHER(IsUnimplemented, "") { return !arg && arg.error().code() == Code::kUnimplemented; }
 
-TEST(PlainGraphTest, ASumGoesAcrossTheColumnsOrIsRefused) {
-  for (const int64_t axis : {1, -1}) {
-    const auto sums = Sum({axis}, {{"keepdims", int64_t{1}}});
-    EXPECT_THAT(Numbers<Floats>(sums), ElementsAre(3, 7));
-    EXPECT_THAT(sums->at(0).shape, ElementsAre(2, 1));
-  }
-  EXPECT_THAT(Numbers<Floats>(Sum({1})), ElementsAre(3, 7));
-  EXPECT_THAT(Sum({0}), IsUnimplemented());
-  EXPECT_THAT(Sum({0, 1}), IsUnimplemented());
-  EXPECT_THAT(Sum({}), IsUnimplemented());
-  EXPECT_THAT(Sum({1}, {{"keepdims", int64_t{0}}}), IsUnimplemented());
-  EXPECT_THAT(RunOne<float>("ReduceSum", {1}, {1}), IsUnimplemented());
+// x's rows are [1,2] and [3,4]; divided by themselves, they are equal.
+TEST(PlainGraphTest, OfEqualNumbersTheFirstOrTheLastIsTheTop) {
+  const auto top = [](std::string_view made_by, std::vector<Attribute> attributes) {
+    ModelWriter writer("top", "a test");
+    writer.AddInput({.name = "x", .datatype = DataType::kFp32, .shape = {-1, 2}});
+    writer.AddNode({.type = made_by, .inputs = {"x", "x"}, .outputs = {"made"}});
+    attributes.insert(attributes.end(), {{"axis", int64_t{1}}, {"keepdims", int64_t{0}}});
+    writer.AddNode(
+        {.type = "ArgMax", .inputs = {"made"}, .outputs = {"y"}, .attributes = std::move(attributes)});
+    writer.AddOutput({.name = "y", .datatype = DataType::kInt64, .shape = {-1}});
+    return PlainGraph::Read(AsBytes(*writer.Finish()))->Run({.shape = {2, 2}, .data = Floats{1, 2, 3, 4}});
+  };
+  const Attribute last{"select_last_index", int64_t{1}};
+  EXPECT_THAT(Numbers<Integers>(top("Div", {})), ElementsAre(0, 0));
+  EXPECT_THAT(Numbers<Integers>(top("Div", {last})), ElementsAre(1, 1));
+  EXPECT_THAT(Numbers<Integers>(top("Mul", {last})), ElementsAre(1, 1));
 }
 
 TEST(PlainGraphTest, SharesAreOfEachRow) {

@@ -140,15 +140,7 @@ Result<PlainTensor> RunMatMul(const NodeProto& node, const PlainInputs& inputs) 
   return PlainTensor{.shape = {left.rows, right.columns}, .data = std::move(out)};
 }
 
-// What stands in a row, all together: its sum, or its shares.
-template <typename Number>
-PlainTensor SumOfRows(const PlainTensor& input, const std::vector<Number>& numbers) {
-  const Size size = SizeOf(input);
-  std::vector<Number> sums(static_cast<size_t>(size.rows));
-  for (size_t i = 0; i < numbers.size(); ++i) sums[i / static_cast<size_t>(size.columns)] += numbers[i];
-  return {.shape = {size.rows, 1}, .data = std::move(sums)};
-}
-
+// Of what stands in a row, their shares.
 template <typename Number>
 PlainTensor SharesOfRows(const PlainTensor& input, std::vector<Number> numbers) {
   const auto columns = static_cast<size_t>(SizeOf(input).columns);
@@ -164,18 +156,6 @@ PlainTensor SharesOfRows(const PlainTensor& input, std::vector<Number> numbers) 
 
 bool IsAcross(const PlainTensor& input, int64_t axis) {
   return input.shape.size() == 2 && input.shape[1] > 0 && (axis == 1 || axis == -1);
-}
-
-// As of opset 13, where the axes are an input.
-Result<PlainTensor> RunReduceSum(const NodeProto& node, const PlainInputs& inputs) {
-  const auto* const axes = inputs.size() == 2 ? std::get_if<Integers>(&inputs[1]->data) : nullptr;
-  const PlainTensor& input = *inputs[0];
-  if (axes == nullptr || axes->size() != 1 || !IsAcross(input, axes->front()) ||
-      IntegerOr(node, "keepdims", 1) != 1)
-    return Fail(Unknown(node));
-  if (const auto* const narrow = std::get_if<Floats>(&input.data)) return SumOfRows(input, *narrow);
-  if (const auto* const wide = std::get_if<Doubles>(&input.data)) return SumOfRows(input, *wide);
-  return Fail(Unknown(node));
 }
 
 Result<PlainTensor> RunSoftmax(const NodeProto& node, const PlainTensor& input) {
@@ -203,17 +183,21 @@ Result<PlainTensor> RunConcat(const NodeProto& node, const PlainInputs& inputs) 
   return out;
 }
 
-// The first of equal ones; NaN is less than nothing, as where nobody says.
+// The first of equal ones, or the last; NaN is less than nothing, as where nobody says.
 Result<PlainTensor> RunArgMax(const NodeProto& node, const PlainTensor& input) {
   const bool by_row = input.shape.size() == 2 && input.shape[1] > 0 && IntegerOr(node, "axis", 0) == 1 &&
-                      IntegerOr(node, "keepdims", 1) == 0 && IntegerOr(node, "select_last_index", 0) == 0;
+                      IntegerOr(node, "keepdims", 1) == 0;
   if (!by_row) return Fail(Unknown(node));
+  const bool last = IntegerOr(node, "select_last_index", 0) != 0;
   Integers places;
   const auto find = [&](const auto& numbers) {
     const auto columns = static_cast<size_t>(input.shape[1]);
     for (size_t first = 0; first < numbers.size(); first += columns) {
       const auto row = std::span(numbers).subspan(first, columns);
-      places.push_back(std::ranges::max_element(row) - row.begin());
+      size_t top = 0;
+      for (size_t k = 1; k < columns; ++k)
+        if (last ? row[k] >= row[top] : row[k] > row[top]) top = k;
+      places.push_back(static_cast<int64_t>(top));
     }
   };
   if (const auto* const narrow = std::get_if<Floats>(&input.data)) {
@@ -312,7 +296,6 @@ Result<PlainTensor> RunOperator(const NodeProto& node, const PlainInputs& inputs
   if (type == "Where") return RunWhere(node, inputs);
   if (type == "MatMul") return RunMatMul(node, inputs);
   if (type == "Softmax") return RunSoftmax(node, first);
-  if (type == "ReduceSum") return RunReduceSum(node, inputs);
   if (type == "Concat") return RunConcat(node, inputs);
   if (type == "ArgMax") return RunArgMax(node, first);
   if (type == "Gather") return RunGather(node, inputs);

@@ -35,6 +35,9 @@ class PlainTrees {
     size_t first_weight = 0;
     size_t weights = 0;
   };
+  class Places;
+  Status ReadNodes(const NodeProto& node, const Places& places);
+  Status ReadWeights(const NodeProto& node, const Places& places);
   Result<const Node*> FindLeaf(size_t root, const std::vector<double>& row) const;
 
   std::vector<Node> nodes_;

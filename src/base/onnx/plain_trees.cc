@@ -35,10 +35,55 @@ Result<std::vector<double>> NumbersOf(const NodeProto& node, const std::string& 
   return std::vector<double>(attribute->floats().begin(), attribute->floats().end());
 }
 
+std::string TextOr(const NodeProto& node, std::string_view name, const std::string& otherwise) {
+  const AttributeProto* const attribute = FindAttribute(node, name);
+  return attribute == nullptr ? otherwise : attribute->s();
+}
+
+// The lists of nodes, an entry a node. Borrowed from the graph's node.
+struct NodeLists {
+  explicit NodeLists(const NodeProto& node)
+      : trees(IntegersOf(node, "nodes_treeids")),
+        ids(IntegersOf(node, "nodes_nodeids")),
+        features(IntegersOf(node, "nodes_featureids")),
+        yes(IntegersOf(node, "nodes_truenodeids")),
+        no(IntegersOf(node, "nodes_falsenodeids")),
+        missing(IntegersOf(node, "nodes_missing_value_tracks_true")),
+        modes(FindAttribute(node, "nodes_modes")) {}
+
+  bool HaveLength(size_t values) const {
+    const int count = trees.size();
+    return modes != nullptr && modes->strings_size() == count && ids.size() == count &&
+           features.size() == count && yes.size() == count && no.size() == count && missing.size() == count &&
+           values == static_cast<size_t>(count);
+  }
+
+  const Integers& trees;
+  const Integers& ids;
+  const Integers& features;
+  const Integers& yes;
+  const Integers& no;
+  const Integers& missing;
+  const AttributeProto* const modes;
+};
+
+Status CheckUse(const NodeProto& node) {
+  const std::string aggregate = TextOr(node, "aggregate_function", "SUM");
+  const bool known = (aggregate == "SUM" || aggregate == "AVERAGE") &&
+                     TextOr(node, "post_transform", "NONE") == "NONE" &&
+                     FindAttribute(node, "base_values") == nullptr &&
+                     FindAttribute(node, "base_values_as_tensor") == nullptr;
+  if (known) return Ok();
+  return Fail(Error(Code::kUnimplemented, "TreeEnsembleRegressor with " + aggregate + " or a transform"));
+}
+
+}  // namespace
+
 // Where a node stands in the lists, whose trees and nodes come in rising order.
-class Places {
+class PlainTrees::Places {
  public:
   static Result<Places> Of(const Integers& trees, const Integers& nodes) {
+    if (nodes.size() != trees.size()) return Fail(Wrong("lists of nodes of different lengths"));
     Places places(nodes);
     for (int i = 0; i < trees.size(); ++i) {
       const bool begins = i == 0 || trees[i] != trees[i - 1];
@@ -76,73 +121,61 @@ class Places {
   std::vector<First> firsts_;
 };
 
-std::string TextOr(const NodeProto& node, std::string_view name, const std::string& otherwise) {
-  const AttributeProto* const attribute = FindAttribute(node, name);
-  return attribute == nullptr ? otherwise : attribute->s();
-}
-
-}  // namespace
-
 Result<PlainTrees> PlainTrees::Read(const NodeProto& node) {
+  GC_TRY_VOID(CheckUse(node));
   PlainTrees trees;
   trees.targets_ = IntegerOr(node, "n_targets", 1);
-  const std::string aggregate = TextOr(node, "aggregate_function", "SUM");
-  trees.averages_ = aggregate == "AVERAGE";
-  if ((aggregate != "SUM" && !trees.averages_) || TextOr(node, "post_transform", "NONE") != "NONE" ||
-      FindAttribute(node, "base_values") != nullptr ||
-      FindAttribute(node, "base_values_as_tensor") != nullptr)
-    return Fail(Error(Code::kUnimplemented, "TreeEnsembleRegressor with " + aggregate + " or a transform"));
-  GC_TRY(const auto values, NumbersOf(node, "nodes_values", trees.is_double_));
-  GC_TRY(const auto weights, NumbersOf(node, "target_weights", trees.is_double_));
-  const Integers& tree_ids = IntegersOf(node, "nodes_treeids");
-  const Integers& node_ids = IntegersOf(node, "nodes_nodeids");
-  const Integers& features = IntegersOf(node, "nodes_featureids");
-  const Integers& yes = IntegersOf(node, "nodes_truenodeids");
-  const Integers& no = IntegersOf(node, "nodes_falsenodeids");
-  const Integers& missing = IntegersOf(node, "nodes_missing_value_tracks_true");
-  const AttributeProto* const modes = FindAttribute(node, "nodes_modes");
-  const int count = tree_ids.size();
-  if (modes == nullptr || modes->strings_size() != count || node_ids.size() != count ||
-      features.size() != count || yes.size() != count || no.size() != count || missing.size() != count ||
-      values.size() != static_cast<size_t>(count))
-    return Fail(Wrong("lists of nodes of different lengths"));
-  GC_TRY(const Places places, Places::Of(tree_ids, node_ids));
-  trees.roots_ = places.Roots();
-  trees.nodes_.resize(static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    Node& one = trees.nodes_[static_cast<size_t>(i)];
-    const std::string& mode = modes->strings(i);
+  trees.averages_ = TextOr(node, "aggregate_function", "SUM") == "AVERAGE";
+  GC_TRY(const Places places,
+         Places::Of(IntegersOf(node, "nodes_treeids"), IntegersOf(node, "nodes_nodeids")));
+  GC_TRY_VOID(trees.ReadNodes(node, places));
+  GC_TRY_VOID(trees.ReadWeights(node, places));
+  return trees;
+}
+
+Status PlainTrees::ReadNodes(const NodeProto& node, const Places& places) {
+  const NodeLists lists(node);
+  GC_TRY(const auto values, NumbersOf(node, "nodes_values", is_double_));
+  if (!lists.HaveLength(values.size())) return Fail(Wrong("lists of nodes of different lengths"));
+  roots_ = places.Roots();
+  nodes_.resize(values.size());
+  for (int i = 0; i < lists.trees.size(); ++i) {
+    const std::string& mode = lists.modes->strings(i);
     if (mode == "LEAF") continue;
     if (mode != "BRANCH_LT" && mode != "BRANCH_LEQ")
       return Fail(Error(Code::kUnimplemented, "TreeEnsembleRegressor with the mode " + Printable(mode)));
-    const auto to_yes = places.Find(tree_ids[i], yes[i]);
-    const auto to_no = places.Find(tree_ids[i], no[i]);
-    if (!to_yes || !to_no) return Fail(Wrong("a branch that leads nowhere"));
-    one = {.mode = mode == "BRANCH_LT" ? Mode::kLess : Mode::kLessOrEqual,
-           .missing_true = missing[i] != 0,
-           .feature = features[i],
-           .value = values[static_cast<size_t>(i)],
-           .yes = *to_yes,
-           .no = *to_no};
+    const auto yes = places.Find(lists.trees[i], lists.yes[i]);
+    const auto no = places.Find(lists.trees[i], lists.no[i]);
+    if (!yes || !no) return Fail(Wrong("a branch that leads nowhere"));
+    nodes_[static_cast<size_t>(i)] = {.mode = mode == "BRANCH_LT" ? Mode::kLess : Mode::kLessOrEqual,
+                                      .missing_true = lists.missing[i] != 0,
+                                      .feature = lists.features[i],
+                                      .value = values[static_cast<size_t>(i)],
+                                      .yes = *yes,
+                                      .no = *no};
   }
-  const Integers& weight_trees = IntegersOf(node, "target_treeids");
-  const Integers& weight_nodes = IntegersOf(node, "target_nodeids");
-  const Integers& weight_targets = IntegersOf(node, "target_ids");
-  if (weight_nodes.size() != weight_trees.size() || weight_targets.size() != weight_trees.size() ||
-      weights.size() != static_cast<size_t>(weight_trees.size()))
+  return Ok();
+}
+
+Status PlainTrees::ReadWeights(const NodeProto& node, const Places& places) {
+  GC_TRY(const auto weights, NumbersOf(node, "target_weights", is_double_));
+  const Integers& trees = IntegersOf(node, "target_treeids");
+  const Integers& nodes = IntegersOf(node, "target_nodeids");
+  const Integers& targets = IntegersOf(node, "target_ids");
+  if (nodes.size() != trees.size() || targets.size() != trees.size() ||
+      weights.size() != static_cast<size_t>(trees.size()))
     return Fail(Wrong("lists of weights of different lengths"));
-  for (int i = 0; i < weight_trees.size(); ++i) {
-    const auto place = places.Find(weight_trees[i], weight_nodes[i]);
-    if (!place || weight_targets[i] < 0 || weight_targets[i] >= trees.targets_)
-      return Fail(Wrong("a weight of no leaf"));
-    Node& leaf = trees.nodes_[*place];
-    if (leaf.weights == 0) leaf.first_weight = trees.weights_.size();
-    if (leaf.first_weight + leaf.weights != trees.weights_.size())
+  for (int i = 0; i < trees.size(); ++i) {
+    const auto place = places.Find(trees[i], nodes[i]);
+    if (!place || targets[i] < 0 || targets[i] >= targets_) return Fail(Wrong("a weight of no leaf"));
+    Node& leaf = nodes_[*place];
+    if (leaf.weights == 0) leaf.first_weight = weights_.size();
+    if (leaf.first_weight + leaf.weights != weights_.size())
       return Fail(Error(Code::kUnimplemented, "TreeEnsembleRegressor with scattered weights"));
     ++leaf.weights;
-    trees.weights_.push_back({weight_targets[i], weights[static_cast<size_t>(i)]});
+    weights_.push_back({targets[i], weights[static_cast<size_t>(i)]});
   }
-  return trees;
+  return Ok();
 }
 
 Result<const PlainTrees::Node*> PlainTrees::FindLeaf(size_t root, const std::vector<double>& row) const {

@@ -193,7 +193,7 @@ class Reader {
         ReadWhole(from, "memory_bytes", uint64_t{1} << 20, uint64_t{1} << 50, recipe_.limits.memory_bytes));
     GC_TRY_VOID(
         ReadWhole(from, "disk_bytes", uint64_t{1} << 20, uint64_t{1} << 50, recipe_.limits.disk_bytes));
-    GC_TRY_VOID(ReadWhole(from, "wall_s", 1, 30 * 86'400, recipe_.limits.wall_s));
+    GC_TRY_VOID(ReadWhole(from, "wall_s", 1, kWallSecondsMax, recipe_.limits.wall_s));
     return ReadWhole(from, "processes", 1, 65'536, recipe_.limits.processes);
   }
 
@@ -219,7 +219,7 @@ class Reader {
     if (from.Has("lock")) {
       GC_TRY(wish.lock, from.Sha256("lock"));
     }
-    return ReadWhole(from, "wall_s", 1, 30 * 86'400, wish.wall_s);
+    return ReadWhole(from, "wall_s", 1, kWallSecondsMax, wish.wall_s);
   }
 
   const ObjectReader& root_;

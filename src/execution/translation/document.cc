@@ -56,6 +56,18 @@ bool DocumentBuilder::Key(std::string key) {
   return true;
 }
 
+void DocumentBuilder::Expect(size_t numbers) {
+  if (IsSkipping() || open_.empty()) return;
+  if (auto* list = std::get_if<Numbers>(&open_.back().container.data)) list->reserve(numbers);
+}
+
+std::string_view DocumentBuilder::Name() const {
+  const auto object = std::find_if(open_.rbegin(), open_.rend(), [](const Frame& frame) {
+    return std::holds_alternative<Members>(frame.container.data);
+  });
+  return object == open_.rend() ? std::string_view() : object->key;
+}
+
 bool DocumentBuilder::PutNumber(double number) {
   if (!IsSkipping() && !open_.empty()) {
     if (auto* numbers = std::get_if<Numbers>(&open_.back().container.data)) {

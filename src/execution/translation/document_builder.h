@@ -20,6 +20,7 @@ class DocumentBuilder {
   std::optional<Error> refusal;
 
   bool OpenArray() { return Open(Value{Numbers{}}); }
+  void Expect(size_t numbers);  // in the array that was opened last
   bool OpenObject() { return Open(Value{Members{}}); }
   bool Close();
   bool Key(std::string key);
@@ -30,6 +31,8 @@ class DocumentBuilder {
   bool Refuse(Error error);
 
   bool complete() const { return complete_; }
+  // Of the member that is being read; empty outside of objects.
+  std::string_view Name() const;
   Value TakeRoot() { return std::move(root_); }
 
  private:

@@ -93,6 +93,9 @@ auto NotJson(const std::string& why, size_t offset) {
       Error::InvalidArgument("not JSON as expected here: " + why + ", at byte " + std::to_string(offset)));
 }
 
+// As libraries write it, and JSON does not have it.
+bool IsNan(std::string_view text) { return text.starts_with("NaN") || text.starts_with("nan"); }
+
 }  // namespace
 
 Result<Value> ParseJson(std::string_view text, const DocumentOptions& options) {
@@ -104,6 +107,9 @@ Result<Value> ParseJson(std::string_view text, const DocumentOptions& options) {
   DocumentBuilder& builder = parser.handler().builder;
   if (builder.refusal) return NotJson(builder.refusal->message(), read);
   if (ec == boost::json::error::incomplete) return NotJson("the file is cut off", read);
+  if (ec && IsNan(text.substr(read)))
+    return NotJson("\"" + Printable(builder.Name()) + "\" holds NaN: no threshold and no other number may be",
+                   read);
   if (ec) return NotJson(ec.message(), read);
   if (read != text.size()) return NotJson("more text after the value", read);
   return builder.TakeRoot();

@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string JsonError(std::string_view text) {
   const auto value = ParseJson(text, {});
@@ -56,6 +57,10 @@ TEST(DocumentTest, RefusesWhatIsAmbiguousOrTooMuch) {
   EXPECT_THAT(JsonError("{} {}"), HasSubstr("more text after the value, at byte 3"));
   EXPECT_THAT(JsonError("[1,2"), HasSubstr("cut off"));
   EXPECT_THAT(JsonError("[NaN]"), HasSubstr("not JSON"));
+  EXPECT_THAT(JsonError(R"({"a":[{"thresholds":[1,NaN]}]})"),
+              HasSubstr("\"thresholds\" holds NaN: no threshold"));
+  EXPECT_THAT(JsonError(R"({"a":[1],"base":NaN})"), HasSubstr("\"base\" holds NaN"));
+  EXPECT_THAT(JsonError("Not"), Not(HasSubstr("NaN")));
 }
 
 TEST(DocumentTest, UbjHasTheSameValues) {
@@ -68,6 +73,15 @@ TEST(DocumentTest, UbjHasTheSameValues) {
   EXPECT_THAT(ListIn(*value, "n"), ElementsAre(1, -2));
   EXPECT_EQ(std::get<std::string>(value->Find("s")->data), "hi");
   EXPECT_TRUE(std::get<bool>(value->Find("t")->data));
+}
+
+TEST(DocumentTest, ATypedArrayTakesNoMoreThanItsNumbers) {
+  const std::string bytes = "[$U#I\x4E\x20" + std::string(20'000, '\1');
+  const auto value = ParseUbj(AsBytes(bytes), {});
+  ASSERT_TRUE(value) << value.error().message();
+  const auto& numbers = std::get<Numbers>(value->data);
+  EXPECT_EQ(numbers.size(), 20'000U);
+  EXPECT_EQ(numbers.capacity(), 20'000U);
 }
 
 TEST(DocumentTest, UbjCountsAnnounceNoMoreThanThereIs) {

@@ -146,6 +146,7 @@ class Reader {
     ++at_;
     size_t count = 0;
     if (!ReadCount(size, count)) return false;
+    builder_.Expect(count);
     for (size_t i = 0; i < count; ++i) {
       double number = 0;
       if (!ReadNumber(type, number) || !builder_.PutNumber(number)) return false;

@@ -1,6 +1,8 @@
 #include <glasscase/translation/evidence.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -10,6 +12,9 @@ namespace glasscase::translation {
 namespace {
 
 constexpr double kFloatUlp = 0x1p-23;
+constexpr double kDoubleUlp = 0x1p-52;
+constexpr double kSmallestFloat = 0x1p-149;
+constexpr double kProbabilityMost = 1e-3;
 constexpr double kSmallestSource = 1e-30;  // below it a relative difference says nothing
 constexpr size_t kBatchNumbers = size_t{1} << 20;
 constexpr size_t kBatchRowsMax = 1'024;
@@ -30,9 +35,80 @@ uint64_t RowsOf(const Evidence& evidence, std::string_view kind) {
   return found == evidence.kinds.end() ? 0 : found->rows;
 }
 
+std::string Digits(double number) {
+  std::array<char, 32> text{};
+  return {text.data(),
+          std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::general, 3).ptr};
+}
+
 bool IsNowhereFinite(const Evidence& evidence) {
   return 2 * evidence.random_finite < RowsOf(evidence, kRandom);
 }
+
+bool HasExponentials(const Head& head) {
+  return head.transform != Transform::kIdentity && head.transform != Transform::kSignedSquare;
+}
+
+// Of one row of the source, its targets' sums and how far each may be off.
+class Sums {
+ public:
+  Sums(const Model& model, const Bound& bound, const Answers& source, size_t row)
+      : head_(model.head), bound_(bound), targets_(model.targets()) {
+    margins_ = std::span(source.margins).subspan(row * targets_, targets_);
+    magnitude_ = std::span(source.magnitude).subspan(row * targets_, targets_);
+  }
+
+  double SlackOf(size_t target) const {
+    return (bound_.ulps * kFloatUlp + bound_.double_ulps * kDoubleUlp) * magnitude_[target];
+  }
+
+  // Of output `k` among the row's `outputs`.
+  double BoundAt(std::span<const double> outputs, size_t k) const {
+    const double size = std::abs(outputs[k]);
+    const double ulp = bound_.output_ulps * std::max(size * kFloatUlp, kSmallestFloat);
+    return std::min(Made(outputs, k) + ulp, bound_.at_most);
+  }
+
+  // Whether the other label may be given as well: the two classes' sums are as good as equal.
+  bool IsTie(uint32_t wanted, uint32_t got) const {
+    if (targets_ > 1) {
+      const double apart = margins_[wanted] - margins_[got];
+      return std::isnan(apart) || apart <= SlackOf(wanted) + SlackOf(got);
+    }
+    // Near 0 the probability is 1/2 + slope·z/4, and float32 has no more digits there.
+    const double rounded = head_.second_class == SecondClass::kAboveHalf ? 4 * kFloatUlp / head_.slope : 0;
+    return std::isnan(margins_[0]) || std::abs(margins_[0]) <= SlackOf(0) + rounded;
+  }
+  // Then there is one right label, since every evaluator computes the same two numbers.
+  bool IsExactlyEqual(uint32_t wanted, uint32_t got) const {
+    return targets_ > 1 ? margins_[wanted] == margins_[got] : margins_[0] == 0;
+  }
+
+ private:
+  // The slack of the sums after the head.
+  double Made(std::span<const double> outputs, size_t k) const {
+    switch (head_.transform) {
+      case Transform::kIdentity: return SlackOf(k);
+      case Transform::kLogistic:  // nowhere steeper than a quarter
+        return bound_.absolute + head_.slope / 4 * SlackOf(targets_ == 1 ? 0 : k);
+      case Transform::kSoftmax: return bound_.absolute + outputs[k] * (SlackOf(k) + MeanSlack(outputs));
+      case Transform::kExp: return (bound_.absolute + SlackOf(k)) * std::abs(outputs[k]);
+      case Transform::kSignedSquare: return 2 * magnitude_[k] * SlackOf(k);
+    }
+    return 0;
+  }
+  double MeanSlack(std::span<const double> shares) const {
+    double mean = 0;
+    for (size_t k = 0; k < shares.size(); ++k) mean += shares[k] * SlackOf(k);
+    return mean;
+  }
+
+  const Head& head_;
+  const Bound& bound_;
+  const size_t targets_;
+  std::span<const double> margins_;
+  std::span<const double> magnitude_;
+};
 
 class Comparer {
  public:
@@ -44,7 +120,9 @@ class Comparer {
     const size_t rows = inputs.size() / model_.features;
     const bool fits = result.width == source.width && result.outputs.size() == source.outputs.size() &&
                       result.classes.size() == source.classes.size();
-    if (!fits || source.outputs.size() != rows * source.width)
+    const size_t sums = rows * model_.targets();
+    if (!fits || source.outputs.size() != rows * source.width || source.margins.size() != sums ||
+        source.magnitude.size() != sums)
       return Fail(Error::Internal("the result has other outputs than the source"));
     for (size_t row = 0; row < rows; ++row)
       AddRow(kind, inputs.subspan(row * model_.features, model_.features), row, source, result);
@@ -65,19 +143,13 @@ class Comparer {
   uint64_t rows_apart() const { return rows_apart_; }
 
  private:
-  double BoundAt(double output, double magnitude) const {
-    const double bound = bound_.absolute + bound_.ulps * kFloatUlp * magnitude;
-    if (model_.head.transform == Transform::kExp) return bound * std::abs(output);
-    if (model_.head.transform == Transform::kSignedSquare) return bound * 2 * magnitude;
-    return bound;
-  }
-
   void AddRow(const EvidenceInputs::Kind& kind, std::span<const float> input, size_t row,
               const Answers& source, const Answers& result) {
     ++evidence_.rows;
     const size_t width = source.width;
     const std::span<const double> wanted = std::span(source.outputs).subspan(row * width, width);
     const std::span<const double> got = std::span(result.outputs).subspan(row * width, width);
+    const Sums sums(model_, bound_, source, row);
     double largest = 0;
     double share = 0;  // of the bound
     const bool finite =
@@ -86,7 +158,7 @@ class Comparer {
     for (size_t k = 0; k < width; ++k) {
       const double difference = Difference(wanted[k], got[k]);
       if (difference == 0) continue;
-      const double bound = BoundAt(wanted[k], source.magnitude[row]);
+      const double bound = sums.BoundAt(wanted, k);
       const bool is_bounded = std::isfinite(difference) && bound > 0;
       share = std::max(share, is_bounded ? difference / bound : std::numeric_limits<double>::infinity());
       largest = std::max(largest, difference);
@@ -96,7 +168,8 @@ class Comparer {
     differences_.push_back(static_cast<float>(largest));
     evidence_.absolute_max = std::max(evidence_.absolute_max, largest);
     if (share > 1) ++evidence_.rows_beyond;
-    if (!CompareLabels(row, source, result)) share = std::numeric_limits<double>::infinity();
+    if (!source.classes.empty() && !SameOrTie(sums, source.classes[row], result.classes[row], largest == 0))
+      share = std::numeric_limits<double>::infinity();
     if (share > 1) ++rows_apart_;
     if (share > worst_share_ || evidence_.worst.input.empty()) {
       worst_share_ = share;
@@ -107,20 +180,15 @@ class Comparer {
     }
   }
 
-  // False when the label is another one and that is no tie.
-  bool CompareLabels(size_t row, const Answers& source, const Answers& result) {
-    if (source.classes.empty()) return true;
-    const uint32_t wanted = source.classes[row];
-    const uint32_t got = result.classes[row];
+  bool SameOrTie(const Sums& sums, uint32_t wanted, uint32_t got, bool same_numbers) {
     if (wanted == got) {
       ++evidence_.top_class_same;
       return true;
     }
-    const double* outputs = source.outputs.data() + row * source.width;
-    const bool known = got < source.width;
-    const bool tie =
-        known && (std::isnan(outputs[wanted]) ||
-                  outputs[wanted] - outputs[got] <= 2 * BoundAt(outputs[wanted], source.magnitude[row]));
+    // Products of a linear model may be added up in another order, and cancel out in one of them only.
+    const bool trees = std::holds_alternative<TreeEnsemble>(model_.body);
+    const bool tie = got < model_.outputs() && sums.IsTie(wanted, got) &&
+                     !(trees && same_numbers && sums.IsExactlyEqual(wanted, got));
     if (tie) ++evidence_.top_class_ties;
     return tie;
   }
@@ -140,20 +208,22 @@ class SecondComparer {
     if (evaluator_ != nullptr) opinion_.evaluator = evaluator_->name();
   }
 
-  // Of the rows, the first few. What it does not know ends it, and is said.
-  void Add(const EvidenceInputs::Kind& kind, std::span<const float> rows, Evaluator& source) {
-    if (evaluator_ == nullptr || !opinion_.not_run.empty()) return;
+  // Of the rows, the first few. What it does not know, or where it fails, ends it and is said.
+  Status Add(const EvidenceInputs::Kind& kind, std::span<const float> rows, Evaluator& source) {
+    if (evaluator_ == nullptr || !opinion_.not_run.empty() || !opinion_.failed.empty()) return Ok();
     const auto few = rows.first(std::min<size_t>(rows.size(), kSecondRows * model_.features));
     Answers wanted;
     Answers got;
-    Status ran = source.Run(few, wanted);
-    if (ran) ran = evaluator_->Run(few, got);
+    GC_TRY_VOID(source.Run(few, wanted));
+    Status ran = evaluator_->Run(few, got);
     if (ran) ran = comparer_.Add(kind, few, wanted, got);
-    if (!ran) opinion_.not_run = ran.error().message();
+    if (ran) return Ok();
+    const bool unknown = ran.error().code() == Code::kUnimplemented;
+    (unknown ? opinion_.not_run : opinion_.failed) = ran.error().message();
+    return Ok();
   }
 
   SecondOpinion Finish() {
-    if (!opinion_.not_run.empty()) return {.evaluator = opinion_.evaluator, .not_run = opinion_.not_run};
     opinion_.rows = evidence_.rows;
     opinion_.rows_beyond = comparer_.rows_apart();
     opinion_.absolute_max = evidence_.absolute_max;
@@ -170,12 +240,23 @@ class SecondComparer {
 
 }  // namespace
 
-// Four units in the last place of the largest partial sum for the summation; where exponentials follow, one
-// millionth for theirs.
+// Of trees, four units in the last place of the largest partial sum for the summation, and where exponentials
+// follow in float32 one millionth for theirs. Linear models are double throughout until the output is
+// rounded: there, products may be added up in any order.
 Bound BoundOf(const Model& model) {
-  const bool plain =
-      model.head.transform == Transform::kIdentity || model.head.transform == Transform::kSignedSquare;
-  return {.absolute = plain ? 0.0 : 1e-6, .ulps = 4};
+  Bound bound;
+  if (std::holds_alternative<TreeEnsemble>(model.body)) {
+    bound = {.absolute = HasExponentials(model.head) ? 1e-6 : 0, .ulps = 4};
+  } else {
+    bound = {.absolute = HasExponentials(model.head) ? 1e-12 : 0,
+             .double_ulps = static_cast<double>(model.features) + 1,
+             .output_ulps = 1};
+  }
+  const bool probabilities = model.head.task == Task::kClassifier ||
+                             model.head.transform == Transform::kLogistic ||
+                             model.head.transform == Transform::kSoftmax;
+  if (probabilities) bound.at_most = kProbabilityMost;
+  return bound;
 }
 
 Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& result, Evaluator* second,
@@ -189,9 +270,7 @@ Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& resul
   evidence.data = options.data;
   evidence.thresholds = inputs.thresholds();
   evidence.thresholds_tried = inputs.thresholds_tried();
-  const Bound bound = BoundOf(model);
-  evidence.bound_absolute = bound.absolute;
-  evidence.bound_ulps = bound.ulps;
+  evidence.bound = BoundOf(model);
   Comparer comparer(model, evidence);
   SecondComparer opinion(model, second);
   const size_t batch_rows = std::clamp<size_t>(kBatchNumbers / model.features, 1, kBatchRowsMax);
@@ -209,13 +288,13 @@ Result<Evidence> Compare(const Model& model, Evaluator& source, Evaluator& resul
       GC_TRY_VOID(source.Run(rows, wanted));
       GC_TRY_VOID(result.Run(rows, got));
       GC_TRY_VOID(comparer.Add(kind, rows, wanted, got));
-      if (first == 0) opinion.Add(kind, rows, source);
+      if (first == 0) GC_TRY_VOID(opinion.Add(kind, rows, source));
       if (options.on_progress) options.on_progress(evidence.rows, total);
     }
   }
   comparer.Finish();
   evidence.second = opinion.Finish();
-  evidence.holds = evidence.holds && evidence.second.rows_beyond == 0;
+  evidence.holds = evidence.holds && evidence.second.rows_beyond == 0 && evidence.second.failed.empty();
   return evidence;
 }
 
@@ -223,13 +302,15 @@ std::string WhyNot(const Evidence& evidence) {
   if (evidence.rows_beyond > 0) {
     return std::to_string(evidence.rows_beyond) + " of " + std::to_string(evidence.rows) +
            " inputs give numbers beyond the bound; the largest difference is " +
-           std::to_string(evidence.absolute_max);
+           Digits(evidence.absolute_max);
   }
   if (evidence.second.rows_beyond > 0) {
     return "two evaluators do not agree on the result: " + std::to_string(evidence.second.rows_beyond) +
            " of " + std::to_string(evidence.second.rows) + " inputs differ beyond the bound by " +
            evidence.second.evaluator;
   }
+  if (!evidence.second.failed.empty())
+    return "the second evaluator failed, so nothing confirms the result: " + evidence.second.failed;
   if (IsNowhereFinite(evidence)) {
     return "the source gives finite numbers for " + std::to_string(evidence.random_finite) + " of " +
            std::to_string(RowsOf(evidence, kRandom)) +

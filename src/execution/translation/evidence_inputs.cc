@@ -22,10 +22,11 @@ constexpr uint64_t kSpecialRows = 64;
 constexpr uint64_t kMissingRows = 500;
 
 // With very many features fewer rows do: what they hold is bounded, and each still tries every feature.
-constexpr uint64_t kNumbersMax = uint64_t{1} << 28;
+constexpr uint64_t kThresholdNumbersMax = uint64_t{1} << 28;
+constexpr uint64_t kNumbersMax = kThresholdNumbersMax / 8;  // of each other kind
 constexpr uint64_t kRowsMin = 16;
-uint64_t RowsThatFit(uint64_t rows, uint64_t features) {
-  return std::min(rows, std::max(kRowsMin, kNumbersMax / features / 8));
+uint64_t RowsThatFit(uint64_t rows, uint64_t features, uint64_t numbers_max = kNumbersMax) {
+  return std::min(rows, std::max(kRowsMin, numbers_max / features));
 }
 
 // One row of a single value, then rows that mix it with ordinary ones.
@@ -36,16 +37,17 @@ bool IsWholeRow(uint64_t row, size_t values) { return row < values; }
 EvidenceInputs::EvidenceInputs(const Model& model, const EvidenceOptions& options)
     : candidates_(model.features), random_(options.seed) {
   uint64_t longest = 0;
+  const uint64_t rows_max = RowsThatFit(options.threshold_rows_max, model.features, kThresholdNumbersMax);
   if (const auto* ensemble = std::get_if<TreeEnsemble>(&model.body)) {
     CollectThresholds(*ensemble);
     for (const auto& list : candidates_) {
       longest = std::max<uint64_t>(longest, list.size());
       thresholds_ += list.size() / kSidesOfThreshold;
-      thresholds_tried_ += std::min<uint64_t>(list.size(), options.threshold_rows_max) / kSidesOfThreshold;
+      thresholds_tried_ += std::min<uint64_t>(list.size(), rows_max) / kSidesOfThreshold;
     }
   }
   ChooseRanges(options.data, std::holds_alternative<TreeEnsemble>(model.body));
-  kinds_ = {{"thresholds", std::min(longest, options.threshold_rows_max), &EvidenceInputs::FillThresholds},
+  kinds_ = {{"thresholds", std::min(longest, rows_max), &EvidenceInputs::FillThresholds},
             {"random", RowsThatFit(options.random_rows, model.features), &EvidenceInputs::FillRandom},
             {"zeros", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillZeros},
             {"denormals", RowsThatFit(kSpecialRows, model.features), &EvidenceInputs::FillDenormals},
@@ -97,8 +99,8 @@ void EvidenceInputs::ChooseRanges(const std::vector<EvidenceData>& data, bool pa
       ranges_[f] = kGuessed;
     } else {
       ++sources_.thresholds;
-      const float low = std::max(list.front(), -kLargestDrawn);
-      const float high = std::min(list.back(), kLargestDrawn);
+      const float low = std::clamp(list.front(), -kLargestDrawn, kLargestDrawn);
+      const float high = std::clamp(list.back(), -kLargestDrawn, kLargestDrawn);
       const float margin = 0.1F * (high - low) + 1e-3F;
       ranges_[f] = {.low = low - margin, .high = high + margin};
     }

@@ -57,16 +57,25 @@ json::array DatasetsOf(const std::vector<EvidenceData>& data) {
   return datasets;
 }
 
+// What is not allowed for is left out, but for the two that every class has.
+json::object BoundObject(const Bound& bound) {
+  json::object object{{"absolute", bound.absolute}, {"ulps", bound.ulps}};
+  if (bound.double_ulps > 0) object["double_ulps"] = bound.double_ulps;
+  if (bound.output_ulps > 0) object["output_ulps"] = bound.output_ulps;
+  if (std::isfinite(bound.at_most)) object["at_most"] = bound.at_most;
+  return object;
+}
+
 void AddSecond(const SecondOpinion& second, json::object& evidence) {
   if (second.evaluator.empty()) return;
   evidence["evaluators"].as_object()["second"] = second.evaluator;
   json::object object{{"rows", second.rows}};
-  if (second.not_run.empty()) {
+  if (second.rows > 0) {
     object["absolute_max"] = Number(second.absolute_max);
     object["rows_beyond"] = second.rows_beyond;
-  } else {
-    object["not_run"] = second.not_run;
   }
+  if (!second.not_run.empty()) object["not_run"] = second.not_run;
+  if (!second.failed.empty()) object["failed"] = second.failed;
   evidence["second"] = std::move(object);
 }
 
@@ -97,7 +106,7 @@ Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
        {{"absolute_max", Number(evidence.absolute_max)},
         {"absolute_p999", Number(evidence.absolute_p999)},
         {"relative_max", Number(evidence.relative_max)}}},
-      {"bound", {{"absolute", evidence.bound_absolute}, {"ulps", evidence.bound_ulps}}},
+      {"bound", BoundObject(evidence.bound)},
       {"rows_beyond", evidence.rows_beyond},
       {"worst", Worst(evidence.worst)},
       {"holds", evidence.holds}};

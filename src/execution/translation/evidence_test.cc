@@ -10,6 +10,7 @@
 #include <glasscase/json/canonical.h>
 #include <glasscase/translation/read.h>
 
+#include "evidence_inputs.h"
 #include "small_models_test.h"
 
 namespace glasscase::translation {
@@ -65,7 +66,7 @@ TEST(EvidenceTest, OneInputOnTheOtherBranchIsFound) {
   EXPECT_FALSE(evidence.holds);
   EXPECT_EQ(evidence.worst.input[0], 0.5F);
   EXPECT_EQ(evidence.absolute_max, 1);
-  EXPECT_THAT(WhyNot(evidence), HasSubstr("beyond the bound"));
+  EXPECT_THAT(WhyNot(evidence), HasSubstr("beyond the bound; the largest difference is 1"));
 }
 
 TEST(EvidenceTest, MissingValuesAreTried) {
@@ -84,10 +85,90 @@ TEST(EvidenceTest, AnotherLabelIsRefusedUnlessItIsATie) {
   EXPECT_FALSE(other.holds);
   EXPECT_EQ(other.rows_beyond, 0U);
   EXPECT_THAT(WhyNot(other), HasSubstr("another label"));
-  const Evidence tie =
-      CompareWith(With(With(SklearnDump(), "0.75,0.25", "0.5,0.5"), "0,1]", "0.5,0.5]"), swap);
+  const Evidence tie = CompareWith(
+      With(With(SklearnDump(), "0.75,0.25", "0.5,0.50000000001"), "0,1]", "0.5,0.50000000001]"), swap);
   EXPECT_TRUE(tie.holds);
   EXPECT_GT(tie.top_class_ties, 0U);
+}
+
+// Both compute the same two numbers, and the library has a rule for them.
+TEST(EvidenceTest, AnExactTieHasOneLabel) {
+  const auto swap = [](std::span<const float> inputs, Answers& answers) {
+    for (size_t row = 0; row < inputs.size(); ++row) {
+      if (answers.outputs[2 * row] == answers.outputs[2 * row + 1]) answers.classes[row] ^= 1U;
+    }
+  };
+  const std::string even = With(With(SklearnDump(), "0.75,0.25", "0.5,0.5"), "0,1]", "0.5,0.5]");
+  for (const std::string& text : {even, Boosting(false), Boosting(true)}) {
+    const Evidence evidence = CompareWith(text, swap);
+    EXPECT_FALSE(evidence.holds) << text;
+    EXPECT_EQ(evidence.top_class_ties, 0U);
+  }
+}
+
+// A bound that grew with the size of the sums' parts would let all of these through.
+TEST(EvidenceTest, ALinearModelOfUnscaledDataIsHeldToTheDigitsOfItsOutput) {
+  const EvidenceOptions now{.data = {{.name = "visits", .ranges = {{.low = 1.69e9F, .high = 1.71e9F}}}}};
+  EXPECT_TRUE(CompareWith(
+                  LogisticOfTime(), [](auto, Answers&) {}, now)
+                  .holds);
+  const Evidence off = CompareWith(
+      LogisticOfTime(),
+      [](auto, Answers& answers) {
+        for (double& p : answers.outputs) p += p < 0.5 ? 1e-6 : -1e-6;
+      },
+      now);
+  EXPECT_FALSE(off.holds);
+  EXPECT_GT(off.rows_beyond, 2'000U);
+  const Evidence flipped = CompareWith(
+      LogisticOfTime(),
+      [](auto, Answers& answers) {
+        for (uint32_t& label : answers.classes) label ^= 1U;
+      },
+      now);
+  EXPECT_FALSE(flipped.holds);
+  EXPECT_LT(flipped.top_class_ties, 200U);  // rows that are NaN have no right label
+}
+
+TEST(EvidenceTest, EachTargetIsHeldToTheSizeOfItsOwnSums) {
+  const std::string text =
+      With(With(With(SklearnDump(), R"("classifier","classes":["no","yes"])", R"("regressor")"), "0.75,0.25",
+                "1e9,1"),
+           "0,1]", "2e9,2]");
+  EXPECT_TRUE(CompareWith(text, [](auto, Answers&) {}).holds);
+  const auto add = [](size_t target) {
+    return [target](auto, Answers& answers) {
+      for (size_t i = target; i < answers.outputs.size(); i += 2) answers.outputs[i] += 1e-3;
+    };
+  };
+  EXPECT_TRUE(CompareWith(text, add(0)).holds);
+  EXPECT_FALSE(CompareWith(text, add(1)).holds);
+}
+
+TEST(EvidenceTest, AProbabilityIsNeverAllowedToBeFarOff) {
+  const std::string large =
+      With(With(XgboostJson(), "reg:squarederror", "binary:logistic"), "3E0,1E0,2E0]", "3E6,1E6,2E6]");
+  EXPECT_TRUE(CompareWith(large, [](auto, Answers&) {}).holds);
+  EXPECT_FALSE(CompareWith(large, [](auto, Answers& answers) { answers.outputs[1] -= 2e-3; }).holds);
+  EXPECT_THAT(*ToJson(CompareWith(large, [](auto, Answers&) {}), {}),
+              HasSubstr(R"("bound":{"absolute":0.000001,"at_most":0.001,"ulps":4})"));
+}
+
+// Probabilities of sums beyond 17 are all 1 in float32.
+TEST(EvidenceTest, LabelsComeFromTheSumsWhereProbabilitiesAreAllOne) {
+  const auto model = Read(AsBytes(OneAgainstRest()));
+  ASSERT_TRUE(model) << model.error().message();
+  Answers answers;
+  ASSERT_TRUE(MakeSourceEvaluator(*model)->Run(std::vector<float>{0, 0}, answers));
+  EXPECT_EQ(answers.classes.front(), 1U);
+  const auto first_of_equal = [](auto, Answers& changed) {
+    for (size_t row = 0; row < changed.classes.size(); ++row) {
+      const auto outputs = std::span(changed.outputs).subspan(3 * row, 3);
+      for (double& p : outputs) p = static_cast<double>(static_cast<float>(p));
+      changed.classes[row] = static_cast<uint32_t>(std::ranges::max_element(outputs) - outputs.begin());
+    }
+  };
+  EXPECT_FALSE(CompareWith(OneAgainstRest(), first_of_equal).holds);
 }
 
 TEST(EvidenceTest, ANanInTheResultIsRefused) {
@@ -142,13 +223,56 @@ TEST(EvidenceTest, AModelThatGivesNoFiniteNumbersDoesNotHold) {
 
 // Both overflow, to other ends.
 TEST(EvidenceTest, AnInfinityIsAnsweredByTheSameOne) {
-  const Evidence evidence = CompareWith(Linear(), [](std::span<const float> inputs, Answers& answers) {
-    for (size_t row = 0; row < answers.outputs.size(); ++row) {
-      if (inputs[2 * row] > 1e38F && inputs[2 * row + 1] > 1e38F) answers.outputs[row] *= -1;
-    }
-  });
-  EXPECT_FALSE(evidence.holds);
-  EXPECT_EQ(evidence.worst.kind, "large");
+  const auto infinities = [](double up) {
+    return [up](auto, Answers& answers) {
+      for (double& output : answers.outputs) {
+        if (output > 3.5e38) output = up;
+      }
+    };
+  };
+  const std::string steep = With(Linear(), "[7,9]", "[1e300,1e300]");
+  EXPECT_EQ(CompareWith(steep, infinities(INFINITY)).rows_beyond, 0U);
+  const Evidence other = CompareWith(steep, infinities(-INFINITY));
+  EXPECT_GT(other.rows_beyond, 500U);
+  EXPECT_EQ(other.absolute_max, INFINITY);
+}
+
+// As where only missing values part from others.
+TEST(EvidenceTest, ThresholdsAtInfinityDrawFiniteInputs) {
+  for (const char* threshold : {"1e999", "-1e999"}) {
+    size_t finite = 0;
+    const auto count = [&](std::span<const float> inputs, Answers&) {
+      for (const float x : inputs)
+        finite += std::isfinite(x) && std::abs(x) > 9e29F && std::abs(x) < 1.3e30F ? 1 : 0;
+    };
+    EXPECT_TRUE(
+        CompareWith(With(SklearnDump(), "[0.1,0,0]", "[" + std::string(threshold) + ",0,0]"), count).holds);
+    EXPECT_GT(finite, 800U) << threshold;
+  }
+}
+
+// Of a million features, each with as many thresholds: what the rows would hold is bounded.
+TEST(EvidenceTest, ThresholdsOfVeryManyFeaturesAreTriedInPart) {
+  TreeEnsemble ensemble;
+  constexpr uint32_t kLast = 900;
+  for (uint32_t i = 0; i < kLast; ++i) {  // a chain of splits of the first feature
+    Node split;
+    split.feature = 0;
+    split.threshold = static_cast<float>(i);
+    split.left = 2 * i + 1;
+    split.right = 2 * i + 2;
+    ensemble.nodes.push_back(split);
+    ensemble.nodes.emplace_back();
+  }
+  ensemble.nodes.emplace_back();
+  ensemble.trees.push_back({});
+  ensemble.leaf_values = {0};
+  Model model{.source = "a test", .features = kFeaturesMax, .body = std::move(ensemble), .head = {}};
+  ASSERT_TRUE(Check(model));
+  const EvidenceInputs inputs(model, {});
+  EXPECT_EQ(inputs.thresholds(), kLast);
+  EXPECT_EQ(inputs.kinds().front().rows, (uint64_t{1} << 28) / kFeaturesMax);
+  EXPECT_EQ(inputs.thresholds_tried(), inputs.kinds().front().rows / 3);
 }
 
 Evidence CompareWithSecond(Faulty::Fault fault) {
@@ -169,6 +293,33 @@ TEST(EvidenceTest, ASecondEvaluatorHasToAgree) {
   EXPECT_FALSE(other.holds);
   EXPECT_EQ(other.rows_beyond, 0U);
   EXPECT_THAT(WhyNot(other), HasSubstr("two evaluators do not agree"));
+}
+
+// Answers nothing, for a reason of its own.
+class Failing final : public Evaluator {
+ public:
+  explicit Failing(Error why) : why_(std::move(why)) {}
+  Status Run(std::span<const float>, Answers&) override { return Fail(why_); }
+  std::string name() const override { return "failing"; }
+
+ private:
+  const Error why_;
+};
+
+TEST(EvidenceTest, ASecondEvaluatorThatFailsDoesNotAgree) {
+  const auto model = Read(AsBytes(XgboostJson()));
+  const auto source = MakeSourceEvaluator(*model);
+  Faulty result(*model, [](auto, Answers&) {});
+  Failing broken(Error::InvalidArgument("a weight of no leaf"));
+  const Evidence failed = *Compare(*model, *source, result, &broken, {});
+  EXPECT_FALSE(failed.holds);
+  EXPECT_THAT(WhyNot(failed),
+              HasSubstr("the second evaluator failed, so nothing confirms the result: a weight of no leaf"));
+  EXPECT_THAT(*ToJson(failed, {}), HasSubstr(R"("second":{"failed":"a weight of no leaf","rows":0})"));
+  Failing unknowing(Error(Code::kUnimplemented, "the operator Erf"));
+  const Evidence unknown = *Compare(*model, *source, result, &unknowing, {});
+  EXPECT_TRUE(unknown.holds);
+  EXPECT_THAT(*ToJson(unknown, {}), HasSubstr(R"("second":{"not_run":"the operator Erf","rows":0})"));
 }
 
 TEST(EvidenceTest, ThresholdsThatDoNotFitAreCounted) {

@@ -293,9 +293,7 @@ Status ReadHead(const Section& section, Model& model, TreeEnsemble& ensemble) {
     GC_TRY_VOID(ReadObjective(objective, model.head));
   }
   ensemble.average = section.Has("average_output");
-  if (model.head.task == Task::kRegressor) return Ok();
-  const int64_t classes = ensemble.targets == 1 ? 2 : ensemble.targets;
-  for (int64_t label = 0; label < classes; ++label) model.head.integer_labels.push_back(label);
+  CountLabels(ensemble.targets, model.head);
   return Ok();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 
 namespace glasscase::translation {
@@ -161,6 +162,12 @@ uint32_t Model::targets() const {
 
 uint32_t Model::outputs() const {
   return head.task == Task::kClassifier ? static_cast<uint32_t>(head.classes()) : targets();
+}
+
+void CountLabels(uint32_t targets, Head& head) {
+  if (head.task != Task::kClassifier) return;
+  head.integer_labels.resize(targets == 1 ? 2 : targets);
+  std::iota(head.integer_labels.begin(), head.integer_labels.end(), 0);
 }
 
 float LargestNotAbove(double threshold) {

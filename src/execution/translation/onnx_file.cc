@@ -14,8 +14,9 @@ using onnx::Attribute;
 using onnx::ModelWriter;
 using Ints = std::vector<int64_t>;
 
-// exp of more is beyond float32, and XGBoost stops there too.
-constexpr float kExponentMax = 88.7F;
+// exp of more is beyond float32, and XGBoost stops there too; or beyond double.
+constexpr double kExponentMax = 88.7;
+constexpr double kWideExponentMax = 709;
 
 // The lists of one TreeEnsembleRegressor, an entry a node, and an entry a leaf value.
 class EnsembleLists {
@@ -233,7 +234,7 @@ class GraphWriter {
     std::string z = margin;
     if (model_.head.slope != 1) z = Op("Mul", {z, Number("slope", model_.head.slope)}, "sloped");
     z = Op("Neg", {z}, "negated");
-    z = Op("Min", {z, Number("exponent_max", kExponentMax)}, "exponent");
+    z = Op("Min", {z, Number("exponent_max", is_double_ ? kWideExponentMax : kExponentMax)}, "exponent");
     z = Op("Exp", {z}, "odds_against");
     z = Op("Add", {z, Number("one", 1)}, "denominator");
     return Op("Reciprocal", {z}, "logistic");
@@ -243,12 +244,6 @@ class GraphWriter {
     switch (model_.head.transform) {
       case Transform::kIdentity: return margin;
       case Transform::kLogistic: return WriteLogistic(margin);
-      case Transform::kLogisticNormalised: {
-        const std::string each = WriteLogistic(margin);
-        writer_.AddConstant("columns", {1}, Ints{1});
-        Op("ReduceSum", {each, "columns"}, "logistic_sum", {{"keepdims", int64_t{1}}});
-        return Op("Div", {each, "logistic_sum"}, "normalised");
-      }
       case Transform::kSoftmax: return Op("Softmax", {margin}, "softmax", {{"axis", int64_t{1}}});
       case Transform::kExp: return Op("Exp", {margin}, "exponential");
       case Transform::kSignedSquare:
@@ -264,11 +259,21 @@ class GraphWriter {
       Op("Sub", {"one", probabilities}, "complement");
       probabilities = Op("Concat", {"complement", probabilities}, "both", {{"axis", int64_t{1}}});
     }
-    // Softmax keeps the order of its inputs and may round two of them to one.
-    const bool by_margin = model_.head.transform == Transform::kSoftmax;
-    WriteLabel(Op("ArgMax", {by_margin ? margin : probabilities}, "top",
-                  {{"axis", int64_t{1}}, {"keepdims", int64_t{0}}}));
+    WriteLabel(WriteTop(margin, probabilities));
     Finish(probabilities, kProbabilitiesName, DataType::kFp32, {-1, model_.outputs()});
+  }
+
+  // By the sums, since probabilities may round two of them to one. Of one sum, z and -z are compared.
+  std::string WriteTop(const std::string& margin, const std::string& probabilities) {
+    std::vector<Attribute> attributes = {{"axis", int64_t{1}}, {"keepdims", int64_t{0}}};
+    if (model_.targets() > 1) return Op("ArgMax", {margin}, "top", std::move(attributes));
+    if (model_.head.second_class == SecondClass::kAboveHalf)
+      return Op("ArgMax", {probabilities}, "top", std::move(attributes));
+    if (model_.head.second_class == SecondClass::kFromZero)
+      attributes.push_back({"select_last_index", int64_t{1}});
+    Op("Neg", {margin}, "against_second");
+    Op("Concat", {"against_second", margin}, "for_each_class", {{"axis", int64_t{1}}});
+    return Op("ArgMax", {"for_each_class"}, "top", std::move(attributes));
   }
 
   void WriteLabel(const std::string& top) {

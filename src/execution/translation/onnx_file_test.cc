@@ -41,12 +41,12 @@ TEST(OnnxFileTest, AClassifierHasLabelThenProbabilities) {
 TEST(OnnxFileTest, RowsStayApartInAllOfThem) {
   const std::string linear =
       R"({"format":"glasscase sklearn dump","version":1,"scikit_learn":"1","estimator":"LogisticRegression","features":2,)"
-      R"("task":"classifier","classes":[7,3,9],"transform":"logistic_normalised","kind":"linear","mean":[1,2],"scale":[2,1],)"
+      R"("task":"classifier","classes":[7,3,9],"transform":"softmax","kind":"linear","mean":[1,2],"scale":[2,1],)"
       R"("coefficients":[3,4,5,6,7,8],"intercepts":[5,1,2]})";
   for (const std::string& text : {XgboostJson(), With(XgboostJson(), "reg:squarederror", "count:poisson"),
                                   Lightgbm(), With(Lightgbm(), "decision_type=0 8", "decision_type=4 8"),
                                   With(Lightgbm(), "regression", "regression sqrt"), SklearnDump(), linear,
-                                  With(linear, "logistic_normalised", "softmax")}) {
+                                  LogisticOfTime(), Boosting(false), Boosting(true), OneAgainstRest()}) {
     EXPECT_EQ(Written(text).rows_reason, "") << text;
   }
 }

@@ -20,12 +20,10 @@ struct Named {
 };
 constexpr std::array<Named<Task>, 2> kTasks = {
     {{"classifier", Task::kClassifier}, {"regressor", Task::kRegressor}}};
-constexpr std::array<Named<Transform>, 5> kTransforms = {
-    {{"identity", Transform::kIdentity},
-     {"logistic", Transform::kLogistic},
-     {"logistic_normalised", Transform::kLogisticNormalised},
-     {"softmax", Transform::kSoftmax},
-     {"exp", Transform::kExp}}};
+constexpr std::array<Named<Transform>, 4> kTransforms = {{{"identity", Transform::kIdentity},
+                                                          {"logistic", Transform::kLogistic},
+                                                          {"softmax", Transform::kSoftmax},
+                                                          {"exp", Transform::kExp}}};
 
 template <typename T, size_t N>
 Result<T> OneOf(const Fields& fields, std::string_view name, const std::array<Named<T>, N>& table) {
@@ -39,6 +37,10 @@ Result<T> OneOf(const Fields& fields, std::string_view name, const std::array<Na
 
 Status ReadLabels(const Fields& document, Head& head) {
   if (head.task == Task::kRegressor) return Ok();
+  if (document.Has("zero_is_second")) {  // older dumps are without
+    GC_TRY(const bool zero_is_second, document.Flag("zero_is_second"));
+    head.second_class = zero_is_second ? SecondClass::kFromZero : SecondClass::kAboveZero;
+  }
   if (auto texts = document.Texts("classes")) {
     head.text_labels = std::move(*texts);
     return Ok();

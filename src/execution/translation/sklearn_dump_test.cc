@@ -11,6 +11,7 @@
 namespace glasscase::translation {
 namespace {
 
+using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -27,6 +28,20 @@ TEST(SklearnDumpTest, ATreeOfProbabilitiesIsRead) {
   ASSERT_TRUE(MakeSourceEvaluator(*model)->Run(std::vector<float>{0, 0.1F, NAN}, answers));
   EXPECT_THAT(answers.outputs, ElementsAre(0.75, 0.25, 0, 1, 0.75, 0.25));
   EXPECT_THAT(answers.classes, ElementsAre(0, 1, 0));
+}
+
+TEST(SklearnDumpTest, WhereTheSumIsZeroTheDumpSaysWhichClassItIs) {
+  for (const auto& [text, second] :
+       {std::pair{Boosting(true), 1U}, std::pair{Boosting(false), 0U},
+        std::pair{With(Boosting(true), R"("zero_is_second":true,)", ""), 0U}}) {  // as older dumps
+    const auto model = Read(AsBytes(text));
+    ASSERT_TRUE(model) << model.error().message();
+    Answers answers;
+    ASSERT_TRUE(MakeSourceEvaluator(*model)->Run(std::vector<float>{0, 0.5F, 1}, answers));
+    EXPECT_THAT(answers.outputs, ElementsAre(DoubleNear(0.88, 0.01), DoubleNear(0.12, 0.01), 0.5, 0.5,
+                                             DoubleNear(0.12, 0.01), DoubleNear(0.88, 0.01)));
+    EXPECT_THAT(answers.classes, ElementsAre(0, second, 1));
+  }
 }
 
 TEST(SklearnDumpTest, ALinearModelIsRead) {
@@ -50,6 +65,10 @@ TEST(SklearnDumpTest, RefusesWhatItDoesNotKnow) {
               HasSubstr("1 classes for 2 outputs"));
   EXPECT_THAT(Refusal(With(SklearnDump(), R"("leaf_width":2)", R"("leaf_width":0)")),
               HasSubstr("\"leaf_width\" is 0"));
+  EXPECT_THAT(Refusal(With(Boosting(true), R"("zero_is_second":true)", R"("zero_is_second":1)")),
+              HasSubstr("\"zero_is_second\" is not true or false"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), "[0.1,0,0]", "[NaN,0,0]")), HasSubstr("\"threshold\" holds NaN"));
+  EXPECT_THAT(Refusal(With(SklearnDump(), "[0.1,0,0]", "[null,0,0]")), HasSubstr("mixes numbers"));
   EXPECT_THAT(Refusal(With(SklearnDump(), R"("left":[1)", R"("left":[0)")), HasSubstr("below itself"));
   EXPECT_THAT(Refusal(With(SklearnDump(), R"(0.75,0.25)", R"(1e999,0.25)")), HasSubstr("not finite"));
 }

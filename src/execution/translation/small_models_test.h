@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace glasscase::translation {
 
@@ -54,6 +55,39 @@ inline std::string SklearnDump() {
 inline std::string Linear() {
   return R"({"format":"glasscase sklearn dump","version":1,"scikit_learn":"1.9.1","estimator":"Ridge","features":2,)"
          R"("task":"regressor","transform":"identity","kind":"linear","mean":[],"scale":[],"coefficients":[7,9],"intercepts":[1]})";
+}
+
+// Classes 0 and 1 by 0.01 x0 - 17e6: seconds since 1970, as they come.
+inline std::string LogisticOfTime() {
+  return R"({"format":"glasscase sklearn dump","version":1,"scikit_learn":"1.9.1","estimator":"LogisticRegression","features":1,)"
+         R"("task":"classifier","classes":[0,1],"transform":"logistic","zero_is_second":false,"kind":"linear","mean":[],"scale":[],)"
+         R"("coefficients":[0.01],"intercepts":[-17000000]})";
+}
+
+// Classes "no" and "yes" by one sum: x0 <= 0.1 ? -2 : (x0 <= 0.9 ? 0 : 2).
+inline std::string Boosting(bool zero_is_second) {
+  return std::string(
+             R"({"format":"glasscase sklearn dump","version":1,"scikit_learn":"1.9.1","estimator":"GradientBoostingClassifier",)"
+             R"("features":1,"task":"classifier","classes":["no","yes"],"transform":"logistic","zero_is_second":)") +
+         (zero_is_second ? "true" : "false") +
+         R"(,"kind":"trees","outputs":1,"leaf_width":1,"average":false,"base":[],"trees":[{"target":0,"left":[1,-1,3,-1,-1],)"
+         R"("right":[2,-1,4,-1,-1],"feature":[0,0,0,0,0],"threshold":[0.1,0,0.9,0,0],"missing_left":[1,0,1,0,0],)"
+         R"("value":[0,-2,0,0,2]}]})";
+}
+
+// Three classes, one against the rest, by one split each.
+inline std::string OneAgainstRest() {
+  std::string text = With(With(With(Lightgbm(), "num_class=1", "num_class=3"), "num_tree_per_iteration=1",
+                               "num_tree_per_iteration=3"),
+                          "objective=regression", "objective=multiclassova num_class:3 sigmoid:1");
+  const size_t first = text.find("Tree=0");
+  const size_t end = text.find("end of trees");
+  const std::string tree = text.substr(first, end - first);
+  std::string trees;
+  for (const auto& [name, leaves] :
+       {std::pair{"Tree=0", "30 1 -1"}, std::pair{"Tree=1", "31 -1 1"}, std::pair{"Tree=2", "29 -2 2"}})
+    trees += With(With(tree, "Tree=0", name), "leaf_value=1 2 3", "leaf_value=" + std::string(leaves));
+  return text.replace(first, end - first, trees);
 }
 
 }  // namespace glasscase::translation

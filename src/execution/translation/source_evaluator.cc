@@ -21,18 +21,26 @@ class HeadOfRow {
     } else {
       for (const double z : margins) answers.outputs.push_back(One(z));
       if (head_.transform == Transform::kSoftmax) Softmax(margins, answers, first);
-      if (head_.transform == Transform::kLogisticNormalised) Normalise(answers, first);
     }
-    if (head_.task == Task::kRegressor) return;
-    const auto begin = answers.outputs.begin() + static_cast<std::ptrdiff_t>(first);
-    answers.classes.push_back(static_cast<uint32_t>(std::max_element(begin, answers.outputs.end()) - begin));
+    answers.margins.insert(answers.margins.end(), margins.begin(), margins.end());
+    if (head_.task == Task::kClassifier) answers.classes.push_back(TopOf(margins));
   }
 
  private:
+  // By the sums, since probabilities may round two of them to one.
+  uint32_t TopOf(std::span<const double> margins) const {
+    if (targets_ > 1) return static_cast<uint32_t>(std::ranges::max_element(margins) - margins.begin());
+    const double z = margins[0];
+    switch (head_.second_class) {
+      case SecondClass::kAboveHalf: return static_cast<float>(Logistic(head_.slope * z)) > 0.5F ? 1 : 0;
+      case SecondClass::kAboveZero: return z > 0 ? 1 : 0;
+      case SecondClass::kFromZero: return z >= 0 ? 1 : 0;
+    }
+    return 0;
+  }
   double One(double z) const {
     switch (head_.transform) {
-      case Transform::kLogistic:
-      case Transform::kLogisticNormalised: return Logistic(head_.slope * z);
+      case Transform::kLogistic: return Logistic(head_.slope * z);
       case Transform::kExp: return std::exp(z);
       case Transform::kSignedSquare: return z * std::abs(z);
       default: return z;
@@ -40,13 +48,10 @@ class HeadOfRow {
   }
   static void Softmax(std::span<const double> margins, Answers& answers, size_t first) {
     const double largest = *std::max_element(margins.begin(), margins.end());
-    for (size_t k = 0; k < margins.size(); ++k) answers.outputs[first + k] = std::exp(margins[k] - largest);
-    Normalise(answers, first);
-  }
-  static void Normalise(Answers& answers, size_t first) {
+    const auto outputs = std::span(answers.outputs).subspan(first);
     double sum = 0;
-    for (size_t k = first; k < answers.outputs.size(); ++k) sum += answers.outputs[k];
-    for (size_t k = first; k < answers.outputs.size(); ++k) answers.outputs[k] /= sum;
+    for (size_t k = 0; k < margins.size(); ++k) sum += outputs[k] = std::exp(margins[k] - largest);
+    for (double& output : outputs) output /= sum;
   }
 
   const Head& head_;
@@ -57,6 +62,7 @@ void Clear(const Model& model, Answers& answers) {
   answers.width = model.outputs();
   answers.outputs.clear();
   answers.classes.clear();
+  answers.margins.clear();
   answers.magnitude.clear();
 }
 
@@ -68,9 +74,12 @@ class EnsembleEvaluator final : public Evaluator {
   Status Run(std::span<const float> inputs, Answers& answers) override {
     Clear(model_, answers);
     for (size_t row = 0; row < inputs.size(); row += model_.features) {
-      answers.magnitude.push_back(ensemble_.precision == Precision::kSingle
-                                      ? AddUp<float>(inputs.subspan(row, model_.features))
-                                      : AddUp<double>(inputs.subspan(row, model_.features)));
+      if (ensemble_.precision == Precision::kSingle) {
+        AddUp<float>(inputs.subspan(row, model_.features));
+      } else {
+        AddUp<double>(inputs.subspan(row, model_.features));
+      }
+      answers.magnitude.insert(answers.magnitude.end(), largest_.begin(), largest_.end());
       head_.Apply(margins_, answers);
     }
     return Ok();
@@ -80,28 +89,30 @@ class EnsembleEvaluator final : public Evaluator {
   }
 
  private:
-  // Gives the largest partial sum; leaves the margins in `margins_`.
+  // Into `margins_` and `largest_`.
   template <typename Sum>
-  double AddUp(std::span<const float> row) {
+  void AddUp(std::span<const float> row) {
     margins_.assign(ensemble_.targets, 0);
     if (!ensemble_.base.empty()) margins_ = ensemble_.base;
-    double largest = 0;
-    for (const double base : margins_) largest = std::max(largest, std::abs(base));
+    largest_ = margins_;
+    for (double& largest : largest_) largest = std::abs(largest);
     for (const Tree& tree : ensemble_.trees) {
       const Node& leaf = FindLeaf(tree, row);
       for (uint32_t k = 0; k < ensemble_.leaf_width; ++k) {
-        double& margin = margins_[ensemble_.leaf_width == 1 ? tree.target : k];
+        const uint32_t target = ensemble_.leaf_width == 1 ? tree.target : k;
+        double& margin = margins_[target];
+        double& largest = largest_[target];
         const auto value = static_cast<Sum>(ensemble_.leaf_values[leaf.left + k]);
         margin = static_cast<double>(static_cast<Sum>(margin) + value);
         largest = std::max({largest, std::abs(margin), std::abs(static_cast<double>(value))});
       }
     }
-    if (!ensemble_.average) return largest;
+    if (!ensemble_.average) return;
     const size_t per_target = ensemble_.leaf_width == ensemble_.targets
                                   ? ensemble_.trees.size()
                                   : ensemble_.trees.size() / ensemble_.targets;
     for (double& margin : margins_) margin /= static_cast<double>(per_target);
-    return largest / static_cast<double>(per_target);
+    for (double& largest : largest_) largest /= static_cast<double>(per_target);
   }
 
   const Node& FindLeaf(const Tree& tree, std::span<const float> row) const {
@@ -125,7 +136,8 @@ class EnsembleEvaluator final : public Evaluator {
   const Model& model_;
   const TreeEnsemble& ensemble_;
   const HeadOfRow head_;
-  std::vector<double> margins_;
+  std::vector<double> margins_;  // of the row, per target
+  std::vector<double> largest_;  // partial sum
 };
 
 class LinearEvaluator final : public Evaluator {
@@ -137,10 +149,8 @@ class LinearEvaluator final : public Evaluator {
     Clear(model_, answers);
     std::vector<double> margins(linear_.intercepts.size());
     for (size_t row = 0; row < inputs.size(); row += model_.features) {
-      double largest = 0;
       for (size_t t = 0; t < margins.size(); ++t)
-        margins[t] = Score(inputs.subspan(row, model_.features), t, largest);
-      answers.magnitude.push_back(largest);
+        margins[t] = Score(inputs.subspan(row, model_.features), t, answers.magnitude.emplace_back());
       head_.Apply(margins, answers);
     }
     return Ok();
@@ -148,15 +158,16 @@ class LinearEvaluator final : public Evaluator {
   std::string name() const override { return "glasscase's own reader of the source, in double precision"; }
 
  private:
-  double Score(std::span<const float> row, size_t target, double& largest) const {
+  double Score(std::span<const float> row, size_t target, double& sizes) const {
     double sum = 0;
+    sizes = std::abs(linear_.intercepts[target]);
     for (size_t f = 0; f < row.size(); ++f) {
       auto x = static_cast<double>(row[f]);
       if (!linear_.mean.empty()) x -= linear_.mean[f];
       if (!linear_.scale.empty()) x *= linear_.scale[f];
       const double product = x * linear_.coefficients[target * model_.features + f];
       sum += product;
-      largest = std::max({largest, std::abs(sum), std::abs(product)});
+      sizes += std::abs(product);
     }
     return sum + linear_.intercepts[target];
   }

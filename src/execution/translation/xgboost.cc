@@ -17,7 +17,8 @@ namespace {
 // Not needed for predictions; a third of the file.
 constexpr std::array<std::string_view, 4> kUnwanted = {"base_weights", "loss_changes", "sum_hessian",
                                                        "parents"};
-constexpr double kDeleted = 2'147'483'647;  // the split feature of a node that pruning took away
+constexpr std::array<int, 2> kTested = {3, 2};  // by tests/conformance/test_translation.py
+constexpr double kDeleted = 2'147'483'647;      // the split feature of a node that pruning took away
 
 struct Objective {
   std::string_view name;
@@ -231,10 +232,10 @@ Status ReadTrees(const Booster& booster, TreeEnsemble& ensemble) {
   return Ok();
 }
 
-void SetLabels(uint32_t targets, Head& head) {
-  if (head.task != Task::kClassifier) return;
-  const int64_t classes = targets == 1 ? 2 : targets;
-  for (int64_t label = 0; label < classes; ++label) head.integer_labels.push_back(label);
+// A newer one may mean other sums by the same members, which nothing here would see.
+bool IsNewerThanTested(const Numbers& version) {
+  return std::lexicographical_compare(kTested.begin(), kTested.end(), version.begin(),
+                                      version.begin() + std::min<std::ptrdiff_t>(2, std::ssize(version)));
 }
 
 Result<std::string> SourceName(const Fields& document) {
@@ -247,6 +248,9 @@ Result<std::string> SourceName(const Fields& document) {
     name += before + std::to_string(number);
     before = '.';
   }
+  if (IsNewerThanTested(*version))
+    name += ", newer than " + std::to_string(kTested[0]) + "." + std::to_string(kTested[1]) +
+            ", the last that was tested";
   return name;
 }
 
@@ -265,6 +269,7 @@ Result<Model> ReadDocument(const Value& value) {
   }
   model.head.task = objective->task;
   model.head.transform = objective->transform;
+  model.head.second_class = SecondClass::kAboveHalf;
   TreeEnsemble ensemble;
   ensemble.targets = std::max({classes, outputs, 1U});
   if (objective->task == Task::kClassifier && outputs > 1)
@@ -273,7 +278,7 @@ Result<Model> ReadDocument(const Value& value) {
   for (double& base : ensemble.base) base = ToMargin(base, objective->base);
   GC_TRY(const Booster booster, FindBooster(learner));
   GC_TRY_VOID(ReadTrees(booster, ensemble));
-  SetLabels(ensemble.targets, model.head);
+  CountLabels(ensemble.targets, model.head);
   model.body = std::move(ensemble);
   GC_TRY_VOID(Check(model));
   return model;

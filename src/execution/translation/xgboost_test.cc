@@ -1,3 +1,6 @@
+#include <fstream>
+#include <iterator>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -88,6 +91,34 @@ TEST(XgboostTest, RefusesWhatIsNoTree) {
               HasSubstr("\"default_left\" has 4 numbers, expected 5"));
   EXPECT_THAT(Refusal(good.substr(0, good.size() / 2)), HasSubstr("cut off"));
   EXPECT_THAT(Refusal("{}"), HasSubstr("\"version\" is missing"));
+}
+
+// "split_conditions" as UBJSON writes it, and the first of its numbers.
+std::string WithNanThreshold(std::string ubj) {
+  using namespace std::string_literals;
+  const size_t at = ubj.find("split_conditions[$d#L");
+  return ubj.replace(at + 21 + 8, 4, "\x7F\xC0\0\0"s);
+}
+
+TEST(XgboostTest, ANanThresholdIsNamed) {
+  EXPECT_THAT(Refusal(With(XgboostJson(), R"("split_conditions":[5E-1)", R"("split_conditions":[NaN)")),
+              HasSubstr("\"split_conditions\" holds NaN: no threshold"));
+  std::ifstream file(GLASSCASE_SOURCE_DIR "/fuzz/corpus/xgboost_ubj/binary", std::ios::binary);
+  const std::string ubj((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(Refusal(ubj), "accepted");
+  EXPECT_EQ(Refusal(WithNanThreshold(ubj)), "tree 0, node 0: the threshold is NaN");
+}
+
+TEST(XgboostTest, AVersionNewerThanTestedIsSaid) {
+  for (const auto& [version, said] :
+       {std::pair{"[3,2,9]", "XGBoost 3.2.9"},
+        std::pair{"[3,3,0]", "XGBoost 3.3.0, newer than 3.2, the last that was tested"},
+        std::pair{"[4,0,0]", "XGBoost 4.0.0, newer than 3.2, the last that was tested"},
+        std::pair{"[2,9,0]", "XGBoost 2.9.0"}}) {
+    const auto model = Read(AsBytes(With(XgboostJson(), "[3,2,0]", version)));
+    ASSERT_TRUE(model) << model.error().message();
+    EXPECT_EQ(model->source, said);
+  }
 }
 
 TEST(XgboostTest, OtherFilesAreNamed) {

@@ -35,6 +35,11 @@ constexpr std::string_view kEvidenceFormat = "glasscase translation evidence";
 // Of the steps of the native translator, comparing takes nearly all the time.
 constexpr double kBeforeComparing = 0.05;
 
+// What a recipe may ask for, the translator takes.
+static_assert(training::TranslationRecipe::kDataFilesMax == translating::kDataFilesMax);
+static_assert(training::TranslationRecipe::kDataFileBytesMax == translating::kDataBytesMax);
+static_assert(training::TranslationRecipe::kWallSecondsMax == translating::kSecondsMax);
+
 Error Unusable(const std::string& what) { return Error::FailedPrecondition(what); }
 
 // A plain file below a folder that a stranger wrote into: no link is followed, no device opened.

@@ -16,6 +16,9 @@
 
 namespace glasscase::training {
 
+inline constexpr uint32_t kWallSecondsMax =
+    30 * 86'400;  // that a run, a translation or a worker may be given
+
 // A version of an asset, as it is called; or resolved, with the digest of its bytes.
 struct Reference {
   std::string name;  // as it was written; empty where it was written resolved

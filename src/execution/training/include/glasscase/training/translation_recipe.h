@@ -22,7 +22,7 @@ struct Translator {
 struct TranslationRecipe {
   static constexpr uint32_t kOpsetMax = 1'000;
   static constexpr uint32_t kWallSeconds = 3'600;  // where nobody says
-  static constexpr uint32_t kWallSecondsMax = 30 * 86'400;
+  static constexpr uint32_t kWallSecondsMax = training::kWallSecondsMax;
   static constexpr uint64_t kDataFileBytesMax = uint64_t{256} << 20;
   static constexpr size_t kDataFilesMax = 16;  // of all datasets
 

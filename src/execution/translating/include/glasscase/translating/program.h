@@ -19,7 +19,11 @@ inline constexpr int kOnnxFd = 4;      // becomes the ONNX file, unless the evid
 inline constexpr int kEvidenceFd = 5;  // becomes the evidence (api/formats/translation-evidence.md)
 inline constexpr int kDataFd = 6;      // and upwards: files of datasets, read; each with a word --data NAME
 inline constexpr size_t kDataFilesMax = 16;
-// Words: --data NAME for each of those, in their order; --seconds N, of processor time (default: 3,600).
+inline constexpr uint64_t kDataBytesMax = uint64_t{256}
+                                          << 20;  // of one of them; of more, the evidence says so
+// Words: --data NAME for each of those, in their order; --seconds N, of processor time (default: 3,600; at
+// most kSecondsMax).
+inline constexpr uint64_t kSecondsMax = uint64_t{30} * 86'400;
 inline constexpr char kDataWord[] = "--data";
 inline constexpr char kSecondsWord[] = "--seconds";
 

@@ -17,7 +17,10 @@ struct Answers {
   uint32_t width = 0;
   std::vector<double> outputs;    // probabilities or values
   std::vector<uint32_t> classes;  // of a classifier: the index of the label
-  std::vector<double> magnitude;  // per row: the largest partial sum on the way, of any target; may be empty
+  // [rows][targets], from the source's evaluator only. The sums before the head; and how large what was added
+  // up became: with trees the largest partial sum, with linear models the sum of the products' sizes.
+  std::vector<double> margins;
+  std::vector<double> magnitude;
 };
 
 class Evaluator {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +26,10 @@ struct EvidenceData {
 
 struct EvidenceOptions {
   uint64_t seed = 1;
-  uint64_t random_rows = 2'000;             // within the range of the data, else of the thresholds
-  std::vector<EvidenceData> data{};         // that the model was trained and tested on
-  uint64_t threshold_rows_max = 1'000'000;  // thresholds ± 1 ulp; what does not fit is counted as not tried
+  uint64_t random_rows = 2'000;      // within the range of the data, else of the thresholds
+  std::vector<EvidenceData> data{};  // that the model was trained and tested on
+  uint64_t threshold_rows_max =
+      1'000'000;  // thresholds ± 1 ulp, at most 2^28 numbers; the rest is counted as not tried
   std::function<void(uint64_t done, uint64_t total)> on_progress{};
 };
 
@@ -57,10 +59,21 @@ struct WorstInput {
 struct SecondOpinion {
   std::string evaluator;  // empty: there was none
   std::string not_run{};  // why, where it does not know the result's operators
+  std::string failed{};  // why, where it could not run it for another reason: then the evidence does not hold
   uint64_t rows = 0;
   uint64_t rows_beyond = 0;  // or with another label that is no tie
   double absolute_max = 0;
 };
+
+// How far a row may differ: in the sums before the head, times what the head makes of it; then in the output.
+struct Bound {
+  double absolute = 0;     // where exponentials follow the sum
+  double ulps = 0;         // times 2^-23 and the target's largest partial sum
+  double double_ulps = 0;  // times 2^-52 and the sum of the sizes of what the target adds up
+  double output_ulps = 0;  // times the distance of the output to the next float32
+  double at_most = std::numeric_limits<double>::infinity();  // of probabilities
+};
+Bound BoundOf(const Model& model);
 
 struct Evidence {
   std::string source_evaluator;
@@ -78,23 +91,14 @@ struct Evidence {
   double relative_max = 0;  // of |difference| / max(|source|, 1e-30), where the difference is not 0
   double absolute_p999 = 0;
   uint64_t top_class_same = 0;  // of a classifier: rows with the same label
-  uint64_t top_class_ties =
-      0;                      // other label, but the source's two outputs are within the bound of each other
-  double bound_absolute = 0;  // the class's bound: see `Bound`
-  double bound_ulps = 0;
+  uint64_t top_class_ties = 0;  // other label, but the source's two sums are within the bound of each other
+  Bound bound;
   uint64_t rows_beyond = 0;
   WorstInput worst;
   // By both evaluators: no row is beyond the bound, every other label is a tie, and at least half of the
   // random rows have finite numbers: a model that answers NaN throughout was compared with nothing.
   bool holds = false;
 };
-
-// A row may differ by absolute + ulps · 2^-23 · (largest partial sum), times what the transform makes of it.
-struct Bound {
-  double absolute = 0;
-  double ulps = 0;
-};
-Bound BoundOf(const Model& model);
 
 // Runs both on the same rows, and `second`, where there is one, on kSecondRows of each kind: an evaluator of
 // the result that shares nothing with the first. Fails only when source or result cannot be run.

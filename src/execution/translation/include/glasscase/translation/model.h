@@ -74,17 +74,24 @@ struct LinearModel {
 enum class Task : uint8_t { kClassifier, kRegressor };
 enum class Transform : uint8_t {
   kIdentity,
-  kLogistic,            // 1 / (1 + exp(-slope·z)); a classifier with one target has two classes
-  kLogisticNormalised,  // the same, divided by the sum over the targets
+  kLogistic,  // 1 / (1 + exp(-slope·z)); a classifier with one target has two classes
   kSoftmax,
   kExp,
   kSignedSquare,  // z·|z|
 };
 
+// Where a classifier with one sum z answers its second class: at z = 0 the libraries differ.
+enum class SecondClass : uint8_t {
+  kAboveHalf,  // 1 / (1 + exp(-z)) > 0.5, in float32, where sums near 0 round to 0.5: XGBoost
+  kAboveZero,  // z > 0
+  kFromZero,   // z >= 0: scikit-learn's GradientBoostingClassifier
+};
+
 struct Head {
   Task task = Task::kRegressor;
   Transform transform = Transform::kIdentity;
-  double slope = 1;                        // of the logistic functions
+  double slope = 1;  // of the logistic function
+  SecondClass second_class = SecondClass::kAboveZero;
   std::vector<int64_t> integer_labels{};   // of a classifier: these, or
   std::vector<std::string> text_labels{};  // these
 
@@ -106,6 +113,9 @@ struct Model {
 // two, or below itself), at most kDepthMax deep, with finite leaves, thresholds that are not NaN and features
 // that exist; targets, labels and base values fit each other. InvalidArgument names tree and node.
 Status Check(const Model& model);
+
+// Gives a classifier the labels 0, 1, ... of libraries that know no others.
+void CountLabels(uint32_t targets, Head& head);
 
 // The largest float32 that is not above `threshold`; NaN and infinities stay.
 float LargestNotAbove(double threshold);

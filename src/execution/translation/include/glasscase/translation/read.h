@@ -1,5 +1,7 @@
 // Reads models of others as their libraries save them. The bytes are hostile: whatever they are, the answer
-// is a model that passed Check or an error that says what is wrong, in memory of a few times the file's size.
+// is a model that passed Check or an error that says what is wrong. What libraries write takes less than six
+// times the file's size; what is written to take memory (numbers of one digit each, which take eight bytes)
+// up to twelve times, and 600 MB for up to kValuesMax lists, texts and objects. Who lends memory sets an end.
 //
 // Not supported, and refused by name: categorical splits, linear trees, vector leaves and gblinear of
 // XGBoost, objectives whose output is no function of the sum alone.
