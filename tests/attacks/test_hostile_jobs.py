@@ -161,6 +161,7 @@ CASES = {
     "eats-memory-after-its-first-thread": Case("""
         import ctypes, os, threading, time
         def eat():
+            time.sleep(0.3)
             kept = b"x" * (30 << 20)
             time.sleep(20)
         for _ in range(20):
