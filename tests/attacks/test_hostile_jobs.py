@@ -21,7 +21,7 @@ import pytest
 from system.installation import Installation, running
 from system.runs import ENDED, plain_recipe, plain_runners, printed, show, submit
 
-SECONDS_MAX = 60
+SECONDS_MAX = 80
 MARK = "left-behind-by-a-hostile-job"
 HONEST = 'open("/out/model.txt", "w").write("honest")'
 SMALL = {"wall_s": 2, "memory_bytes": 200 << 20, "disk_bytes": 32 << 20, "processes": 64}
@@ -90,6 +90,52 @@ CASES = {
             kept[-1].write(bytes(1 << 20))
             time.sleep(0.005)
     """, "MiB to /out"),
+    "fills-the-disk-with-files-that-it-has-mapped-and-nothing-else": Case("""
+        import ctypes, os, time
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_size_t] * 2 + [ctypes.c_int] * 3 + [ctypes.c_long]
+        while True:
+            file = os.open("/out/hidden", os.O_CREAT | os.O_RDWR)
+            os.unlink("/out/hidden")
+            os.posix_fallocate(file, 0, 1 << 20)
+            libc.mmap(0, 4096, 1, 1, file, 0)
+            os.close(file)
+            time.sleep(0.02)
+    """, "removed /out/hidden and keeps it mapped", limits={"wall_s": 20}),
+    "fills-the-disk-with-programs-that-run": Case("""
+        import os, shutil, time
+        for _ in range(6):
+            shutil.copy("/usr/bin/sleep", "/out/program")
+            file = os.open("/out/program", os.O_RDWR)
+            os.posix_fallocate(file, 1 << 20, 8 << 20)
+            os.close(file)
+            os.posix_spawn("/out/program", ["program", "20"], {})
+            os.unlink("/out/program")
+        time.sleep(20)
+    """, "MiB to /out", limits={"wall_s": 20}),
+    "fills-the-disk-after-its-first-thread": Case("""
+        import ctypes, os, threading, time
+        def go_on():
+            time.sleep(0.2)
+            for n in range(10):
+                file = os.open("/out/hidden", os.O_CREAT | os.O_RDWR)
+                os.unlink("/out/hidden")
+                os.posix_fallocate(file, 0, 8 << 20)
+            time.sleep(20)
+            os._exit(0)
+        threading.Thread(target=go_on).start()
+        ctypes.CDLL(None).syscall(60, 0)
+    """, "MiB to /out", limits={"wall_s": 20}),
+    "hides-what-it-has-open": Case("""
+        import os, shutil, time
+        shutil.copy("/usr/bin/sleep", "/out/program")
+        os.chmod("/out/program", 0o111)
+        file = os.open("/out/hidden", os.O_CREAT | os.O_RDWR)
+        os.unlink("/out/hidden")
+        os.posix_fallocate(file, 0, 8 << 20)
+        os.set_inheritable(file, True)
+        os.execv("/out/program", ["program", "20"])
+    """, "hides which files it has open", limits={"wall_s": 20}),
     "fills-the-disk-with-empty-files": Case("""
         for n in range(1 << 20):
             open(f"/out/{n}", "w").close()
@@ -112,18 +158,32 @@ CASES = {
                 time.sleep(60)
         time.sleep(60)
     """, "memory"),
-    "eats-memory-that-no-process-has-mapped": Case("""
-        import os, time
-        for _ in range(40):
-            os.posix_fallocate(os.memfd_create("eaten"), 0, 16 << 20)
-        time.sleep(30)
+    "eats-memory-after-its-first-thread": Case("""
+        import ctypes, os, threading, time
+        def eat():
+            time.sleep(0.3)
+            kept = b"x" * (30 << 20)
+            time.sleep(20)
+        for _ in range(20):
+            if os.fork() == 0:
+                break
+        threading.Thread(target=eat).start()
+        ctypes.CDLL(None).syscall(60, 0)
     """, "more memory than 200 MiB", limits={"wall_s": 20}),
     "eats-memory-that-is-kept-for-nobody": tries("""
         libc = ctypes.CDLL(None, use_errno=True)
-        def segment():
-            if libc.shmget(0, 16 << 20, 0o1600) < 0:
-                raise OSError(ctypes.get_errno(), "shmget")
-        attempt("memory of System V", segment)
+        def call(number, *arguments):
+            if libc.syscall(number, *arguments) < 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            return True
+        attempt("memory of System V", lambda: call(29, 0, 16 << 20, 0o1600))
+        attempt("semaphores of System V", lambda: call(64, 0, 32_000, 0o1600))
+        attempt("messages of System V", lambda: call(68, 0, 0o1600))
+        attempt("a file in memory", lambda: os.memfd_create("eaten"))
+        attempt("a secret file in memory", lambda: call(447, 0))
+        attempt("descriptors that are shown to nobody", lambda: call(157, 4, 0))
+        attempt("a thread with descriptors of its own", lambda: call(56, 0x10900, 0, 0, 0, 0))
+        attempt("descriptors of its own", lambda: call(436, 3, 3, 2))
     """),
     "prints-a-gigabyte": Case("""
         import os
@@ -139,6 +199,24 @@ CASES = {
     """, state="succeeded", limits={"wall_s": 10}),
 
     # ---- will not end ----
+    "is-long-to-look-at": Case("""
+        import ctypes, os, time
+        libc = ctypes.CDLL(None)
+        libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_size_t] * 2 + [ctypes.c_int] * 3 + [ctypes.c_long]
+        libc.mprotect.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+        try:
+            os.posix_fallocate(os.memfd_create("one"), 0, 4096)
+        except OSError:
+            pass
+        at = libc.mmap(0, 60_000 * 4096, 0, 0x22, -1, 0)
+        for n in range(0, 60_000, 2):
+            libc.mprotect(at + n * 4096, 4096, 1)
+        kept = b"x" * (60 << 20)
+        for _ in range(12):
+            if os.fork() == 0:
+                break
+        time.sleep(60)
+    """, "longer than 2 s"),
     "ignores-sigterm": Case("""
         import signal, time
         for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:

@@ -173,6 +173,43 @@ def installation(name: str, user: int) -> None:
     say_given_back(name, server.folder, served.wait(60))
 
 
+class Database:
+    """Somebody else's, in a cgroup below ours."""
+
+    def __init__(self, below: Path) -> None:
+        self.folder = below / "database"
+        self.folder.mkdir()
+        self.process = begin_in(self.folder, 0, ["/usr/bin/sleep", "900"])
+
+    def is_well(self) -> bool:
+        return self.process.poll() is None and str(self.process.pid) in (self.folder / "cgroup.procs").read_text().split()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.folder.rmdir()
+
+
+def others(name: str, user: int) -> None:
+    """What somebody else has below the cgroup that was handed to us: before we come, and while we are there."""
+    server = Installation(name, user)
+    server.ask("init")
+    database = Database(server.folder)
+    served = server.serve()
+    say("status", name, json.dumps(json.loads(server.ask("status", "--json"))))
+    served.terminate()
+    served.wait(60)
+    say("others", name, "before:", database.is_well())
+    database.end()
+    served = server.serve()
+    say("processes", name, json.dumps(server.processes()))
+    database = Database(server.folder)
+    served.terminate()
+    say_given_back(name, server.folder, served.wait(60))
+    say("others", name, "meanwhile:", database.is_well())
+    database.end()
+
+
 def main() -> None:
     set_up()
     say("kernel", os.uname().release, "processors", os.cpu_count(), "controllers", (CGROUPS / "cgroup.controllers").read_text())
@@ -182,6 +219,8 @@ def main() -> None:
         ("containers-of-user", lambda: contract("of-containers", USER, "podman", f"--gtest_filter={OF_CONTAINERS}")),
         ("installation-of-user", lambda: installation("served-by-user", USER)),
         ("installation-of-root", lambda: installation("served-by-root", 0)),
+        ("others-of-user", lambda: others("shared-by-user", USER)),
+        ("others-of-root", lambda: others("shared-by-root", 0)),
     ]
     for name, step in steps:
         if sys.argv[1:] and name not in sys.argv[1:]:

@@ -15,7 +15,7 @@ from cgroups.conftest import Machine
 
 pytestmark = pytest.mark.timeout(1_600)
 USERS = ["user", "root"]
-CONTRACT_LEAST = 36
+CONTRACT_LEAST = 43
 OF_CONTAINERS_LEAST = 8
 
 
@@ -75,3 +75,14 @@ def test_a_run_over_its_memory_is_ended_by_the_kernel(machine: Machine, user: st
     assert run["state"] == "failed"
     assert run["reason"] == "it used more memory than 128 MiB"
     assert recorded["used"]["memory_peak_bytes"] <= 128 << 20
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_what_is_somebody_elses_is_left_alone(machine: Machine, user: str) -> None:
+    said = machine.step(f"others-of-{user}")
+    assert "has one below it that is not Glasscase's, database" in machine.said(f"status shared-by-{user}")
+    found: dict[str, list[str]] = json.loads(machine.said(f"processes shared-by-{user}"))
+    assert found["worker-1/own"] == ["glasscase-worke"], "it did not take its cgroup the second time, so nothing was shown"
+    assert f":: others shared-by-{user} before: True" in said
+    assert f":: others shared-by-{user} meanwhile: True" in said
+    assert machine.said(f"given back shared-by-{user}") == "code=0 left=['database'] enabled=''"

@@ -20,7 +20,7 @@ CONTRACT = [
     "IsThere", "AProgramReadsItsInputsAndLeavesResults", "AFailureSaysHow", "AProgramThatIsNotThereIsSaid",
     "ASandboxThatCannotBeMadeIsNotTheProgramsFault", "MemoryOfAllTogetherIsLimited", "ResultsAreLimitedInNumber",
     "TimeIsLimitedForThoseToWhomSigtermMeansNothing", "ACancelledJobIsGone", "NothingOutlivesAJob",
-    "AFloodOfOutputIsCountedAndDropped", "JobsRunBesideEachOther",
+    "AFloodOfOutputIsCountedAndDropped", "JobsRunBesideEachOther", "WhatHeldItIsSaidWithItsValuesAndWhatDidNot",
 ]
 OWN = [
     "ResultsWithANameAreLimitedInBytes", "CommandsAndVariablesComeAsTheyAre", "TheRecordSaysWhatWasHeldAndWhatWasNot",

@@ -357,8 +357,10 @@ void ClusterJob::SayWhatWasHeld() {
       "user: " + std::to_string(user_) + ", no new privileges, no capabilities, read-only root",
       "system calls: the node's default filter (seccomp RuntimeDefault)",
       "processors: " + std::to_string(limits.cpus) + ", by the node",
-      "memory: " + Mebibytes(limits.memory_bytes) + " of all together, by the node",
-      "disk: /out looked at every " + std::to_string(kFolderEvery.count()) + " ms",
+      "memory: " + std::to_string(limits.memory_bytes) + " bytes, of all together by the node",
+      "disk: " + std::to_string(limits.disk_bytes) + " bytes in " + std::to_string(limits.files) +
+          " files of /out, looked at every " + std::to_string(kFolderEvery.count()) + " ms",
+      "time: " + std::to_string(limits.wall_ms) + " ms, by the worker and by the cluster",
       "/tmp and /dev/shm: " + std::to_string(limits.temporary_bytes) + " bytes each, by the node"};
   if (options_.gpus > 0)
     end.in_force.push_back("devices: " + std::to_string(options_.gpus) + " " + options_.gpu_resource);

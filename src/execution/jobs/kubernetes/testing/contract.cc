@@ -85,7 +85,7 @@ TEST_P(KubernetesTest, TheRecordSaysWhatWasHeldAndWhatWasNot) {
   const JobEnd end = Run(Shell("true"));
   EXPECT_EQ(end.image, std::string(kDigest).substr(1));
   EXPECT_THAT(end.machine, HasSubstr("node-1"));
-  EXPECT_THAT(end.in_force, ::testing::Contains(HasSubstr("256 MiB")));
+  EXPECT_THAT(end.in_force, ::testing::Contains(HasSubstr("268435456 bytes")));
   EXPECT_THAT(end.missing, ::testing::Contains(HasSubstr("network")));
 }
 

@@ -433,7 +433,8 @@ ctypes.CDLL(None).syscall(60, 0)
 // a look at each of them tells.
 TEST_P(ExecutorContract, ItsTimeEndsAJobThatIsLongToLookAt) {
   limits_.wall_ms = 4'000 * GetParam().times_as_long;
-  const JobEnd end = Run(Python(R"(
+  const std::string mappings = std::to_string(60'000 / GetParam().times_as_long);
+  const JobEnd end = Run(Python("MAPPINGS = " + mappings + R"(
 import ctypes, os, time
 libc = ctypes.CDLL(None)
 libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_size_t, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
@@ -442,10 +443,10 @@ try:
     os.posix_fallocate(os.memfd_create('one'), 0, 4096)
 except OSError:
     pass
-at = libc.mmap(0, 60_000 * 4096, 0, 0x22, -1, 0)
-for n in range(0, 60_000, 2): libc.mprotect(at + n * 4096, 4096, 1)
+at = libc.mmap(0, MAPPINGS * 4096, 0, 0x22, -1, 0)
+for n in range(0, MAPPINGS, 2): libc.mprotect(at + n * 4096, 4096, 1)
 kept = b'x' * (100 << 20)
-for _ in range(20):
+for _ in range(10):
     if os.fork() == 0: break
 print('all', flush=True)
 time.sleep(60)
