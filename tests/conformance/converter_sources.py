@@ -1,4 +1,4 @@
-"""Trains small models and keeps them as their libraries do. Run in a runner: PYTHON converter_sources.py RUNNER OUT."""
+"""Trains small models and keeps them as their libraries do. Run in a runner: PYTHON converter_sources.py RUNNER|wrapped OUT."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def wrapped_models(out: Path) -> None:
     cancer, malignant = datasets.load_breast_cancer(return_X_y=True)
     narrow = cancer.astype(numpy.float32)
     diabetes, progress = datasets.load_diabetes(return_X_y=True)
-    some: dict[str, Any] = {"n_estimators": 10, "random_state": SEED}
+    some: dict[str, Any] = {"n_estimators": 8, "random_state": SEED}
     few: dict[str, Any] = {"n_estimators": 5, "random_state": SEED}
 
     def forest() -> Any:
@@ -217,6 +217,7 @@ if __name__ == "__main__":
     target.mkdir(exist_ok=True)
     if runner == "scikit-learn":
         sklearn_models(target)
+    elif runner == "wrapped":
         wrapped_models(target)
     elif runner == "pytorch":
         torch_models(target)

@@ -25,6 +25,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def wrapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trees inside of other models of scikit-learn, and what takes categories alone."""
+    folder = tmp_path_factory.mktemp("wrapped")
+    subprocess.run([RUNNERS / "scikit-learn" / "bin" / "python", SOURCES, "wrapped", folder], check=True)
+    return folder
+
+
 @pytest.mark.parametrize(("name", "words", "output"), [
     ("logistic", (), "probabilities"), ("network", (), "probabilities"), ("ridge", (), "value"), ("vectors", (), "probabilities"),
     ("forest", ("--no-missing",), "probabilities"),
@@ -61,8 +69,8 @@ def test_a_scaler_before_trees_is_caught(models: Path, tmp_path: Path, runner: s
 
 
 @pytest.mark.parametrize("name", ["search", "random-search", "calibrated", "stack", "stack-end", "vote", "bag", "bag-of-some", "adaptive"])
-def test_a_scaler_before_trees_is_caught_in_what_wraps_them(models: Path, tmp_path: Path, name: str) -> None:
-    refused = convert("scikit-learn", models / f"trap-{name}.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+def test_a_scaler_before_trees_is_caught_in_what_wraps_them(wrapped: Path, tmp_path: Path, name: str) -> None:
+    refused = convert("scikit-learn", wrapped / f"trap-{name}.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
     assert refused.code == 1 and "beyond the bound" in refused.last, refused.last
     assert not refused.onnx.exists()
     evidence = refused.evidence
@@ -73,24 +81,24 @@ def test_a_scaler_before_trees_is_caught_in_what_wraps_them(models: Path, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["bag-of-some", "stack", "vote"])
-def test_trees_that_are_wrapped_rightly_give_the_same(models: Path, tmp_path: Path, name: str) -> None:
-    made = convert("scikit-learn", models / f"right-{name}.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+def test_trees_that_are_wrapped_rightly_give_the_same(wrapped: Path, tmp_path: Path, name: str) -> None:
+    made = convert("scikit-learn", wrapped / f"right-{name}.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
     assert made.code == 0, made.last
     inputs = made.evidence["inputs"]
     assert inputs["thresholds"] == inputs["thresholds_tried"] > 50 and "thresholds_unseen" not in inputs
     assert made.evidence["bound"]["class"] == "trees"
 
 
-def test_thresholds_that_cannot_be_followed_to_the_input_are_said(models: Path, tmp_path: Path) -> None:
-    made = convert("scikit-learn", models / "right-behind.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+def test_thresholds_that_cannot_be_followed_to_the_input_are_said(wrapped: Path, tmp_path: Path) -> None:
+    made = convert("scikit-learn", wrapped / "right-behind.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
     assert made.code == 0, made.last
     assert made.evidence["inputs"]["thresholds_unseen"] == ["DecisionTreeClassifier behind PCA"]
     assert made.evidence["inputs"]["thresholds"] == 0 and made.evidence["bound"]["class"] == "trees"
     assert made.said.splitlines()[-1].endswith("thresholds that are not known were not tried: DecisionTreeClassifier behind PCA")
 
 
-def test_a_regressor_is_held_to_what_is_usual_in_each_of_its_columns(models: Path, tmp_path: Path) -> None:
-    made = convert("scikit-learn", models / "right-small.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
+def test_a_regressor_is_held_to_what_is_usual_in_each_of_its_columns(wrapped: Path, tmp_path: Path) -> None:
+    made = convert("scikit-learn", wrapped / "right-small.joblib", tmp_path / "out", "--allow-pickle", "--no-missing")
     assert made.code == 0, made.last
     evidence = made.evidence
     small, large = evidence["bound"]["sizes"]
@@ -98,14 +106,14 @@ def test_a_regressor_is_held_to_what_is_usual_in_each_of_its_columns(models: Pat
     assert "top_class" not in evidence, "its columns are no classes"
 
 
-def test_what_the_source_takes_nothing_of_is_compared_with_values_of_the_data(models: Path, tmp_path: Path) -> None:
-    file = models / "categories.joblib"
+def test_what_the_source_takes_nothing_of_is_compared_with_values_of_the_data(wrapped: Path, tmp_path: Path) -> None:
+    file = wrapped / "categories.joblib"
     without = convert("scikit-learn", file, tmp_path / "without", "--allow-pickle")
     assert without.code == 1 and "finite numbers for 0 of 4000 random inputs (and refuses 4000)" in without.last, without.last
     inputs = without.evidence["inputs"]
     assert inputs["drawn"]["random"] == 4000 and inputs["kinds"]["random"] == 0 and "data" not in inputs["kinds"]
     assert without.evidence["source_refused"] == sum(inputs["drawn"].values()) - inputs["rows"]
-    made = convert("scikit-learn", file, tmp_path / "out", "--allow-pickle", data=models / "categories")
+    made = convert("scikit-learn", file, tmp_path / "out", "--allow-pickle", data=wrapped / "categories")
     assert made.code == 0, made.last
     inputs = made.evidence["inputs"]
     assert inputs["kinds"]["data"] == inputs["data_finite"] == 2000 and inputs["kinds"]["random"] == 0

@@ -438,6 +438,31 @@ def test_a_pickle_is_opened_when_its_owner_says_so(glasscase: Installation, tmp_
     assert others.returncode == 1 and "only the owner of owner/iris-pickle" in others.stderr
 
 
+def test_a_scaler_before_trees_is_refused_by_a_run_and_its_worst_input_kept(glasscase: Installation, tmp_path: Path) -> None:
+    """Scaled in float32, inputs beside a threshold take the other branch: the source and the result are the real ones."""
+    in_runner("scikit-learn", f"""
+        import joblib
+        from sklearn.datasets import load_breast_cancer
+        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        x, y = load_breast_cancer(return_X_y=True)
+        model = make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=20, random_state=1)).fit(x, y)
+        joblib.dump(model, {str(tmp_path / "trap.joblib")!r})
+    """)
+    keep(glasscase, tmp_path / "trap.joblib", "trap")
+    run = translate(glasscase, "trap", "--runner", "scikit-learn", "--allow-pickle")
+    assert (run["state"], run["result"]) == ("failed", ""), run
+    assert "does not give what the source gives" in run["reason"] and "beyond the bound" in run["reason"], run["reason"]
+    evidence = json.loads(glasscase.cli("runs", "evidence", run["id"]).stdout)
+    assert evidence["holds"] is False and evidence["rows_beyond"] > 100 and evidence["evaluated_in"] == "sandbox"
+    assert evidence["inputs"]["thresholds"] == evidence["inputs"]["thresholds_tried"] > 100
+    worst = evidence["worst"]
+    assert len(worst["input"]) == 30 and worst["source"] != worst["result"]
+    assert f"worst: {worst['kind']} [" in glasscase.cli("runs", "show", run["id"]).stdout
+    assert glasscase.cli("show", "trap-onnx", json=True)["versions"] == [], "nothing came of it"
+
+
 def test_hosted_onnx_is_brought_to_another_opset(glasscase: Installation, models: Models) -> None:
     glasscase.publish(models.scale, "older")
     run = translate(glasscase, "older", "--runner", "scikit-learn", "--opset", "21")
