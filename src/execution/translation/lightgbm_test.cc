@@ -69,6 +69,8 @@ TEST(LightgbmTest, ATreeOfOneLeafIsRead) {
 }
 
 TEST(LightgbmTest, RefusesByName) {
+  EXPECT_THAT(Refusal(With(Lightgbm(), "threshold=0.1", "threshold=nan")),
+              HasSubstr("tree 0, node 0: the threshold is NaN"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "num_cat=0", "num_cat=1")),
               HasSubstr("categorical splits are not supported"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "decision_type=0", "decision_type=1")),

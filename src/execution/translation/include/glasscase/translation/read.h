@@ -1,7 +1,8 @@
 // Reads models of others as their libraries save them. The bytes are hostile: whatever they are, the answer
 // is a model that passed Check or an error that says what is wrong. What libraries write takes less than six
-// times the file's size; what is written to take memory (numbers of one digit each, which take eight bytes)
-// up to twelve times, and 600 MB for up to kValuesMax lists, texts and objects. Who lends memory sets an end.
+// times the file's size, itself included; what is written to take memory (numbers of one digit, which become
+// eight bytes each) up to ten times, and 300 MB for the 4,000,000 lists, texts and objects that a file may
+// have. Who lends the memory sets an end to it.
 //
 // Not supported, and refused by name: categorical splits, linear trees, vector leaves and gblinear of
 // XGBoost, objectives whose output is no function of the sum alone.
