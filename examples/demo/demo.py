@@ -28,6 +28,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 RUNNERS = ROOT / ".deps" / "runners"
+RUNNER = "scikit-learn"
+LIBRARIES = ROOT / ".deps" / "onnxruntime" / "lib"
 EXAMPLE = ROOT / "examples" / "training" / "wine-trees"
 SHADES = " .:-=+*#%@"
 
@@ -99,31 +101,57 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def why_no_runs(programs: Path) -> str:
-    """Started by root, workers become another user, who has to read the runner and the programs."""
-    if not (RUNNERS / "scikit-learn").exists():
-        return "there is no runner; `make runners` makes them"
-    folders = (RUNNERS.resolve(), programs.resolve())
-    closed = next((parent for folder in folders for parent in (folder, *folder.parents) if not parent.stat().st_mode & 0o001), None)
-    if os.geteuid() == 0 and closed is not None:
-        return f"as root, runs are another user's, who may not enter {closed}; clone into a folder that others may enter"
-    return ""
+def everybody_may_enter(folder: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in (folder.resolve(), *folder.resolve().parents))
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def copy_programs(programs: Path, target: Path) -> None:
+    if (programs.parent / "cmake_install.cmake").exists():
+        subprocess.run(["cmake", "--install", programs.parent, "--prefix", target], check=True, capture_output=True)
+        return
+    for folder in (programs, programs.parent / "lib" / "glasscase"):
+        if folder.exists():
+            shutil.copytree(folder, target / folder.relative_to(programs.parent))
 
 
 class Demo:
     """The parts that several steps need."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
-        self.glasscase = str(programs / "glasscase")
+        self.programs = programs
+        self.runners = RUNNERS
+        self.copies: Path | None = None
         self.folder = folder
         self.data = folder / "data"
         http, control = free_ports(2)
         self.url = f"http://127.0.0.1:{http}"
         self.control = f"127.0.0.1:{control}"
-        self.why_no_runs = why_no_runs(programs)
         self.server: subprocess.Popen[str] | None = None
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("GLASSCASE_")}
         self.environment |= {"XDG_CONFIG_HOME": str(folder / "config"), "XDG_DATA_HOME": str(folder / "share")}
+
+    @property
+    def glasscase(self) -> str:
+        return str(self.programs / "glasscase")
+
+    def needs_copies(self) -> bool:
+        """Started by root, workers become another user, who has to read the runner and the programs."""
+        return os.geteuid() == 0 and not all(map(everybody_may_enter, (self.programs, LIBRARIES, self.runners)))
+
+    def make_copies(self) -> None:
+        """From here on the programs and the runner are in a folder that everybody may enter."""
+        self.copies = Path(tempfile.mkdtemp(prefix="glasscase-demo-", dir="/var/tmp"))
+        self.copies.chmod(0o755)
+        copy_programs(self.programs, self.copies)
+        shutil.copytree(self.runners / RUNNER, self.copies / "runners" / RUNNER, symlinks=True, copy_function=link_or_copy)
+        self.programs, self.runners = self.copies / "bin", self.copies / "runners"
 
     def command(self, *words: str, token: str = "", show: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs a glasscase command, as the owner or as whoever holds `token`; shows it as people would type it."""
@@ -149,7 +177,7 @@ class Demo:
         with log.open("w") as file:
             self.server = subprocess.Popen(
                 [self.glasscase, "serve", "--http", self.url.removeprefix("http://"), "--control", self.control,
-                 *([] if self.why_no_runs else ["--workers", "1", "--runners", str(RUNNERS)])],
+                 "--workers", "1", "--runners", str(self.runners)],
                 env=self.environment, stdout=file, stderr=subprocess.STDOUT, text=True,
             )
         deadline = time.monotonic() + 60
@@ -360,6 +388,9 @@ def run(demo: Demo) -> None:
     say(f"   right on {digits.accuracy:.1%} of the images that it has not seen; {digits.path.stat().st_size} bytes of ONNX")
 
     heading(2, "Glasscase starts in a fresh directory")
+    if demo.needs_copies():
+        say("   this folder is root's alone: programs and runner are copied to where the user of runs may read them")
+        demo.make_copies()
     made = demo.must("init", "--data", str(demo.data), "--owner", "ada")
     with_progress("starting the processes", demo.start)
 
@@ -403,10 +434,7 @@ def run(demo: Demo) -> None:
     prove(demo, digits, model)
 
     heading(9, "Another model is trained in a recorded run, done once more, and becomes ONNX")
-    if demo.why_no_runs:
-        say(f"   left out: {demo.why_no_runs}")
-    else:
-        train_in_a_run(demo)
+    train_in_a_run(demo)
 
     heading(10, "The server ends; nothing is left behind")
     demo.must("stop")
@@ -427,6 +455,8 @@ def main() -> int:
     programs = parser.parse_args().bin.resolve()
     if not (programs / "glasscase").exists():
         parser.error(f"there is no glasscase in {programs}: run `make build` first")
+    if not (RUNNERS / RUNNER / "bin" / "python").exists():
+        parser.error(f"there is no runner {RUNNER} in {RUNNERS}: run `make runners` first")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end_on_signal)
     folder = Path(tempfile.mkdtemp(prefix="glasscase-demo-"))
@@ -440,7 +470,9 @@ def main() -> int:
         return 1
     finally:
         demo.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        for made in (folder, demo.copies):
+            if made is not None:
+                shutil.rmtree(made, ignore_errors=True)
     return 0
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,7 +115,7 @@ def programs_of_an_ordinary_user(programs: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def running_as_an_ordinary_user(programs: Path) -> Iterator[Installation]:
+def running_as_an_ordinary_user(programs: Path, **arguments: Any) -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="glasscase-attacks-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -123,7 +124,7 @@ def running_as_an_ordinary_user(programs: Path) -> Iterator[Installation]:
         os.chown(home, ORDINARY_USER, ORDINARY_USER)
         with (
             readable_programs(programs) as readable,
-            running(programs_of_an_ordinary_user(readable, folder / "bin"), home) as installation,
+            running(programs_of_an_ordinary_user(readable, folder / "bin"), home, **arguments) as installation,
         ):
             yield installation
 

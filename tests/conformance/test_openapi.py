@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from openapi_spec_validator import validate
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from system.installation import Installation
+from system.installation import Installation, running, wait_until
 from system.models import Models
+from system.runners import readable_programs
+from system.runs import ENDED, plain_recipe, plain_runners
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC: dict[str, Any] = yaml.safe_load((ROOT / "api" / "http" / "openapi.yaml").read_text())
@@ -87,16 +90,33 @@ def test_it_has_exactly_the_routes_of_the_binary(programs: Path) -> None:
         assert [route["token"]] == presents, key
 
 
+# Members of a request that its route has in its path.
+IN_PATHS = {"EditModelRequest": {"model"}, "VerifyRunRequest": {"run"}}
+
+
+def messages_of_the_contract() -> dict[str, set[str]]:
+    """The members of each message between the processes."""
+    text = re.sub(r"//.*", "", (ROOT / "api" / "grpc" / "control.proto").read_text())
+    return {name: set(re.findall(r"(\w+) = \d+;", body)) for name, body in re.findall(r"message (\w+) \{([^{}]*)\}", text)}
+
+
 def test_names_of_members_are_those_of_the_contract_between_the_processes() -> None:
-    proto = (ROOT / "api" / "grpc" / "control.proto").read_text()
-    for name in ("Subject", "RevokeAnswer", "Token", "NewToken", "NewInvitation", "Grant", "TensorInfo", "Evidence", "Version", "Model",
-                 "PublishAnswer", "UploadInfo", "LineageEdge", "LineageNode", "LineageLink", "LineageAnswer", "Field", "ListModelsAnswer", "ReceiptAnswer", "HistoryEntry", "HistoryAnswer", "FileInfo", "ListFilesAnswer", "WhoAmIAnswer", "ProcessStatus", "StatusAnswer"):
-        body = proto.split(f"message {name} {{")[1].split("}")[0]
-        members = [line.split("=")[0].split()[-1] for line in body.splitlines() if "=" in line.split("//")[0]]
-        assert sorted(SPEC["components"]["schemas"][name]["properties"]) == sorted(members), name
+    messages, schemas = messages_of_the_contract(), SPEC["components"]["schemas"]
+    both = messages.keys() & schemas.keys()
+    assert {name for name in messages if name.endswith("Answer")} - both <= {"OpenFileAnswer", "LogFileAnswer"}, "bytes, no JSON"
+    assert {"Run", "RunLog", "QueuedRun", "Worker", "Evidence", "Version", "Model", "Token", "Grant", "ProcessStatus"} <= both
+    for name in both:
+        assert schemas[name]["properties"].keys() == messages[name] - IN_PATHS.get(name, set()), name
 
 
 # ---- the walk ----
+
+NEEDS_A_CHAIN = {("POST", "/glasscase/v1/anchors")}
+NEEDS_A_WORKER = {
+    ("POST", "/glasscase/v1/runs"), ("POST", "/glasscase/v1/runs/batch"), ("GET", "/glasscase/v1/runs/{run}"),
+    ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log"), ("POST", "/glasscase/v1/runs/{run}/verifications"),
+    ("POST", "/glasscase/v1/translations"),
+}
 
 
 class Walk:
@@ -234,17 +254,12 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
     assert walk("GET", "/glasscase/v1/workers").json()["workers"][0]["connected"] is False
     assert walk("DELETE", "/glasscase/v1/workers/{name}", names={"name": "far"}).status_code == 200
     assert walk("DELETE", "/glasscase/v1/workers/{name}", names={"name": "far"}).status_code == 404
-    # Runs need a worker: tests/system/test_runs.py.
+    # Those that succeed need a worker: the next walk.
     assert walk("POST", "/glasscase/v1/runs", json={"model": "m", "recipe": "{}"}).status_code == 400
     assert walk("POST", "/glasscase/v1/runs/batch", json={"runs": [{"model": "m", "recipe": "{}", "seeds": [1, 2]}]}).status_code == 400
     assert walk("POST", "/glasscase/v1/translations", json={"source": "none"}).status_code == 404
     assert walk("GET", "/glasscase/v1/models/{model}/receipt", query="?of=translation").status_code == 404
     assert walk("GET", "/glasscase/v1/models/{model}/statement", query="?about=run").status_code == 404
-    elsewhere = {("POST", "/glasscase/v1/anchors"), ("POST", "/glasscase/v1/translations"), ("POST", "/glasscase/v1/runs"),
-                 ("POST", "/glasscase/v1/runs/batch"),
-                 ("GET", "/glasscase/v1/runs/{run}"), ("DELETE", "/glasscase/v1/runs/{run}"), ("GET", "/glasscase/v1/runs/{run}/log"),
-                 ("POST", "/glasscase/v1/runs/{run}/verifications")}
-
     refused = {key for key, operation in OPERATIONS.items() if operation.get("tags") == ["not offered"]}
     for method, path in sorted(refused):
         answer = walk(method, path, json={} if method == "POST" else None)
@@ -255,7 +270,94 @@ def test_every_route_answers_as_described(fresh_glasscase: Callable[..., Install
             walk_without_token(walk, method, path)
             walk_on_the_other_listener(walk, method, path, operation["x-glasscase-listener"])
     assert walk("POST", "/glasscase/v1/stop").ok
-    assert set(OPERATIONS) - refused - elsewhere - walk.succeeded == set()
+    assert set(OPERATIONS) - refused - NEEDS_A_CHAIN - NEEDS_A_WORKER - walk.succeeded == set()
+
+
+# ---- with a worker ----
+
+PROGRAM = """
+import sys, time
+print("progress 0.5 half way", flush=True)
+if sys.argv[1:] == ["forever"]:
+    time.sleep(600)
+open("/out/model.txt", "w").write("done")
+open("/out/metrics.json", "w").write('{"loss": 0.25}')
+"""
+
+
+@pytest.fixture
+def with_worker(programs: Path, tmp_path: Path) -> Iterator[Walk]:
+    """A walk through an installation with one worker and the runner "plain", a dataset "code" and a kept model "trees"."""
+    with (
+        readable_programs(programs) as readable, plain_runners() as runners,
+        running(readable, tmp_path, serve_words=("--workers", "1", "--runners", str(runners))) as installation,
+    ):
+        walk = Walk(installation)
+        wait_until("a worker is there", lambda: walk("GET", "/glasscase/v1/workers").json()["workers"], 10)
+        (tmp_path / "train.py").write_text(PROGRAM)
+        installation.cli("dataset", "add", str(tmp_path / "train.py"), "--name", "code")
+        installation.cli("publish", str(ROOT / "fuzz" / "corpus" / "xgboost_json" / "binary"), "--name", "trees", "--kept")
+        yield walk
+
+
+def walk_to_the_end(walk: Walk, run: dict[str, Any]) -> dict[str, Any]:
+    """The run, once it has ended, with every state that it was seen in as described."""
+    def seen() -> dict[str, Any]:
+        shown: dict[str, Any] = walk("GET", "/glasscase/v1/runs/{run}", names={"run": run["id"]}).json()
+        walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": run["id"]})
+        walk("GET", "/glasscase/v1/runs")
+        return shown
+
+    wait_until("it has ended", lambda: seen()["state"] in ENDED, 60)
+    return seen()
+
+
+def queue(walk: Walk, path: str, body: dict[str, Any], **names: str) -> dict[str, Any]:
+    answer = walk("POST", path, json=body, names=names)
+    assert answer.status_code == 202, answer.text
+    queued: dict[str, Any] = answer.json()
+    return queued
+
+
+@pytest.mark.timeout(180)
+def test_runs_and_translations_answer_as_described(with_worker: Walk) -> None:
+    walk, recipe = with_worker, plain_recipe("code", "train.py")
+    run = walk_to_the_end(walk, queue(walk, "/glasscase/v1/runs", {"model": "trained", "recipe": recipe}))
+    assert (run["state"], run["kind"]) == ("succeeded", "training"), run
+    log = walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": run["id"]}, query="?from=9").json()
+    assert (log["text"], log["ended"], log["state"]) == ("0.5 half way\n", False, "succeeded"), log
+    rest = f"?from={log['next']}&from_event=1"
+    wait_until("nothing follows", lambda: walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": run["id"]}, query=rest).json()["ended"], 10)
+    log = walk("GET", "/glasscase/v1/runs/{run}/log", names={"run": run["id"]}, query=rest).json()
+    assert log["text"] == "" and log["events"] == run["events"][1:] != [], log
+    (worker,) = walk("GET", "/glasscase/v1/workers").json()["workers"]
+    assert (worker["name"], worker["connected"], worker["runners"]) == (run["worker"], True, ["plain"]), worker
+
+    again = walk_to_the_end(walk, queue(walk, "/glasscase/v1/runs/{run}/verifications", {}, run=run["id"]))
+    assert (again["kind"], again["repeats"], json.loads(again["evidence"])["class"]) == ("verification", run["id"], "B"), again
+    translated = walk_to_the_end(walk, queue(walk, "/glasscase/v1/translations", {"source": "trees"}))
+    assert (translated["state"], translated["kind"]) == ("succeeded", "translation"), translated
+    sweep = [{"model": "swept", "version": "seed-{seed}", "recipe": recipe, "seeds": [1, 2]}, {"model": "alone", "recipe": recipe}]
+    queued = queue(walk, "/glasscase/v1/runs/batch", {"runs": sweep})["runs"]
+    assert [(one["model"], one["version"], one["seed"]) for one in queued] == [
+        ("owner/swept", "seed-1", 1), ("owner/swept", "seed-2", 2), ("owner/alone", "", 0)]
+    assert [walk_to_the_end(walk, one)["state"] for one in queued] == ["succeeded"] * 3
+
+    forever = plain_recipe("code", "train.py", command=["python", "/in/code/train.py", "forever"])
+    ending = queue(walk, "/glasscase/v1/runs", {"model": "ended", "recipe": forever})
+    assert walk("DELETE", "/glasscase/v1/runs/{run}", names={"run": ending["id"]}).status_code == 202
+    assert walk_to_the_end(walk, ending)["state"] == "cancelled"
+    assert walk("DELETE", "/glasscase/v1/runs/{run}", names={"run": ending["id"]}).status_code == 409
+    page = walk("GET", "/glasscase/v1/runs", query="?limit=2").json()
+    assert len(page["runs"]) == 2 and walk("GET", "/glasscase/v1/runs", query=f"?after={page['next']}").json()["runs"]
+
+    for model, kind in (("trained", "run"), ("trees-onnx", "translation")):
+        (version,) = walk("GET", "/glasscase/v1/models/{model}", names={"model": model}).json()["versions"]
+        assert [one["kind"] for one in version["evidence"]] == ["verification" if kind == "run" else kind]
+        wait_until("its entry is published", lambda of=f"?of={kind}", model=model: walk(
+            "GET", "/glasscase/v1/models/{model}/receipt", names={"model": model}, query=of).ok, 10)
+        assert walk("GET", "/glasscase/v1/models/{model}/statement", names={"model": model}, query="?about=run").ok
+    assert NEEDS_A_WORKER <= walk.succeeded
 
 
 def walk_without_token(walk: Walk, method: str, path: str) -> None:

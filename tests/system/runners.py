@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,13 @@ LIBRARIES = ROOT / ".deps" / "onnxruntime" / "lib"
 
 def everybody_may_enter(folder: Path) -> bool:
     return all(parent.stat().st_mode & 0o001 for parent in (folder.resolve(), *folder.resolve().parents))
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 @contextmanager
@@ -33,7 +41,7 @@ def readable_runners(*names: str) -> Iterator[Path]:
         return
     with outside() as folder:
         for name in names:
-            shutil.copytree(RUNNERS / name, folder / name, symlinks=True)
+            shutil.copytree(RUNNERS / name, folder / name, symlinks=True, copy_function=link_or_copy)
         yield folder
 
 

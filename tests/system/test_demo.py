@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo" / "demo.py"
+from system.runners import LIBRARIES, ROOT, RUNNERS, link_or_copy
+
+DEMO = ROOT / "examples" / "demo" / "demo.py"
 
 
-def start(programs: Path, temporary: Path) -> subprocess.Popen[str]:
+def start(programs: Path, temporary: Path, demo: Path = DEMO) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, DEMO, "--bin", programs], env=os.environ | {"TMPDIR": str(temporary)},
+        [sys.executable, demo, "--bin", programs], env=os.environ | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -30,11 +34,22 @@ def programs_of(folder: Path) -> list[int]:
     return found
 
 
+def assert_trained_in_a_run(out: str) -> None:
+    """Its ninth step: a run that succeeds, the same bits once more, and a translation with its evidence."""
+    step = out.partition("\n9. ")[2].partition("\n10. ")[0]
+    assert re.search(r"   run [0-9a-f-]{36}: succeeded, \{'accuracy': (1|0\.[89]\d*)\}", step), out
+    for words in ("class B", "translated from ada/wine@1 (witnessed)", "same as its source on"):
+        assert words in step, out
+    assert "left out" not in out
+
+
 @pytest.mark.timeout(180)
 def test_the_demo_does_the_main_job(programs: Path, tmp_path: Path) -> None:
     begin = time.monotonic()
-    out, err = start(programs, tmp_path).communicate(timeout=150)
-    assert err == ""
+    demo = start(programs, tmp_path)
+    out, err = demo.communicate(timeout=150)
+    assert (demo.returncode, err) == (0, "")
+    assert_trained_in_a_run(out)
     for word in ("trained on ada/digits-data@1", "valid: entry", "one byte of the file was altered", "proved: these",
                  "not protected against the operator", "probability", "tritonclient", "refused", "revoked", "What to try next", "curl says: 3", "ready:"):
         assert word in out, out
@@ -42,6 +57,41 @@ def test_the_demo_does_the_main_job(programs: Path, tmp_path: Path) -> None:
     assert time.monotonic() - begin < 120
     assert list(tmp_path.iterdir()) == []
     assert programs_of(tmp_path) == []
+
+
+@pytest.fixture
+def closed_clone(programs: Path, tmp_path: Path) -> Path:
+    """As below /root: programs, runner and examples in a folder of its owner alone."""
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT / "examples", clone / "examples")
+    subprocess.run(["cmake", "--install", programs.parent, "--prefix", clone], check=True, capture_output=True)
+    (clone / ".deps" / "onnxruntime").mkdir(parents=True)
+    (clone / ".deps" / "onnxruntime" / "lib").symlink_to(LIBRARIES)
+    shutil.copytree(RUNNERS / "scikit-learn", clone / ".deps" / "runners" / "scikit-learn", symlinks=True, copy_function=link_or_copy)
+    clone.chmod(0o700)
+    return clone
+
+
+@pytest.mark.timeout(180)
+def test_the_demo_does_it_in_a_folder_of_root_alone(closed_clone: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    before = set(Path("/var/tmp").iterdir())
+    demo = start(closed_clone / "bin", temporary, closed_clone / "examples" / "demo" / "demo.py")
+    out, err = demo.communicate(timeout=150)
+    assert (demo.returncode, err) == (0, "")
+    assert_trained_in_a_run(out)
+    assert ("root's alone" in out) == (os.geteuid() == 0)
+    assert list(temporary.iterdir()) == []
+    assert not [path for path in set(Path("/var/tmp").iterdir()) - before if path.name.startswith("glasscase-demo-")]
+
+
+def test_the_demo_says_that_a_runner_is_missing(programs: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    demo = start(programs, tmp_path, tmp_path / "examples" / "demo" / "demo.py")
+    out, err = demo.communicate(timeout=60)
+    assert (demo.returncode, out) == (2, "")
+    assert "there is no runner scikit-learn" in err and "`make runners`" in err
 
 
 @pytest.mark.timeout(120)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
 import signal
 import subprocess
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,15 @@ def glasscase(programs: Path, runners: Path, tmp_path_factory: pytest.TempPathFa
         yield installation
 
 
+def assert_is_this_machine(machine: dict[str, Any]) -> None:
+    """As the kernel tells it of the first processor."""
+    lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines())
+    processor = {name.strip(): value.strip() for name, _, value in lines}
+    assert machine["processor"] == processor.get("model name", "")
+    assert machine["instruction_sets"] == processor.get("flags", "").split()  # not named so on arm64
+    assert (machine["architecture"], machine["kernel"]) == (platform.machine(), platform.release())
+
+
 def test_the_example_trains_and_its_result_registers_itself(glasscase: Installation, tmp_path: Path) -> None:
     subprocess.run([RUNNERS / "scikit-learn" / "bin" / "python", "-c", textwrap.dedent("""
         import sys, numpy
@@ -43,7 +54,8 @@ def test_the_example_trains_and_its_result_registers_itself(glasscase: Installat
     record = json.loads(run["record"])
     assert record["metrics"]["accuracy"] > 0.9
     machine = record["machine"]
-    assert machine["processor"]
+    assert_is_this_machine(machine)
+    assert record["log_sha256"] == hashlib.sha256(glasscase.cli("runs", "logs", run["id"]).stdout.encode()).hexdigest()
     assert machine["system"]["python"].startswith(platform.python_version() + "-")
     assert {"glibc", "libgomp", "libstdc++"} < set(machine["system"])
     assert {"numpy", "scikit_learn", "scipy"} <= set(machine["libraries"])
@@ -63,8 +75,32 @@ def test_the_example_trains_and_its_result_registers_itself(glasscase: Installat
     assert again["recipe_sha256"] == run["recipe_sha256"]
     versions = glasscase.cli("show", "digits", json=True)["versions"]
     assert len({version["sha256"] for version in versions}) == 1, "the same recipe gives the same bytes"
+    verified = json.loads(glasscase.cli("runs", "verify", again["id"], "--json").stdout)
+    assert json.loads(verified["evidence"])["class"] == "B", verified
     assert "progress 0.9 trained" in glasscase.cli("runs", "logs", run["id"]).stdout
-    assert [row["id"] for row in glasscase.cli("runs", "list", "--model", "digits", json=True)] == [again["id"], run["id"]]
+    assert [row["id"] for row in glasscase.cli("runs", "list", "--model", "digits", json=True)] == [verified["id"], again["id"], run["id"]]
+
+
+def test_what_a_run_used_is_what_it_did(glasscase: Installation, tmp_path: Path) -> None:
+    code = add(glasscase, tmp_path, "busy", {"train.py": """
+        import time
+        print("x" * 999)
+        data = bytearray(100 << 20)
+        for page in range(0, len(data), 4096):
+            data[page] = 1
+        while time.process_time() < 1:
+            pass
+        time.sleep(1)
+        open("/out/model.bin", "wb").write(b"m" * (3 << 20))
+    """})
+    run = train(glasscase, recipe(tmp_path, code), "busy-model")
+    assert run["state"] == "succeeded", run
+    used = json.loads(run["record"])["used"]
+    assert 3 << 20 <= used["disk_bytes"] <= 4 << 20, used
+    assert 900 <= used["cpu_ms"] <= 2_000, used
+    assert used["cpu_ms"] + 900 <= used["wall_ms"] <= 60_000, used
+    assert 100 << 20 <= used["memory_peak_bytes"] <= 200 << 20, used
+    assert used["log_bytes"] == 1_000
 
 
 def test_a_file_that_the_recipe_did_not_name_cannot_be_read(glasscase: Installation, tmp_path: Path) -> None:
@@ -188,11 +224,17 @@ def test_who_follows_a_run_sees_each_of_its_attempts(glasscase: Installation, tm
     run = train(glasscase, recipe(tmp_path, code), "twice-model", "--detach")["id"]
     following = subprocess.Popen([glasscase.programs / "glasscase", "runs", "logs", "--follow", run],
                                  env=glasscase.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until("it runs", lambda: "begun" in glasscase.cli("runs", "logs", run).stdout, 10)
+    assert following.stdout is not None and following.stderr is not None
+    assert following.stdout.readline() == "begun: été €\n"
+    assert state(glasscase, run) == "running", "it is seen when it is printed"
     os.kill(glasscase.processes("glasscase-worker")[0].pid, signal.SIGKILL)
-    out, err = following.communicate(timeout=40)
-    assert following.returncode == 0, err
+    out, seen_at = "begun: été €\n", {}
+    for line in following.stdout:
+        out, seen_at[line] = out + line, time.monotonic()
+    err = following.stderr.read()
+    assert following.wait(20) == 0, err
     assert out == "begun: été €\n\n---- attempt 2, because its worker ended ----\nbegun: été €\nended\n"
+    assert seen_at["ended\n"] - seen_at["begun: été €\n"] > 1, "it slept for 2 s between the two"
     assert glasscase.cli("runs", "logs", run).stdout == out
     turns = [line for line in err.splitlines() if line.strip()]
     assert turns[-1] == "succeeded"

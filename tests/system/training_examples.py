@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from system.installation import Installation, running, wait_until
+from system.runners import link_or_copy, readable_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNERS = ROOT / ".deps" / "runners"
@@ -32,15 +32,8 @@ def readable_runners(*names: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="glasscase-runners-") as folder:
         Path(folder).chmod(0o755)
         for name in names:
-            shutil.copytree(RUNNERS / name, Path(folder) / name, symlinks=True, copy_function=_link)
+            shutil.copytree(RUNNERS / name, Path(folder) / name, symlinks=True, copy_function=link_or_copy)
         yield Path(folder)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 @contextmanager
