@@ -21,7 +21,7 @@ WITH_SCIKIT_LEARN = {"lightgbm", "scikit-learn", "xgboost"}
 USUAL = {"lightgbm", "pytorch", "scikit-learn", "xgboost"}
 INSTALLED = sorted(USUAL | {path.parent.parent.name for path in RUNNERS.glob("*/bin/python")})
 ABOVE_SSE42 = {"AVX", "F16C", "FMA3", "AVX2", "X86_V3"}
-UNUSUAL = {"locale": "C", "timezone": "JST-9", "umask": "0027", "threads": 1}  # another than the recipe's own
+UNUSUAL: dict[str, Any] = {"locale": "C", "timezone": "JST-9", "umask": "0027", "threads": 1}  # another than the recipe's own
 CPUS = min(2, os.cpu_count() or 1)
 NOTHING = {"blas": "off", "numpy": "off", "onednn": "off", "torch": "off"}
 
