@@ -114,6 +114,7 @@ complete -c glasscase -n '__fish_seen_subcommand_from serve' -l run-processes -r
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l run-memory -r -d 'The same of memory (default: 8G)'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l run-disk -r -d 'The same of disk for its results (default: 32G)'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l run-time -r -d 'The same of time (default: 1d)'
+complete -c glasscase -n '__fish_seen_subcommand_from serve' -l runs-per-owner -r -d 'Runs of one owner at once, on all workers together (default: as many as they take)'
 complete -c glasscase -n '__fish_seen_subcommand_from serve' -l config -r -d 'Settings, one `key = value` per line, keys as these options (default: DIR/glasscase.conf)'
 complete -c glasscase -n '__fish_seen_subcommand_from stop' -l help -d 'Print this help message and exit'
 complete -c glasscase -n '__fish_seen_subcommand_from stop' -l data -r -d 'The installation in this directory, through its process'

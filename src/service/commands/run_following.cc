@@ -89,10 +89,10 @@ class Turns {
 };
 
 // What its record says of where it was and what it was held to.
-void PrintRecord(const json::object& record,
+void PrintRecord(const json::value& record,
                  const std::function<void(const char*, const std::string&)>& line) {
   const auto part = [&](const char* name) {
-    const auto* value = record.if_contains(name);
+    const auto* value = record.get_object().if_contains(name);
     return value == nullptr ? std::string() : Visible(json::serialize(*value), false);
   };
   line("metrics", part("metrics"));
@@ -145,7 +145,7 @@ void PrintRun(const Context& context, const json::value& run) {
     line(std::exchange(name, ""), ShownOf(event, "at") + "  " + EventText(event));
   PrintEvidence(context, run);
   const auto record = ParseJson(TextOf(run, "record"), "the record");
-  if (record && record->is_object()) PrintRecord(record->as_object(), line);
+  if (record && record->is_object()) PrintRecord(*record, line);
 }
 
 void ShowRun(const Context& context, const json::value& run) {
