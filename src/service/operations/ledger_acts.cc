@@ -31,6 +31,7 @@ Result<Opened> OpenRunEntry(Desk& desk, const Act& act, const NamedModel& named,
   } else if (named.owner.id == act.caller->id) {
     opened.values = {{"outcome", "succeeded"},
                      {"recipe", ToHex(runs[0].recipe_sha256)},
+                     {"report", ToHex(Sha256(AsBytes(runs[0].record)))},
                      {"result", ToHex(version.manifest_digest)}};
   }
   return opened;

@@ -217,7 +217,8 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   if (!child) return NotStarted(child.error());
   // It gives up starting processes before it reads the model: when it has ended, nothing is left.
   const Fd handle(::fcntl(child->handle.get(), F_DUPFD_CLOEXEC, 0));
-  const jobs::Sandbox sandbox{.kill = [&] { jobs::KillProcess(handle); }, .ended = [] { return true; }};
+  const jobs::Sandbox sandbox{
+      .kill = [&] { jobs::KillProcess(handle); }, .ended = [] { return true; }, .shows_files = false};
   Talk talk(watcher);
   jobs::JobEnd end = jobs::Supervise(*std::move(child), job, sandbox, talk);
   end.in_force = {"files, network, new processes: given up before the model is read",

@@ -17,6 +17,8 @@ struct Sandbox {
   std::function<void()> kill;                   // at once; called again while something is left
   std::function<bool()> ended;                  // nothing is left, besides the child itself
   const JobCgroup& cgroup = JobCgroup::None();  // that the child is in
+  bool shows_files =
+      true;  // false: a program of ours that hides itself, and is held to its files by its rights
 };
 
 inline constexpr int kWatchEveryMs = 50;
