@@ -23,6 +23,7 @@
 #include <glasscase/process/follow_lifeline.h>
 #include <glasscase/rpc/link.pb.h>
 #include <glasscase/translating/program.h>
+#include <glasscase/training/recipe.h>
 #include <glasscase/working/machine.h>
 #include <glasscase/working/worker.h>
 
