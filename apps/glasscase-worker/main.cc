@@ -25,6 +25,7 @@
 #include <glasscase/rpc/link.pb.h>
 #include <glasscase/training/recipe.h>
 #include <glasscase/translating/program.h>
+#include <glasscase/training/recipe.h>
 #include <glasscase/working/machine.h>
 #include <glasscase/working/worker.h>
 
