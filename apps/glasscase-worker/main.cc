@@ -25,7 +25,6 @@
 #include <glasscase/rpc/link.pb.h>
 #include <glasscase/training/recipe.h>
 #include <glasscase/translating/program.h>
-#include <glasscase/training/recipe.h>
 #include <glasscase/working/machine.h>
 #include <glasscase/working/worker.h>
 
