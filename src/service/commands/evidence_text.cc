@@ -59,6 +59,20 @@ void AddRanges(const json::value& inputs, std::vector<std::string>& lines) {
   }
 }
 
+// "1e-06 + 4 ulp of the sums, at most 0.001"
+std::string BoundText(const json::value& bound) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kUlps = {
+      {{"ulps", " ulp of the sums"},
+       {"double_ulps", " ulp of the sums in double"},
+       {"output_ulps", " ulp of the output"}}};
+  std::vector<std::string> parts;
+  if (NumberOf(bound, "absolute") > 0) parts.push_back(ShownNumber(bound, "absolute"));
+  for (const auto& [member, words] : kUlps)
+    if (NumberOf(bound, member) > 0) parts.push_back(ShownNumber(bound, member) + std::string(words));
+  const std::string most = NumberOf(bound, "at_most") > 0 ? ", at most " + ShownNumber(bound, "at_most") : "";
+  return (parts.empty() ? "0" : Join(parts, " + ")) + most;
+}
+
 std::vector<std::string> TranslationLines(const json::value& evidence) {
   const json::value& inputs = ValueOf(evidence, "inputs");
   const json::value& difference = ValueOf(evidence, "difference");
@@ -67,9 +81,8 @@ std::vector<std::string> TranslationLines(const json::value& evidence) {
   std::vector<std::string> lines;
   lines.push_back(std::string(FlagOf(evidence, "holds") ? "holds" : "does not hold") + ": " + Rows(rows) +
                   ", " + std::to_string(IntegerOf(evidence, "rows_beyond")) + " beyond the bound");
-  const json::value& bound = ValueOf(evidence, "bound");
-  lines.push_back("bound " + ShownNumber(bound, "absolute") + " + " + ShownNumber(bound, "ulps") +
-                  " ulp; opset " + std::to_string(IntegerOf(ValueOf(evidence, "result"), "opset")));
+  lines.push_back("bound " + BoundText(ValueOf(evidence, "bound")) + "; opset " +
+                  std::to_string(IntegerOf(ValueOf(evidence, "result"), "opset")));
   lines.push_back("largest difference " + ShownNumber(difference, "absolute_max") + ", relative " +
                   ShownNumber(difference, "relative_max") + "; 99.9 % differ by at most " +
                   ShownNumber(difference, "absolute_p999"));
@@ -132,9 +145,11 @@ std::string EvidenceSummary(const json::value& evidence) {
                      FormatNumber(NumberOf(evidence, "absolute_max")) + " (relative " +
                      FormatNumber(NumberOf(evidence, "relative_max")) + ", 99.9 % within " +
                      FormatNumber(NumberOf(evidence, "absolute_p999")) + ")";
-  text += ", bound " + FormatNumber(NumberOf(evidence, "bound_absolute")) + " + " +
-          FormatNumber(NumberOf(evidence, "bound_ulps")) + " ulp, opset " +
-          std::to_string(IntegerOf(evidence, "opset"));
+  // Of a linear model it is more than these two numbers say; the run's evidence has all of it.
+  if (NumberOf(evidence, "bound_ulps") > 0)
+    text += ", bound " + FormatNumber(NumberOf(evidence, "bound_absolute")) + " + " +
+            FormatNumber(NumberOf(evidence, "bound_ulps")) + " ulp";
+  text += ", opset " + std::to_string(IntegerOf(evidence, "opset"));
   if (same + ties > 0) text += ", " + TopClass(same, ties, inputs);
   text += "; source by " + ShownOf(evidence, "source_evaluator") + ", result by " +
           ShownOf(evidence, "result_evaluator");
