@@ -13,8 +13,11 @@
 #include <string>
 #include <vector>
 
+#include <boost/json.hpp>
+
 #include <glasscase/core/log.h>
 #include <glasscase/inference_onnxruntime/engine.h>
+#include <glasscase/pickle/names.h>
 #include <glasscase/process/confine.h>
 #include <glasscase/process/file_io.h>
 #include <glasscase/translating/program.h>
@@ -49,6 +52,7 @@ static_assert(translating::kDataBytesMax == translation::kDataBytesMax);
 struct Words {
   std::vector<std::string> data;  // their names
   uint64_t seconds = 3'600;       // of processor time
+  bool only_names = false;
 };
 
 Result<Words> ReadWords(int argc, char** argv) {
@@ -58,6 +62,8 @@ Result<Words> ReadWords(int argc, char** argv) {
     const std::string_view value = argv[i + 1];
     if (word == translating::kDataWord && words.data.size() < translating::kDataFilesMax) {
       words.data.emplace_back(value);
+    } else if (word == translating::kOnlyWord && value == translating::kNames) {
+      words.only_names = true;
     } else if (word == translating::kSecondsWord &&
                std::from_chars(value.data(), value.data() + value.size(), words.seconds).ec == std::errc() &&
                words.seconds <= translating::kSecondsMax) {
@@ -106,6 +112,34 @@ Status Run(inference::Engine& engine, const Words& words) {
   return translator::WriteWhole(STDOUT_FILENO, "{\"result\":" + made.summary + "}\n");
 }
 
+Status SayNames() {
+  GC_TRY(const Bytes file, ReadFile(translating::kModelFd, translation::kFileBytesMax));
+  const glasscase::pickle::Names names = glasscase::pickle::ReadNames(file);
+  const boost::json::object summary{{"imports", names.Text()}, {"pickles", names.pickles}};
+  return translator::WriteWhole(STDOUT_FILENO, "{\"result\":" + boost::json::serialize(summary) + "}\n");
+}
+
+Status Confine(uint64_t seconds) {
+  GC_TRY_VOID(process::Confine({.syscalls = process::SyscallProfile::kInspector,
+                                .user_offset = kTranslatorUser,
+                                .memory_bytes_max = kMemoryBytes,
+                                .open_files_max = kOpenFilesMax,
+                                .cpu_seconds_max = seconds}));
+  return glasscase::Ok();
+}
+
+Status Translate(const Words& words) {
+  GC_TRY_VOID(inference::WarmUpOnnxRuntime());
+  GC_TRY(const auto engine, inference::MakeOnnxRuntimeEngine({.threads = 1}));
+  GC_TRY_VOID(Confine(words.seconds));
+  return Run(*engine, words);
+}
+
+Status Name(const Words& words) {
+  GC_TRY_VOID(Confine(words.seconds));
+  return SayNames();
+}
+
 [[noreturn]] void OutOfMemory() {
   // No memory is left, so these words are ready.
   constexpr std::string_view kLine =
@@ -122,16 +156,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto words = ReadWords(argc, argv);
   if (!words) End(words.error());
-  if (const Status warm = inference::WarmUpOnnxRuntime(); !warm) End(warm.error());
-  auto engine = inference::MakeOnnxRuntimeEngine({.threads = 1});
-  if (!engine) End(engine.error());
-  const auto confinement = process::Confine({.syscalls = process::SyscallProfile::kInspector,
-                                             .user_offset = kTranslatorUser,
-                                             .memory_bytes_max = kMemoryBytes,
-                                             .open_files_max = kOpenFilesMax,
-                                             .cpu_seconds_max = words->seconds});
-  if (!confinement) End(confinement.error());
   std::set_new_handler(OutOfMemory);
-  if (const Status done = Run(**engine, *words); !done) End(done.error());
+  if (const Status done = words->only_names ? Name(*words) : Translate(*words); !done) End(done.error());
   ::_exit(0);
 }

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "runners" / "packages"))
 
 from glasscase_convert import __main__ as program  # noqa: E402
-from glasscase_convert import evaluators, evidence, pickles, ranges, rows, source  # noqa: E402
+from glasscase_convert import evaluators, evidence, ranges, rows, source  # noqa: E402
 from glasscase_convert.libraries import branches  # noqa: E402
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -198,19 +198,6 @@ def test_a_large_array_is_converted_piece_by_piece(tmp_path: Path) -> None:
         assert peak < 80 << 20, peak
         assert one.data_range is not None
         numpy.testing.assert_array_equal(one.data_range, [[0, 0, 0, 0], [1, 2, 3, 4]])
-
-
-def test_a_pickle_names_what_it_would_import(tmp_path: Path) -> None:
-    import collections
-    import pickle
-
-    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        path = tmp_path / f"{protocol}.pkl"
-        path.write_bytes(pickle.dumps([collections.OrderedDict(a=1), collections.OrderedDict(), eval, len], protocol))
-        names = [name.replace("__builtin__", "builtins") for name in pickles.imports(path)]
-        assert names == ["builtins.eval", "builtins.len", "collections.OrderedDict"]
-        path.write_bytes(path.read_bytes()[:-9] + b"\xff\xff")
-        assert len(pickles.imports(path)) <= 3
 
 
 # ---- what refuses and what is small ----

@@ -34,6 +34,7 @@ for name in ("source", "output", "evidence", "code", "data", "opset"):
     words.add_argument("--" + name)
 words.add_argument("--exporter")
 words.add_argument("--allow-pickle", action="store_true")
+words.add_argument("--imports")
 asked = words.parse_args()
 
 
@@ -420,11 +421,13 @@ def test_a_pickle_is_opened_when_its_owner_says_so(glasscase: Installation, tmp_
         from sklearn.datasets import load_iris
         from sklearn.linear_model import LogisticRegression
         x, y = load_iris(return_X_y=True)
-        joblib.dump(LogisticRegression(max_iter=500).fit(x.astype("float32"), y), {str(tmp_path / "iris.joblib")!r})
+        joblib.dump(LogisticRegression(max_iter=500).fit(x.astype("float32"), y), {str(tmp_path / "iris.joblib")!r}, compress=3)
     """)
     keep(glasscase, tmp_path / "iris.joblib", "iris-pickle")
     refused = translate(glasscase, "iris-pickle", "--runner", "scikit-learn")
     assert refused["state"] == "failed" and "a pickle, which runs code" in refused["reason"] and "--allow-pickle" in refused["reason"]
+    assert "it would import " in refused["reason"], refused["reason"]
+    assert "sklearn.linear_model._logistic.LogisticRegression" in refused["reason"], "read by our own program, though it is compressed"
     run = translate(glasscase, "iris-pickle", "--runner", "scikit-learn", "--allow-pickle")
     assert run["state"] == "succeeded", run
     body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [6.3, 3.3, 6.0, 2.5]}]}

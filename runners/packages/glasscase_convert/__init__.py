@@ -3,7 +3,6 @@
     python -m glasscase_convert --source DIR --output model.onnx --evidence evidence.json [--code DIR] [--opset N]
 
     source.py      which library a model is of, and what may be opened
-    pickles.py     what a pickle would import
     libraries/     one module for each library: how it loads, runs and exports
     rows.py        the inputs that both are run on
     ranges.py      from which range they are drawn: of the data that the model was trained on

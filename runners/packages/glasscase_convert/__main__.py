@@ -66,12 +66,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--exporter", choices=("torchscript", "dynamo"), help="which of PyTorch's (default: torchscript)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the inputs that both are run on")
     parser.add_argument("--no-missing", dest="missing", action="store_false", help="try no inputs with missing values (the evidence says so)")
+    parser.add_argument("--imports", type=Path, help="what each file of the source would import as a pickle, by its name; JSON, for a refusal to say")
     parser.add_argument("--allow-pickle", action="store_true", help="open a pickle: its code runs, here")
     return parser.parse_args()
 
 
 def _convert(arguments: argparse.Namespace) -> None:
-    source = sources.find(arguments.source, arguments.code, arguments.inputs, allow_pickle=arguments.allow_pickle, exporter=arguments.exporter)
+    source = sources.find(arguments.source, arguments.code, arguments.inputs, allow_pickle=arguments.allow_pickle, exporter=arguments.exporter,
+                          imports=arguments.imports)
     source.check()
     library = _library_of(source)
     if source.exporter is not None and source.exporter not in getattr(library, "EXPORTERS", ()):

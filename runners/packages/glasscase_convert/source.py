@@ -15,7 +15,6 @@ from typing import Any
 
 import onnx
 
-from . import pickles
 from .evidence import Bound
 from .refusal import Refusal
 from .rows import Input, Rows
@@ -56,6 +55,7 @@ class Source:
     allow_pickle: bool
     exporter: str | None = None
     declared: list[Input] | None = field(default=None)
+    imports: str = "what is not told here"  # what opening it as a pickle would
 
     @property
     def sha256(self) -> str:
@@ -65,7 +65,7 @@ class Source:
         """Refuses what no library needs to be asked about."""
         if self.is_pickle and not self.allow_pickle:
             raise Refusal(
-                f"{self.file.name} is a pickle, which runs code when it is opened; it would import {_listed(pickles.imports(self.file))}. Save it without ({_ADVICE}), or let this "
+                f"{self.file.name} is a pickle, which runs code when it is opened; it would import {self.imports}. Save it without ({_ADVICE}), or let this "
                 "sandbox open it (--allow-pickle; its owner may)"
             )
         if self.kind in ("torch", "tensors"):
@@ -104,18 +104,12 @@ class Source:
         return module
 
 
-def _listed(names: list[str]) -> str:
-    if not names:
-        return "what cannot be read from it"
-    more = f" and {len(names) - pickles.NAMES_MAX} more" if len(names) > pickles.NAMES_MAX else ""
-    return ", ".join(names[:pickles.NAMES_MAX]) + more
-
-
 _ADVICE = "PyTorch: safetensors or torch.jit.save; scikit-learn: glasscase_dump"
 
 
-def find(source: Path, code: Path | None, inputs: Path | None, *, allow_pickle: bool, exporter: str | None = None) -> Source:
-    """Gives the one model among the files of `source`. Raises Refusal."""
+def find(source: Path, code: Path | None, inputs: Path | None, *, allow_pickle: bool, exporter: str | None = None,
+         imports: Path | None = None) -> Source:
+    """Gives the one model among the files of `source`. `imports`: JSON, what each file would import. Raises Refusal."""
     files = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
     models = [path for path in files if path.suffix in SUFFIXES]
     if len(models) != 1:
@@ -125,7 +119,11 @@ def find(source: Path, code: Path | None, inputs: Path | None, *, allow_pickle: 
     folders = [folder for folder in (source, code) if folder is not None]
     folders = [folder if folder.is_dir() else folder.parent for folder in folders]
     found = [inputs] if inputs else [folder / "inputs.json" for folder in folders if (folder / "inputs.json").is_file()]
-    return Source(models[0], kind, code, allow_pickle, exporter, read_inputs(found[0]) if found else None)
+    chosen = Source(models[0], kind, code, allow_pickle, exporter, read_inputs(found[0]) if found else None)
+    if imports is not None:
+        name = models[0].name if source.is_file() else str(models[0].relative_to(source))
+        chosen.imports = json.loads(imports.read_text()).get(name, "nothing that can be read from it")
+    return chosen
 
 
 def read_inputs(path: Path) -> list[Input]:

@@ -26,11 +26,14 @@ namespace glasscase::working {
 namespace {
 
 namespace fs = std::filesystem;
+namespace bj = boost::json;
 using json::ObjectReader;
 
 constexpr char kRunnerPlace[] = "/runner";
 constexpr char kModel[] = "model.onnx";
 constexpr char kEvidence[] = "evidence.json";
+constexpr char kImports[] = "imports.json";
+constexpr size_t kWordsMax = 500;
 constexpr std::string_view kEvidenceFormat = "glasscase translation evidence";
 // Of the steps of the native translator, comparing takes nearly all the time.
 constexpr double kBeforeComparing = 0.05;
@@ -208,6 +211,17 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
     words.insert(words.end(), {translating::kDataWord, data[i].name});
     descriptors.push_back({data[i].file.get(), translating::kDataFd + static_cast<int>(i)});
   }
+  Talk talk(watcher);
+  jobs::JobEnd end = RunConfined(std::move(words), std::move(descriptors), talk);
+  if (end.ending != jobs::Ending::kSucceeded && end.ending != jobs::Ending::kFailed) return end;
+  const bool ended_well = end.ending == jobs::Ending::kSucceeded;
+  const auto outcome = talk.listener().Outcome(ended_well, HowItEnded(end));
+  if (!outcome) Refuse(end, outcome.error().message());
+  return end;
+}
+
+jobs::JobEnd TranslationJob::RunConfined(std::vector<std::string> words,
+                                         std::vector<std::pair<int, int>> descriptors, Talk& talk) const {
   const jobs::Job job = JobOf(std::move(words));
   auto child = jobs::StartChild({.command = job.command,
                                  .environment = LibraryPath(),
@@ -219,19 +233,38 @@ jobs::JobEnd TranslationJob::RunProgram(jobs::JobWatcher& watcher) {
   const Fd handle(::fcntl(child->handle.get(), F_DUPFD_CLOEXEC, 0));
   const jobs::Sandbox sandbox{
       .kill = [&] { jobs::KillProcess(handle); }, .ended = [] { return true; }, .shows_files = false};
-  Talk talk(watcher);
   jobs::JobEnd end = jobs::Supervise(*std::move(child), job, sandbox, talk);
   end.in_force = {"files, network, new processes: given up before the model is read",
                   "system calls: those that inspecting a model takes",
                   "memory: looked at every " + std::to_string(jobs::kWatchEveryMs) + " ms"};
-  if (end.ending != jobs::Ending::kSucceeded && end.ending != jobs::Ending::kFailed) return end;
-  const bool ended_well = end.ending == jobs::Ending::kSucceeded;
-  const auto outcome = talk.listener().Outcome(ended_well, HowItEnded(end));
-  if (!outcome) Refuse(end, outcome.error().message());
   return end;
 }
 
 // ---- the converter of a runner ----
+
+Status TranslationJob::NameImports(jobs::JobWatcher& watcher) const {
+  bj::object imports;
+  const std::string source = folder_ + "/in/source";
+  std::error_code code;
+  for (const auto& entry : fs::recursive_directory_iterator(source, code)) {
+    const Fd file(::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!entry.is_regular_file(code) || !file.valid()) continue;
+    Talk talk(watcher);
+    const jobs::JobEnd end = RunConfined({options_.translator, translating::kOnlyWord, translating::kNames},
+                                         {{file.get(), translating::kModelFd}}, talk);
+    const auto found = talk.listener().Outcome(end.ending == jobs::Ending::kSucceeded, HowItEnded(end));
+    const std::string name = entry.path().lexically_relative(source);
+    if (!found) {
+      imports[name] = "what cannot be told: " + Printable(found.error().message(), kWordsMax);
+    } else if (const auto* text = found->if_contains("imports"); text != nullptr && text->is_string()) {
+      if (!text->get_string().empty()) imports[name] = Printable(std::string(text->get_string()), kWordsMax);
+    }
+  }
+  GC_TRY(const Fd file, NewFile(folder_ + "/in/" + kImports));
+  if (::fchmod(file.get(), 0444) != 0)
+    return Fail(Error::FromErrno(errno, "cannot open it to the converter"));
+  return process::WriteAll(file.get(), AsBytes(bj::serialize(imports)), "cannot write what pickles import");
+}
 
 jobs::JobEnd TranslationJob::RunConverter(jobs::JobWatcher& watcher) {
   const auto runner = FindRunner(options_.runners, recipe_.translator.runner, recipe_.translator.lock);
@@ -249,7 +282,12 @@ jobs::JobEnd TranslationJob::RunConverter(jobs::JobWatcher& watcher) {
   if (recipe_.code) command.insert(command.end(), {"--code", "/in/code"});
   if (recipe_.opset != 0) command.insert(command.end(), {"--opset", std::to_string(recipe_.opset)});
   if (!recipe_.exporter.empty()) command.insert(command.end(), {"--exporter", recipe_.exporter});
-  if (recipe_.allow_pickle) command.emplace_back("--allow-pickle");
+  if (recipe_.allow_pickle) {
+    command.emplace_back("--allow-pickle");
+  } else {
+    if (const Status named = NameImports(watcher); !named) return NotStarted(named.error());
+    command.insert(command.end(), {"--imports", std::string("/in/") + kImports});
+  }
   jobs::Job job = JobOf(std::move(command));
   job.mounts = {{.from = options_.runners + "/" + runner->name, .to = kRunnerPlace}};
   job.environment = training::Recipe{}.Variables(std::string(kRunnerPlace) + "/bin:/usr/bin");

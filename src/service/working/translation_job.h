@@ -44,6 +44,11 @@ class TranslationJob {
   int64_t WallMs() const;
   Result<std::string> SourceFile() const;
   jobs::JobEnd RunProgram(jobs::JobWatcher& watcher);
+  // The translator's program with these words and descriptors, to its end.
+  jobs::JobEnd RunConfined(std::vector<std::string> words, std::vector<std::pair<int, int>> descriptors,
+                           Talk& talk) const;
+  // Tells the converter, which refuses pickles, what each file of the source would import.
+  Status NameImports(jobs::JobWatcher& watcher) const;
   jobs::JobEnd RunConverter(jobs::JobWatcher& watcher);
   jobs::Job JobOf(std::vector<std::string> command) const;
   Status TakeEvidence();

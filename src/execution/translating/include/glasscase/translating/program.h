@@ -24,6 +24,10 @@ inline constexpr uint64_t kDataBytesMax = uint64_t{256}
 // Words: --data NAME for each of those, in their order; --seconds N, of processor time (default: 3,600; at
 // most kSecondsMax).
 inline constexpr uint64_t kSecondsMax = uint64_t{30} * 86'400;
+// --only names: the file is not translated. Its summary is {"pickles":N,"imports":"os.system and 3 more"},
+// what it would import if it were opened as the pickle that it is, or holds.
+inline constexpr char kOnlyWord[] = "--only";
+inline constexpr char kNames[] = "names";
 inline constexpr char kDataWord[] = "--data";
 inline constexpr char kSecondsWord[] = "--seconds";
 
