@@ -32,7 +32,8 @@ class RunEventsTest : public ::testing::Test {
   }
   std::vector<std::string> States() {
     std::vector<std::string> states;
-    for (const RunEvent& event : events_->Read(run_).value()) states.push_back(event.state);
+    const auto events = events_->Read(run_).value();
+    for (const RunEvent& event : events) states.push_back(event.state);
     return states;
   }
   std::filesystem::path File() { return folder_ / (run_.id.ToString() + ".events"); }
