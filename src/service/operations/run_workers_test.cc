@@ -97,7 +97,8 @@ TEST(RunWorkers, ARunIsForThoseThatGiveWhatItAsksFor) {
               HasSubstr("no worker gives all at once that its limits ask for"));
   needs.limits->cpus = 9;
   EXPECT_THAT(WhatIsMissing(workers, needs), HasSubstr("ask for cpus 9; no worker gives more than 8"));
-  EXPECT_FALSE(LimitsOf(3'600)) << "an hour is what nobody asked for";
+  EXPECT_FALSE(LimitsOf(0)) << "where nobody says, it has what a worker gives";
+  EXPECT_TRUE(LimitsOf(3'600));
   EXPECT_THAT(WhatIsMissing(workers, {.limits = LimitsOf(100'001)}),
               HasSubstr("wall_s 100001; no worker gives"));
   needs = {.limits = training::RunLimits{.processes = 257}};

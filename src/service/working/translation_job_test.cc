@@ -54,6 +54,9 @@ class TranslationJobTest : public ::testing::Test, public jobs::JobWatcher {
   // `script` is glasscase_convert.
   jobs::JobEnd RunConverter(const std::string& script) {
     recipe_.translator = {.version = {}, .runner = "plain", .lock = Sha256(AsBytes("none\n"))};
+    Write("translator", "#!/bin/bash\n" + names_);
+    fs::permissions(folder_ / "translator", fs::perms::owner_all);
+    fs::remove(folder_ / "in/imports.json");  // of an earlier one
     // The system's Python finds it in the working directory, /out.
     Write("out/glasscase_convert.py",
           "import os, sys, time\nos.remove('/out/glasscase_convert.py')\n" + script);
@@ -74,6 +77,7 @@ class TranslationJobTest : public ::testing::Test, public jobs::JobWatcher {
   const std::unique_ptr<jobs::Executor> executor_;
   WorkerOptions options_{.name = "one", .folder = {}, .runners = {}};
   training::TranslationRecipe recipe_;
+  std::string names_ = R"(echo '{"result":{"imports":"","pickles":0}}')";  // the translator, asked for names
   std::string log_;
   std::string evidence_;
   std::vector<training::ResultFile> files_;
@@ -187,9 +191,27 @@ open('/out/evidence.json', 'w').write(')" +
   EXPECT_EQ(end.ending, jobs::Ending::kSucceeded) << end.reason << log_;
   EXPECT_EQ(log_,
             "progress 0.5 --source /in/source --output /out/model.onnx --evidence /out/evidence.json "
-            "--opset 15\n");
+            "--opset 15 --imports /in/imports.json\n");
   EXPECT_THAT(evidence_, HasSubstr(R"("evaluated_in":"sandbox")"));
   EXPECT_EQ(files_.size(), 1u);
+}
+
+TEST_F(TranslationJobTest, AConverterIsToldWhatAPickleWouldImport) {
+  Write("in/source/broken.pkl", "of another file\n");
+  names_ = R"(
+[ "$*" = "--only names" ] || exit 9
+read -r source <&3
+[ "$source" = "the source" ] || { echo '{"error":{"code":"invalid_argument","message":"it is broken"}}'; exit 1; }
+echo '{"result":{"imports":"os.system","pickles":1}}'
+)";
+  EXPECT_THAT(RunConverter("sys.exit(open('/in/imports.json').read())").reason,
+              HasSubstr(R"("broken.pkl":"what cannot be told: it is broken")"));
+  EXPECT_THAT(log_, HasSubstr(R"("model.json":"os.system")"));
+  fs::remove_all(folder_ / "out");
+  fs::create_directories(folder_ / "out");
+  recipe_.allow_pickle = true;
+  EXPECT_THAT(RunConverter("sys.exit(str(os.path.exists('/in/imports.json')) + sys.argv[-1])").reason,
+              HasSubstr("False--allow-pickle"));
 }
 
 TEST_F(TranslationJobTest, AConvertersRefusalKeepsItsEvidenceAndALinkIsNone) {
