@@ -161,7 +161,6 @@ def test_pickles_are_not_opened_unless_allowed(models: Path, tmp_path: Path) -> 
     for name in ("state", "module"):
         refused = convert("pytorch", models / name / "source", tmp_path / "out", code=models / name / "code")
         assert refused.code == 1 and "a pickle, which runs code" in refused.last
-        assert "torch._utils._rebuild_tensor_v2" in refused.last and "collections.OrderedDict" in refused.last, refused.last
 
 
 def test_a_state_dict_is_converted_with_its_code_where_it_may_be_opened(models: Path, tmp_path: Path) -> None:

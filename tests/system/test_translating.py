@@ -347,6 +347,7 @@ def test_a_state_dict_is_translated_with_its_code_where_its_owner_lets_it_be_ope
     train_net(glasscase, tmp_path, "state", "state_dict")
     refused = translate(glasscase, "state", "--runner", "pytorch", "--code", "state-code")
     assert refused["state"] == "failed" and "--allow-pickle" in refused["reason"], refused["reason"]
+    assert "torch._utils._rebuild_tensor_v2" in refused["reason"] and "collections.OrderedDict" in refused["reason"], refused["reason"]
     assert "torch._utils._rebuild_tensor_v2" in refused["reason"], refused["reason"]
     without = translate(glasscase, "state", "--runner", "pytorch", "--allow-pickle")
     assert without["state"] == "failed" and "give the code that builds its model" in without["reason"], without["reason"]
