@@ -117,7 +117,7 @@ def test_a_run_is_cancelled(glasscase: Installation, world: World, tmp_path: Pat
     run = begin(glasscase, tmp_path, code, "sleeping")
     glasscase.cli("runs", "cancel", run)
     assert wait_for_end(glasscase, run, 20)["state"] == "cancelled"
-    assert nothing_is_left(world)
+    wait_until("its worker has ended it", lambda: nothing_is_left(world), 20)
 
 
 def test_a_run_outlives_a_crash_of_the_api_server(glasscase: Installation, world: World, tmp_path: Path) -> None:
