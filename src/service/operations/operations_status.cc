@@ -4,6 +4,11 @@
 #include "operations_core.h"
 
 namespace glasscase::operations {
+namespace {
+
+constexpr size_t kItemBytesMax = 500;  // a reason with a path in it; cut shorter, it lacks what is wrong
+
+}  // namespace
 
 rpc::StatusAnswer Operations::Core::DescribeStatus() {
   rpc::StatusAnswer answer;
@@ -36,8 +41,8 @@ void Operations::Core::DescribePeer(const PeerId& peer, rpc::ProcessStatus& row)
   const PeerLinks::Profile& profile = *links_.ProfileOf(peer);
   row.set_process(std::string(process::ProcessKindName(peer.kind)));
   row.set_pid(profile.hello.pid());
-  for (const std::string& item : profile.hello.in_force()) row.add_in_force(Printable(item));
-  for (const std::string& item : profile.hello.missing()) row.add_missing(Printable(item));
+  for (const std::string& item : profile.hello.in_force()) row.add_in_force(Printable(item, kItemBytesMax));
+  for (const std::string& item : profile.hello.missing()) row.add_missing(Printable(item, kItemBytesMax));
   row.set_note(peer.kind == process::ProcessKind::kWorker ? runs_.TroubleOf(peer) : profile.note);
   if (RemoteWorkers::IsRemote(peer)) row.set_process("worker " + remote_workers_.NameOf(peer));
   if (peer.kind != process::ProcessKind::kHost) return;
