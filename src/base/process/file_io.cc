@@ -25,10 +25,11 @@ struct WipedPiece {
 };
 
 // Room for the whole of a file that says its size: a string that grows leaves a part of a key where it was.
-void MakeRoom(std::string& text, const Fd& file, uint64_t bytes_max) {
+template <typename Room>
+void MakeRoom(Room& room, int fd, uint64_t bytes_max) {
   struct stat facts {};
-  if (::fstat(file.get(), &facts) == 0 && facts.st_size > 0)
-    text.reserve(std::min(static_cast<uint64_t>(facts.st_size), bytes_max));
+  if (::fstat(fd, &facts) == 0 && facts.st_size > 0)
+    room.reserve(std::min(static_cast<uint64_t>(facts.st_size), bytes_max));
 }
 
 }  // namespace
@@ -62,9 +63,7 @@ Status ReadPieces(int fd, uint64_t bytes_max, std::string_view what,
 
 Result<Bytes> ReadAll(int fd, uint64_t bytes_max, std::string_view what) {
   Bytes bytes;
-  struct stat facts {};
-  if (::fstat(fd, &facts) == 0 && facts.st_size > 0)
-    bytes.reserve(std::min(static_cast<uint64_t>(facts.st_size), bytes_max));
+  MakeRoom(bytes, fd, bytes_max);
   GC_TRY_VOID(ReadPieces(fd, bytes_max, what, [&](ByteSpan piece) {
     bytes.insert(bytes.end(), piece.begin(), piece.end());
     return Ok();
@@ -79,7 +78,7 @@ Result<std::string> ReadText(const std::string& path, uint64_t bytes_max) {
 Result<std::string> ReadText(const Fd& file, const std::string& path, uint64_t bytes_max) {
   if (!file.valid()) return Fail(Error::FromErrno(errno, "cannot open " + path));
   std::string text;
-  MakeRoom(text, file, bytes_max);
+  MakeRoom(text, file.get(), bytes_max);
   WipedPiece piece;
   while (true) {
     const ssize_t got = ::read(file.get(), piece.bytes.data(), piece.bytes.size());

@@ -41,14 +41,22 @@ RunState StateNow(const Workplace& place, const Run& run) {
   return is_told ? run.state : RunState::kRecording;
 }
 
-// What a queued one waits for, and that one that was cancelled has not ended yet.
-std::string ReasonNow(const Workplace& place, const Run& run) {
+// Also that one that was cancelled has not ended yet and, with `whole`, what a queued one waits for.
+std::string ReasonNow(const Workplace& place, const Run& run, bool whole) {
   if (run.state == RunState::kCancelled && place.runs.IsActive(run.id))
     return run.reason + "; its worker is ending it";
-  if (run.state != RunState::kQueued) return run.reason;
+  if (!whole || run.state != RunState::kQueued) return run.reason;
   Status there = CheckNeeds(place.runs.workers(), NeedsOf(run));
   if (there) there = place.runs.CheckOwner(run.owner);
   return there ? run.reason : "it waits: " + there.error().message();
+}
+
+template <typename Row>
+void AddProgress(const Workplace& place, const Run& run, Row& row) {
+  const auto progress = place.runs.ProgressOf(run.id);
+  if (!progress) return;
+  row.set_progress(progress->fraction);
+  row.set_progress_text(progress->text);
 }
 
 // Those from `from` on, into that field of an answer.
@@ -108,7 +116,7 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   row.set_repeats(TextOrEmpty(run.repeats));
   row.set_translates(TextOrEmpty(run.translates));
   row.set_state(std::string(NameOf(StateNow(place, run))));
-  row.set_reason(whole ? ReasonNow(place, run) : run.reason);
+  row.set_reason(ReasonNow(place, run, whole));
   row.set_recipe_sha256(ToHex(run.recipe_sha256));
   row.set_priority(run.priority);
   row.set_attempts(run.attempts);
@@ -116,10 +124,7 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   row.set_created_at(TimeText(run.created_micros));
   row.set_started_at(TimeText(run.started_micros));
   row.set_ended_at(TimeText(run.ended_micros));
-  if (const auto progress = place.runs.ProgressOf(run.id)) {
-    row.set_progress(progress->fraction);
-    row.set_progress_text(progress->text);
-  }
+  AddProgress(place, run, row);
   if (StateNow(place, run) == RunState::kSucceeded) row.set_progress(1);
   if (!whole) return row;
   row.set_recipe(run.recipe);
@@ -267,13 +272,10 @@ Result<Outcome> ReadRunLog(Workplace& place, Act& act) {
   answer.set_next(static_cast<int64_t>(printed.next));
   answer.set_text(std::move(printed.text));
   answer.set_state(std::string(NameOf(StateNow(place, run))));
-  answer.set_reason(ReasonNow(place, run));
+  answer.set_reason(ReasonNow(place, run, true));
   answer.set_worker(run.worker);
   answer.set_attempts(run.attempts);
-  if (const auto progress = place.runs.ProgressOf(run.id)) {
-    answer.set_progress(progress->fraction);
-    answer.set_progress_text(progress->text);
-  }
+  AddProgress(place, run, answer);
   GC_TRY(const int64_t next_event, AddEvents(place, run, from_event, *answer.mutable_events()));
   answer.set_next_event(next_event);
   return outcome;
