@@ -88,16 +88,6 @@ class RunDesk {
   };
   using ActiveRuns = std::map<Uuid, Active>;
 
-  struct Next {
-    catalog::Run run;
-    PeerId worker;
-  };
-  bool IsFree(const PeerId& id, const RunWorker& worker) const;
-  std::optional<PeerId> FreeWorkerFor(const catalog::Run& run) const;
-  // Nearly always the one whose turn it is; others overtake it only where no free worker may do it.
-  Result<std::optional<Next>> FindNext();
-  Result<std::optional<Next>> FindBeyond(const catalog::Run& next) const;
-  Result<std::optional<Next>> FindAmong(const std::vector<catalog::QueueTurn>& turns) const;
   void Begin(catalog::Run run, const PeerId& worker);
   // `again`: why there is another attempt.
   Status Prepare(const catalog::Run& run, const PeerId& worker, const std::string& again);
@@ -131,6 +121,18 @@ class RunDesk {
   void SaveOrKeep(const catalog::Run& run);
   Result<catalog::Run> Find(const std::string& id) const;
   void Release(const Uuid& run);
+
+  // run_turns.cc
+  struct Next {
+    catalog::Run run;
+    PeerId worker;
+  };
+  bool IsFree(const PeerId& id, const RunWorker& worker) const;
+  std::optional<PeerId> FreeWorkerFor(const catalog::Run& run) const;
+  // Nearly always the one whose turn it is; others overtake it only where no free worker may do it.
+  Result<std::optional<Next>> FindNext();
+  Result<std::optional<Next>> FindBeyond(const catalog::Run& next) const;
+  Result<std::optional<Next>> FindAmong(const std::vector<catalog::QueueTurn>& turns) const;
 
   // run_recording.cc
   using Files = std::shared_ptr<std::vector<RunFile>>;
