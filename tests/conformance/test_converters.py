@@ -154,7 +154,7 @@ def test_what_converters_get_wrong_is_refused_and_said(models: Path, tmp_path: P
 def test_pickles_are_not_opened_unless_allowed(models: Path, tmp_path: Path) -> None:
     refused = convert("scikit-learn", models / "harmful.joblib", tmp_path / "out")
     assert refused.code == 1 and "a pickle, which runs code" in refused.last
-    assert "it would import what is not told here. " in refused.last, "a worker tells it: test_translating.py"
+    assert "it would import what is not told here. " in refused.last, "a worker tells it: test_converting.py"
     assert not (refused.out / "opened").exists()
     allowed = convert("scikit-learn", models / "harmful.joblib", tmp_path / "out", "--allow-pickle")
     assert allowed.code == 1 and (allowed.out / "opened").exists(), "this is what the permission means"
