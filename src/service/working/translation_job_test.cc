@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 // The program and the converter are small scripts here: what they say and leave is what is tested. The real
-// ones: tests/system/test_converting.py.
+// ones: tests/system/test_translating.py and test_converting.py.
 class TranslationJobTest : public ::testing::Test, public jobs::JobWatcher {
  protected:
   TranslationJobTest() : cancel_(::eventfd(0, EFD_CLOEXEC)), executor_(jobs::MakeBubblewrap({})) {
