@@ -225,8 +225,8 @@ def open_files(scene: Scene) -> set[Open]:
 
 ITS_OWN = re.compile(r"socket:\[\d+\]|anon_inode:\[(eventpoll|eventfd|timerfd|pidfd)\]|/dev/null|.*/serve\.log"
                      r"|/var/tmp/glasscase-(jobs|processors)-.*")
-# What a job prints, how it ends, and the system calls that it may make.
-ITS_JOBS = re.compile(r"pipe:\[\d+\]|/memfd:syscalls \(deleted\)")
+# What a job prints, how it ends, the system calls that it may make, and the folder in which its runner is looked for.
+ITS_JOBS = re.compile(r"pipe:\[\d+\]|/memfd:syscalls \(deleted\)|/var/tmp/glasscase-plain-[^/]*")
 
 
 def unknown(found: set[Open], known: re.Pattern[str], inputs: set[str]) -> list[str]:
