@@ -41,8 +41,8 @@ std::vector<std::string> LimitsInForce(const Limits& limits, std::string_view fi
 
 std::vector<std::string> LimitsMissing(const JobCgroup& cgroup) {
   std::vector<std::string> missing = {
-      "disk of the whole job by the kernel: no quota is delegated, and files without a name that are on their "
-      "way between processes are not counted"};
+      "disk of the whole job by the kernel: no quota is delegated, and files without a name that are on "
+      "their way between processes are not counted"};
   const std::string lacking = process::ControllersText(cgroup.held(), false);
   if (lacking.empty()) return missing;
   const std::string& why = cgroup.missing();

@@ -201,7 +201,7 @@ void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message, s
     default:
       if (kind != process::ProcessKind::kWorker) break;
       if (message.has_worker_hello()) remote_workers_.Restrain(from.peer, *message.mutable_worker_hello());
-      return runs_.OnMessage(from.peer, std::move(message), std::move(fds));
+      return runs_.OnMessage(from.peer, message, std::move(fds));
   }
   LogWarning("the " + std::string(process::ProcessKindName(kind)) + " sent a message that it must not send");
 }

@@ -239,7 +239,7 @@ Result<Run> RunDesk::Find(const std::string& id) const {
   return *std::move(found);
 }
 
-void RunDesk::OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vector<Fd> fds) {
+void RunDesk::OnMessage(const PeerId& worker, const rpc::ToCustodian& message, std::vector<Fd> fds) {
   using Kind = rpc::ToCustodian::MessageCase;
   const auto mine = [&](const std::string& id) -> Active* {
     const auto run = Uuid::FromBytes(id);
@@ -361,9 +361,10 @@ void RunDesk::CannotRead(const std::string& id, const Error& why) {
 void RunDesk::TryAgain(Run run, const std::string& why, bool is_trial) {
   if (HasEnded(run.state)) return;  // it was cancelled
   if (is_trial && ++trials_[run.id] <= kTrialsMax) --run.attempts;
-  if (run.attempts >= kAttemptsMax)
-    return EndRunOrKeep(std::move(run), RunState::kFailed,
-                        why + ", " + std::to_string(run.attempts) + " times");
+  if (run.attempts >= kAttemptsMax) {
+    std::string reason = why + ", " + std::to_string(run.attempts) + " times";
+    return EndRunOrKeep(std::move(run), RunState::kFailed, std::move(reason));
+  }
   run.state = RunState::kQueued;
   run.reason = why;
   SaveOrKeep(run);

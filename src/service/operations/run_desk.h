@@ -55,7 +55,7 @@ class RunDesk {
   // The run is its owner's to cancel, and not ended.
   Status Cancel(const catalog::Run& run);
 
-  void OnMessage(const PeerId& worker, rpc::ToCustodian message, std::vector<Fd> fds);
+  void OnMessage(const PeerId& worker, const rpc::ToCustodian& message, std::vector<Fd> fds);
   void OnWorkerGone(const PeerId& worker);
 
   const std::string& version() const { return version_; }

@@ -61,7 +61,7 @@ void RunDesk::Commit(const Run& run, const Files& files, const Report& report) {
 }
 
 Status RunDesk::RecordRows(Run run, const std::vector<RunFile>& files, const Report& report) {
-  const Status recorded = desk_.Change([&](catalog::Transaction& transaction) -> Status {
+  Status recorded = desk_.Change([&](catalog::Transaction& transaction) -> Status {
     GC_TRY(const catalog::Version version, InsertResult(desk_, transaction, run, files, report));
     run.state = RunState::kSucceeded;
     run.reason.clear();
@@ -157,6 +157,7 @@ void RunDesk::Refuse(const Run& run, const std::string& why) {
 // Bytes that belong to no version.
 void RunDesk::RemoveLeftOver(const std::vector<RunFile>& files) {
   std::vector<Digest> blobs;
+  blobs.reserve(files.size());
   for (const RunFile& file : files) blobs.push_back(file.sha256);
   RemoveUnusedBlobs(desk_, blobs, [](const Status& removed) {
     if (!removed) LogWarning("bytes of a failed run stay until the next start: " + removed.error().message());

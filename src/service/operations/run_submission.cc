@@ -147,8 +147,9 @@ Status InsertBatch(catalog::Transaction& transaction, const Batch& batch, const 
     const Target& target = wanted.target;
     if (!target.is_new) continue;
     GC_TRY_VOID(transaction.InsertModel(target.model));
-    GC_TRY_VOID(
-        RegisteredEntry(target.model, owner + "/" + name, target.model.created_micros).Queue(transaction));
+    std::string full_name = owner;
+    full_name.append("/").append(name);
+    GC_TRY_VOID(RegisteredEntry(target.model, full_name, target.model.created_micros).Queue(transaction));
   }
   for (const Run& run : batch.runs) GC_TRY_VOID(transaction.InsertRun(run));
   return Ok();

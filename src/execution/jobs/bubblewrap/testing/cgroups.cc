@@ -51,9 +51,10 @@ class CgroupTest : public ExecutorContract {
     std::string said;
     char piece[1'024];
     pollfd wait{.fd = child->output.get(), .events = POLLIN, .revents = 0};
-    for (ssize_t got = 1; got != 0 && ::poll(&wait, 1, 60'000) > 0;)
-      if ((got = ::read(child->output.get(), piece, sizeof piece)) > 0)
-        said.append(piece, static_cast<size_t>(got));
+    for (ssize_t got = 1; got != 0 && ::poll(&wait, 1, 60'000) > 0;) {
+      got = ::read(child->output.get(), piece, sizeof piece);
+      if (got > 0) said.append(piece, static_cast<size_t>(got));
+    }
     ::waitpid(child->pid, nullptr, 0);
     return said;
   }

@@ -94,6 +94,12 @@ class Recorder final : public JobWatcher {
 };
 
 class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
+ public:
+  ~ExecutorContract() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
  protected:
   ExecutorContract() : executor_(GetParam().make()) {
     limits_.wall_ms *= GetParam().times_as_long;
@@ -104,10 +110,6 @@ class ExecutorContract : public ::testing::TestWithParam<ExecutorCase> {
     if (user && ::chown((folder_ / "out").c_str(), *user, *user) != 0)
       ADD_FAILURE() << "cannot give out/ away";
     std::ofstream(folder_ / "in" / "data" / "numbers") << "1 2 3\n";
-  }
-  ~ExecutorContract() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   Job Shell(const std::string& script) { return Command({"/bin/sh", "-c", script}); }
