@@ -18,7 +18,6 @@
 namespace {
 
 namespace process = glasscase::process;
-using glasscase::Error;
 using glasscase::LogError;
 using glasscase::LogWarning;
 using glasscase::Ok;
@@ -45,11 +44,11 @@ Result<process::Confinement> ConfineToSpool(const Spool& spool) {
 }
 
 void OnMessage(Gate& gate, process::ReceivedLifelineMessage received) {
-  auto& [message, fds] = received;
-  if (message.type == Type::kListen && fds.size() == 1) {
-    gate.Listen(std::move(fds[0]));
-  } else if (message.type == Type::kRpcLink && fds.size() == 1) {
-    gate.Link(std::move(fds[0]));
+  const Type type = received.message.type;
+  if (type == Type::kListen && received.fds.size() == 1) {
+    gate.Listen(std::move(received.fds[0]));
+  } else if (type == Type::kRpcLink && received.fds.size() == 1) {
+    gate.Link(std::move(received.fds[0]));
   } else {
     LogWarning("the supervisor sent a message that is not for the gate");
   }

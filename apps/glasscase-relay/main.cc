@@ -47,10 +47,9 @@ Status ConfineToNetwork() {
 }
 
 void OnMessage(Relay& relay, process::ReceivedLifelineMessage received) {
-  auto& [message, fds] = received;
-  if (message.type != Type::kOutlet || fds.size() != 1)
+  if (received.message.type != Type::kOutlet || received.fds.size() != 1)
     return LogWarning("the supervisor sent a message that is not for the relay");
-  const Status set = relay.SetListener(message.slot, std::move(fds[0]));
+  const Status set = relay.SetListener(received.message.slot, std::move(received.fds[0]));
   if (!set) LogError(set.error().message());
 }
 

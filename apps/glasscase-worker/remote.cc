@@ -273,10 +273,9 @@ Status MakeKey(const std::string& path) {
 Result<SeatArguments> KeepWorker(const RemoteArguments& arguments, const std::string& spool_parent) {
   const uid_t user = ::geteuid() == 0 ? process::kUserBase + kConnectionUser : ::geteuid();
   GC_TRY(tunnel::Spool spool, tunnel::Spool::Make(spool_parent, user));
-  auto keeper = std::make_unique<Keeper>(arguments, std::move(spool));
-  auto kept = keeper->Run();
-  (void)keeper.release();  // its descriptors are closed in the worker, and their numbers are others by now
-  return kept;
+  // Never destroyed: its descriptors are closed in the worker, and their numbers are others by then.
+  static Keeper* const keeper = std::make_unique<Keeper>(arguments, std::move(spool)).release();
+  return keeper->Run();
 }
 
 }  // namespace glasscase::worker

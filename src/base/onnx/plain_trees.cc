@@ -106,6 +106,7 @@ class PlainTrees::Places {
   }
   std::vector<size_t> Roots() const {
     std::vector<size_t> roots;
+    roots.reserve(firsts_.size());
     for (const First& first : firsts_) roots.push_back(first.place);
     return roots;
   }

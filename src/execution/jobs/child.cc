@@ -23,6 +23,7 @@ constexpr int kAside = 500;  // where descriptors wait until their numbers are f
 
 std::vector<char*> Pointers(std::vector<std::string>& words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -126,7 +127,7 @@ int TroubleOf(int trouble) {
 
 Result<Child> StartChild(const Launch& launch) {
   std::vector<std::string> words = launch.command, variables;
-  for (const auto& [name, value] : launch.environment) variables.push_back(name + "=" + value);
+  for (const auto& [name, value] : launch.environment) variables.emplace_back(name).append("=").append(value);
   std::vector<char*> command = Pointers(words), environment = Pointers(variables);
   const Fd input(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!input.valid()) return Fail(Error::FromErrno(errno, "cannot open /dev/null"));

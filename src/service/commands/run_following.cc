@@ -109,6 +109,11 @@ void PrintRecord(const json::value& record,
   line("log", TextOf(record, "log_sha256").empty() ? "" : "SHA-256 " + ShownOf(record, "log_sha256"));
 }
 
+// Of what came after them.
+std::string LogPath(const std::string& run, std::string_view from_byte, std::string_view from_event) {
+  return RunPath(run).append("/log?from=").append(from_byte).append("&from_event=").append(from_event);
+}
+
 }  // namespace
 
 std::string RunPath(const std::string& run) { return "/glasscase/v1/runs/" + PercentEncode(run); }
@@ -169,7 +174,8 @@ Outcome LeaveQueued(const Context& context, const json::value& run, const std::s
 void PrintEvidence(const Context& context, const json::value& run) {
   std::string name = "evidence";
   for (const std::string& line : EvidenceLines(TextOf(run, "evidence"))) {
-    context.console.PrintLine(name + std::string(kNameWidth - name.size(), ' ') + line);
+    name.append(kNameWidth - name.size(), ' ');
+    context.console.PrintLine(name.append(line));
     name.clear();
   }
 }
@@ -181,8 +187,7 @@ Result<json::value> FollowRun(Context& context, Api& api, const std::string& run
   std::string from = "0", from_event = "0";
   bool is_at_line_begin = true;  // elsewhere a bar would be drawn over what was printed
   while (true) {
-    GC_TRY(const json::value piece,
-           api.Get(RunPath(run) + "/log?from=" + from + "&from_event=" + from_event));
+    GC_TRY(const json::value piece, api.Get(LogPath(run, from, from_event)));
     const std::string text = TextOf(piece, "text");
     if (prints && (turns.HasNews(piece) || !text.empty())) bar.Hide();
     if (prints) turns.Show(piece);

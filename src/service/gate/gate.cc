@@ -177,9 +177,11 @@ void Gate::Take(Fd socket, std::string address) {
   const Id id = next_++;
   tunnel::Tunnel::Listener listener{.on_up = [this, id](const Pin& pin) { OnUp(id, pin); },
                                     .on_gone = [this, id](const Error& why) { OnGone(id, why); }};
-  connections_[id] = {.tunnel = std::make_unique<tunnel::Tunnel>(loop_, *std::move(stream), spool_,
-                                                                 options_.limits, std::move(listener)),
-                      .address = std::move(address)};
+  auto tunnel = std::make_unique<tunnel::Tunnel>(loop_, *std::move(stream), spool_, options_.limits,
+                                                 std::move(listener));
+  Connection& connection = connections_[id];
+  connection.tunnel = std::move(tunnel);
+  connection.address = std::move(address);
 }
 
 // The oldest that has not shaken hands: a worker does so at once.

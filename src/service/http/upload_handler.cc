@@ -30,7 +30,8 @@ void RefuseUpload(Connection& connection, const Error& error) {
   connection.Refuse(problem);
 }
 
-void RefuseUpload(Connection& connection, unsigned status, std::string detail, std::string fields = {}) {
+void RefuseUpload(Connection& connection, unsigned status, std::string detail,
+                  const std::string& fields = {}) {
   connection.Refuse(
       {.status = status, .detail = std::move(detail), .fields = kResumable + fields, .close = false});
 }

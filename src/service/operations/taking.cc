@@ -115,7 +115,7 @@ void OpenFile(Workplace& place, const std::shared_ptr<Act>& act, Reply reply) {
                          return Ok();
                        },
                        .then =
-                           [&desk, act, opened, file = *file, reply](const Status& done) {
+                           [&desk, act, opened, file = *file, reply = std::move(reply)](const Status& done) {
                              if (!done) return reply(Fail(done.error()));
                              // What was withdrawn meanwhile is withdrawn.
                              const auto still = FindTakenFile(desk, *act);

@@ -58,6 +58,7 @@ Result<Upload> FromNote(const blobs::PartialInfo& info) {
 
 Status CheckPaths(const std::vector<UploadedFile>& files) {
   std::vector<std::string_view> paths;
+  paths.reserve(files.size());
   for (const UploadedFile& file : files) paths.push_back(file.path);
   return manifest::CheckPaths(paths);
 }
@@ -292,14 +293,13 @@ Result<Fd> Uploads::Receive(Upload& upload, uint64_t offset, Delivery delivery) 
   GC_TRY_VOID(OpenBlob(upload));
   upload.receipt.reset();
   delivery.blob_bytes = upload.bytes;
-  GC_TRY(upload.receiving, Receiving::Start(desk_.loop, *upload.blob, std::move(delivery),
-                                            [this, id = upload.id](Received received) {
-                                              OnReceived(id, std::move(received));
-                                            }));
+  GC_TRY(upload.receiving,
+         Receiving::Start(desk_.loop, *upload.blob, std::move(delivery),
+                          [this, id = upload.id](const Received& received) { OnReceived(id, received); }));
   return upload.receiving->TakeEntrance();
 }
 
-void Uploads::OnReceived(const Uuid& id, Received received) {
+void Uploads::OnReceived(const Uuid& id, const Received& received) {
   Upload& upload = *uploads_.at(id);
   const auto ended = std::move(upload.receiving);
   upload.kept = upload.blob->kept();

@@ -112,7 +112,7 @@ class Uploads {
   bool IsExpired(const Upload& upload) const;
   Status OpenBlob(Upload& upload);
   Status StartAgain(Upload& upload);
-  void OnReceived(const Uuid& id, Received received);
+  void OnReceived(const Uuid& id, const Received& received);
   Result<rpc::UploadReceipt> ReceiptFor(Upload& upload, const Received& received);
   void Forget(Upload& upload);  // discards its bytes
   void Erase(const Uuid& id) { uploads_.erase(id); }

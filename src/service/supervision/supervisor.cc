@@ -20,8 +20,6 @@
 namespace glasscase::supervision {
 namespace {
 
-using process::ProcessKind;
-
 constexpr uint32_t kHostsMax = 1024;  // what a taken-over custodian can make us start
 constexpr size_t kInspectorsMax = 8;  // likewise
 constexpr int64_t kInspectorMillis = 120'000;

@@ -31,6 +31,7 @@ Digest DigestOf(std::vector<NamedDigest> files);
 template <typename Files>
 Digest DigestOf(const Files& files) {
   std::vector<NamedDigest> named;
+  named.reserve(files.size());
   for (const auto& file : files) named.push_back({.path = file.path, .sha256 = file.sha256});
   return DigestOf(std::move(named));
 }
