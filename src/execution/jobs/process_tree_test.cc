@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -22,10 +23,10 @@ namespace glasscase::jobs {
 namespace {
 
 TEST(ProcessTree, HasChildrenOfEveryThread) {
-  pid_t child = 0;
+  std::atomic<pid_t> child = 0;
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
-  bool ended = false;
+  std::atomic<bool> ended = false;
   std::thread thread([&] {
     child = ::fork();
     if (child == 0) {
