@@ -1,12 +1,13 @@
 """Runs queued in batches over HTTP, and an installation whose queue is full while its worker is busy.
 
-    bench/full_queue.py [--bin build/release/bin] [--rounds 5] [--seconds 4]
+    bench/full_queue.py [--bin build/release/bin] [--pairs 40]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 import time
@@ -18,13 +19,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench.measure import Load, interleave, median  # noqa: E402
+from bench.measure import Load, Sample, cpu_seconds, interleave, median  # noqa: E402
 from system.installation import Installation, running, wait_until  # noqa: E402
 from system.models import make_models  # noqa: E402
 from system.runs import plain_recipe, plain_runners, show, submit  # noqa: E402
 
 OPEN_RUNS_MAX = 10_000
 BATCH = 1_000
+PAIRS = 40  # of runs of a second, of either installation
 
 
 @dataclass
@@ -83,33 +85,50 @@ def fill(glasscase: Installation) -> Submitted:
 
 @dataclass
 class Beside:
-    """Calls of an installation with a full queue, by those of one without; medians of interleaved runs."""
+    """Calls of an installation with a full queue, by those of one without.
 
+    The throughput of either moves by a tenth from one second to the next where the machine is shared, more than the goal
+    allows: so the share is the median of many pairs, each of two short runs one right after the other.
+    """
+
+    share: float                            # per cent
+    quiet_share: float                      # of one processor, per cent: what the one with the queue takes when nobody calls
+    quartiles_of_share: tuple[float, float]
     full_per_second: float
     empty_per_second: float
     full_cpu_us: float
     empty_cpu_us: float
 
-    @property
-    def share(self) -> float:
-        return 100 * self.full_per_second / self.empty_per_second
+
+def compare(full: list[Sample], empty: list[Sample], quiet_share: float) -> Beside:
+    low, share, high = statistics.quantiles((100 * a.per_second / b.per_second for a, b in zip(full, empty, strict=True)), n=4)
+    return Beside(
+        share, quiet_share, (low, high), median(s.per_second for s in full), median(s.per_second for s in empty),
+        median(s.cpu_us for s in full), median(s.cpu_us for s in empty))
 
 
 LoadFor = Callable[[str, Installation], Load]
 
 
-def measure(programs: Path, folder: Path, load_for: LoadFor, rounds: int, seconds: float) -> tuple[Submitted, Beside]:
+def measure(programs: Path, folder: Path, load_for: LoadFor, pairs: int) -> tuple[Submitted, Beside]:
     """`load_for` publishes a model and gives the load of calls to it."""
     (folder / "full").mkdir()
     (folder / "empty").mkdir()
     with with_worker(programs, folder / "full") as full, running(programs, folder / "empty") as empty:
         submitted = fill(full)
         loads = [load_for("calls beside 10,000 queued runs", full), load_for("calls without runs", empty)]
-        samples = interleave(loads, rounds, seconds)
+        quiet_share = share_of_processor(full)
+        samples = interleave(loads, pairs, seconds=1)
     with_runs, without = (samples[load.name] for load in loads)
-    return submitted, Beside(
-        median(s.per_second for s in with_runs), median(s.per_second for s in without),
-        median(s.cpu_us for s in with_runs), median(s.cpu_us for s in without))
+    return submitted, compare(with_runs, without, quiet_share)
+
+
+def share_of_processor(glasscase: Installation, seconds: float = 10) -> float:
+    """What all processes of an installation take of one processor, in per cent, while nobody asks them for anything."""
+    pids = [process.pid for process in glasscase.processes()]
+    before = cpu_seconds(pids)
+    time.sleep(seconds)
+    return 100 * (cpu_seconds(pids) - before) / seconds
 
 
 if __name__ == "__main__":
@@ -117,11 +136,10 @@ if __name__ == "__main__":
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--pairs", type=int, default=PAIRS)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="glasscase-bench-") as name:
-        bench = whole.Bench(chosen.bin.resolve(), Path(name), make_models(), chosen.rounds, chosen.seconds)
-        result = whole.measure_queue(bench)
+        bench = whole.Bench(chosen.bin.resolve(), Path(name), make_models(), rounds=1, seconds=1)
+        result = whole.measure_queue(bench, chosen.pairs)
         whole.print_table(bench)
         print(json.dumps(result))

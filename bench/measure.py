@@ -87,12 +87,12 @@ def run(load: Load, seconds: float) -> Sample:
 
 
 def interleave(loads: Sequence[Load], rounds: int, seconds: float) -> dict[str, list[Sample]]:
-    """Runs all loads in turn, `rounds` times: a machine that gets slower meanwhile slows all of them."""
+    """Runs all loads in turn, `rounds` times, every second time backwards: a machine that gets slower or faster meanwhile does so for all of them."""
     samples: dict[str, list[Sample]] = {load.name: [] for load in loads}
     for load in loads:
         run(load, 1)  # warm
     for n in range(rounds):
-        for load in loads:
+        for load in loads if n % 2 == 0 else reversed(loads):
             sample = run(load, seconds)
             samples[load.name].append(sample)
             print(f"   round {n + 1}/{rounds}  {load.name:32} {sample.per_second:9.0f} /s  {sample.cpu_us:7.2f} µs CPU  p50 {sample.p50_us:.0f} µs", flush=True)

@@ -366,19 +366,21 @@ def measure_chain(bench: Bench) -> Any:
     return used
 
 
-def measure_queue(bench: Bench) -> Any:
+def measure_queue(bench: Bench, pairs: int = full_queue.PAIRS) -> Any:
     """Runs submitted in batches, and what a full queue costs those who call models."""
     say("\nthe queue of runs")
     # On a real disk: the temporary folder may be memory.
     with tempfile.TemporaryDirectory(prefix="glasscase-queue-", dir=ROOT / "build") as name:
         submitted, beside = full_queue.measure(
-            bench.programs, Path(name), lambda what, glasscase: load_of_calls(bench, what, glasscase), bench.rounds, bench.seconds)
+            bench.programs, Path(name), lambda what, glasscase: load_of_calls(bench, what, glasscase), pairs)
     bench.add("runs submitted durably over HTTP, batches of 1,000 seeds", submitted.by_seeds, "1/s", 2_000, at_least=True)
     bench.add("runs submitted durably over HTTP, batches of 1,000 recipes", submitted.by_recipes, "1/s", 2_000, at_least=True)
     bench.add("runs submitted durably over HTTP, batches of 100 seeds", submitted.by_hundreds, "1/s", 2_000, at_least=True,
               note=f"longest request {1000 * submitted.longest_seconds:.0f} ms")
+    low, high = beside.quartiles_of_share
     bench.add("calls beside 10,000 queued runs, of those without", beside.share, "%", 97, at_least=True,
-              note=f"{beside.full_per_second:,.0f} and {beside.empty_per_second:,.0f} /s")
+              note=f"{low:.1f} to {high:.1f} of the middle half of {pairs} pairs")
+    bench.add("of one processor, 10,000 runs queued and one running", beside.quiet_share, "%")
     bench.add("CPU per call beside 10,000 queued runs", beside.full_cpu_us, "µs", note=f"{beside.empty_cpu_us:.2f} µs without")
     return {"submitted": asdict(submitted), "beside": asdict(beside)}
 
