@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -203,7 +204,7 @@ def test_a_worker_that_is_removed_is_cut_off_at_once_and_stays_out(
         wait_until("it knows", lambda: "is not enrolled any more" in worker.log or "closed the" in worker.log, 5)
         wait_until("it does not come again", lambda: "does not know this key" in worker.log, 10)
         assert f"glasscase workers add NAME --key {pin}" in worker.log
-        assert f"refused 127.0.0.1" in glasscase.log.read_text() and pin in glasscase.log.read_text()
+        wait_until("the gate says it", lambda: re.search(f"refused 127.0.0.1.*{re.escape(pin)}", glasscase.log.read_text()), 5)
         enrol(glasscase, "brief", pin)
         wait_until("it comes again when it is enrolled again", lambda: is_connected(glasscase, "brief"), 35)
     glasscase.cli("workers", "remove", "brief")
@@ -281,7 +282,7 @@ def test_silent_connections_keep_no_worker_out(
     for one in silent:
         one.close()
     glasscase.cli("workers", "remove", "patient")
-    assert "too many others have not shaken hands" in glasscase.log.read_text(errors="replace")
+    wait_until("it says so", lambda: "too many others have not shaken hands" in glasscase.log.read_text(errors="replace"), 5)
 
 
 def test_a_worker_says_nothing_to_another_gate_than_its_own(
@@ -406,7 +407,7 @@ def test_the_second_connection_with_a_key_ends_the_first(glasscase: Installation
         assert b"another connection came with the same key" in read_until_closed(first)
         second.sendall(hello("x"))
         wait_until("the second is there", lambda: is_connected(glasscase, "stolen"), 5)
-        assert "another connection came with the same key" in glasscase.log.read_text()
+        wait_until("it says so", lambda: "another connection came with the same key" in glasscase.log.read_text(), 5)
 
 
 def test_a_worker_that_takes_nothing_is_cut_off(glasscase: Installation, thief: ssl.SSLContext, readable: Path,
