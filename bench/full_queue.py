@@ -11,15 +11,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench.measure import Load, Sample, cpu_seconds, interleave, median  # noqa: E402
+from bench.calls import load_of_calls  # noqa: E402
+from bench.measure import Sample, cpu_seconds, interleave, median  # noqa: E402
+from bench.table import Bench, print_table, say  # noqa: E402
 from system.installation import Installation, running, wait_until  # noqa: E402
 from system.models import make_models  # noqa: E402
 from system.runs import plain_recipe, plain_runners, show, submit  # noqa: E402
@@ -107,16 +110,12 @@ def compare(full: list[Sample], empty: list[Sample], quiet_share: float) -> Besi
         median(s.cpu_us for s in full), median(s.cpu_us for s in empty))
 
 
-LoadFor = Callable[[str, Installation], Load]
-
-
-def measure(programs: Path, folder: Path, load_for: LoadFor, pairs: int) -> tuple[Submitted, Beside]:
-    """`load_for` publishes a model and gives the load of calls to it."""
+def measure(bench: Bench, folder: Path, pairs: int) -> tuple[Submitted, Beside]:
     (folder / "full").mkdir()
     (folder / "empty").mkdir()
-    with with_worker(programs, folder / "full") as full, running(programs, folder / "empty") as empty:
+    with with_worker(bench.programs, folder / "full") as full, running(bench.programs, folder / "empty") as empty:
         submitted = fill(full)
-        loads = [load_for("calls beside 10,000 queued runs", full), load_for("calls without runs", empty)]
+        loads = [load_of_calls(bench, "calls beside 10,000 queued runs", full), load_of_calls(bench, "calls without runs", empty)]
         quiet_share = share_of_processor(full)
         samples = interleave(loads, pairs, seconds=1)
     with_runs, without = (samples[load.name] for load in loads)
@@ -131,15 +130,31 @@ def share_of_processor(glasscase: Installation, seconds: float = 10) -> float:
     return 100 * (cpu_seconds(pids) - before) / seconds
 
 
-if __name__ == "__main__":
-    from bench import run as whole
+def measure_queue(bench: Bench, pairs: int = PAIRS) -> Any:
+    """Runs submitted in batches, and what a full queue costs those who call models."""
+    say("\nthe queue of runs")
+    # On a real disk: the temporary folder may be memory.
+    with tempfile.TemporaryDirectory(prefix="glasscase-queue-", dir=ROOT / "build") as name:
+        submitted, beside = measure(bench, Path(name), pairs)
+    bench.add("runs submitted durably over HTTP, batches of 1,000 seeds", submitted.by_seeds, "1/s", 2_000, at_least=True)
+    bench.add("runs submitted durably over HTTP, batches of 1,000 recipes", submitted.by_recipes, "1/s", 2_000, at_least=True)
+    bench.add("runs submitted durably over HTTP, batches of 100 seeds", submitted.by_hundreds, "1/s", 2_000, at_least=True,
+              note=f"longest request {1000 * submitted.longest_seconds:.0f} ms")
+    low, high = beside.quartiles_of_share
+    bench.add("calls beside 10,000 queued runs, of those without", beside.share, "%", 97, at_least=True,
+              note=f"{low:.1f} to {high:.1f} of the middle half of {pairs} pairs")
+    bench.add("of one processor, 10,000 runs queued and one running", beside.quiet_share, "%")
+    bench.add("CPU per call beside 10,000 queued runs", beside.full_cpu_us, "µs", note=f"{beside.empty_cpu_us:.2f} µs without")
+    return {"submitted": asdict(submitted), "beside": asdict(beside)}
 
+
+if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin")
     parser.add_argument("--pairs", type=int, default=PAIRS)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="glasscase-bench-") as name:
-        bench = whole.Bench(chosen.bin.resolve(), Path(name), make_models(), rounds=1, seconds=1)
-        result = whole.measure_queue(bench, chosen.pairs)
-        whole.print_table(bench)
+        bench = Bench(chosen.bin.resolve(), Path(name), make_models(), rounds=1, seconds=1)
+        result = measure_queue(bench, chosen.pairs)
+        print_table(bench)
         print(json.dumps(result))

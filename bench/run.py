@@ -13,16 +13,14 @@ import argparse
 import json
 import os
 import resource
-import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,81 +28,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from bench import executors, full_queue, reexecution, translation, upload, where  # noqa: E402
-from bench.measure import SERVER_CORE, Load, Sample, interleave, machine, median, pin, pss_megabytes, wrk_words  # noqa: E402
+from bench import executors, full_queue, reexecution, translation, upload  # noqa: E402
+from bench.calls import measure_calls, one, public_edge  # noqa: E402
+from bench.measure import Sample, machine, median, pss_megabytes  # noqa: E402
+from bench.table import Bench, print_table, say, write_results  # noqa: E402
 from chain.chain import Adapter, Node  # noqa: E402
 from chain.gas import GAS_MAX, measure_gas  # noqa: E402
-from system.installation import Installation, free_ports, running  # noqa: E402
-from system.models import Models, make_models  # noqa: E402
+from system.installation import Installation, running  # noqa: E402
+from system.models import make_models  # noqa: E402
 
-LEARNERS = 64
 IDLE_CONNECTIONS = 10_000
-
-
-@dataclass
-class Figure:
-    """One line of the table."""
-
-    what: str
-    value: float | None
-    unit: str
-    goal: float | None = None
-    at_least: bool = False
-    note: str = ""
-
-    @property
-    def verdict(self) -> str:
-        if self.value is None:
-            return "not measured"
-        if self.goal is None:
-            return ""
-        return "reached" if (self.value >= self.goal if self.at_least else self.value <= self.goal) else "MISSED"
-
-
-@dataclass
-class Bench:
-    programs: Path
-    folder: Path
-    models: Models
-    rounds: int
-    seconds: float
-    figures: list[Figure] = field(default_factory=list)
-    load_before: float = field(default_factory=lambda: os.getloadavg()[0])
-
-    def add(self, what: str, value: float | None, unit: str, goal: float | None = None, **more: Any) -> None:
-        self.figures.append(Figure(what, value, unit, goal, **more))
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-# ---- requests ----
-
-
-def write_requests(path: Path, port: int, model: str, tokens: list[str], models: Models, binary: bool) -> Path:
-    """Whole requests for wrk, one per token, with different images."""
-    with path.open("wb") as file:
-        for n, token in enumerate(tokens):
-            pixels = models.pixels[n % len(models.pixels)]
-            if binary:
-                tensor = {"name": "pixels", "shape": [1, 64], "datatype": "FP32", "parameters": {"binary_data_size": 256}}
-                head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}, separators=(",", ":")).encode()
-                body = head + struct.pack("<64f", *pixels)
-                more = f"Inference-Header-Content-Length: {len(head)}\r\n"
-            else:
-                # Sixteenths, as the images have: 348 bytes or so, like the prototype's.
-                data = [int(p) if p == int(p) else round(float(p), 4) for p in pixels]
-                tensor = {"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": data}
-                body = json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode()
-                more = "Content-Type: application/json\r\n"
-            request = (f"POST /v2/models/{model}/infer HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
-                       f"{more}Content-Length: {len(body)}\r\n\r\n").encode() + body
-            file.write(f"{len(request)} ".encode() + request)
-    return path
-
-
-# ---- what is measured ----
 
 
 def measure_idle_memory(bench: Bench) -> None:
@@ -123,123 +56,6 @@ def measure_idle_memory(bench: Bench) -> None:
         time.sleep(1)
         hosts = [pss_megabytes(p.pid) for p in glasscase.processes("glasscase-host")]
         bench.add("idle PSS, host without loaded models", max(hosts) if hosts else None, "MB", 60)
-
-
-def one(glasscase: Installation, name: str) -> int:
-    (process,) = glasscase.processes(name)
-    return process.pid
-
-
-def public_edge(glasscase: Installation) -> int:
-    for process in glasscase.cli("status", json=True)["processes"]:
-        if process["process"] == "public edge":
-            return int(process["pid"])
-    raise AssertionError("status names no public edge")
-
-
-def measure_calls(bench: Bench, glasscase: Installation, stack: ExitStack) -> dict[str, list[Sample]]:
-    """The calls, beside the peers in turn; where a goal is missed, where the time goes."""
-    say("\ncalls: 64-96-48-10, one core for the server, one for the load")
-    model = glasscase.publish(bench.models.digits, "digits")["model"]["name"]
-    tokens = [glasscase.learner(f"learner-{n}", model, quota="1000000000/min") for n in range(LEARNERS)]
-    assert glasscase.infer(model, bench.models.digit_body(), tokens[0]).json()["outputs"][0]["data"] == [bench.models.labels[0]]
-    pids = (public_edge(glasscase), one(glasscase, "glasscase-host"))
-    for pid in pids:
-        pin(pid, SERVER_CORE)
-    path = model.replace("/", "%2F")
-    text = write_requests(bench.folder / "json", glasscase.ports[0], path, tokens, bench.models, binary=False)
-    raw = write_requests(bench.folder / "binary", glasscase.ports[0], path, tokens, bench.models, binary=True)
-    loads = [Load(f"JSON, {c} connections", glasscase.url, text, c, pids) for c in (64, 16, 1)]
-    loads += [Load("binary, 64 connections", glasscase.url, raw, 64, pids)]
-    peers = [start_fastapi(bench, tokens, stack), start_nginx(bench, tokens, stack)]
-    samples = interleave([*loads, *peers], bench.rounds, bench.seconds)
-    add_call_figures(bench, samples)
-    print_where_time_goes(bench, loads)
-    return samples
-
-
-def add_call_figures(bench: Bench, samples: dict[str, list[Sample]]) -> None:
-    def cpu(name: str) -> float:
-        return median(s.cpu_us for s in samples[name])
-
-    bench.add("CPU per call, JSON, 64 connections", cpu("JSON, 64 connections"), "µs", 20)
-    bench.add("CPU per call, JSON, 16 connections", cpu("JSON, 16 connections"), "µs", 20)
-    bench.add("requests per second on one core, JSON, 64 connections", median(s.per_second for s in samples["JSON, 64 connections"]), "/s", 50_000, at_least=True)
-    bench.add("CPU per call, binary tensors, 64 connections", cpu("binary, 64 connections"), "µs", 16)
-    bench.add("one call at a time, client to client, p50", median(s.p50_us for s in samples["JSON, 1 connections"]), "µs", 80)
-    bench.add("CPU per call, JSON, one at a time", cpu("JSON, 1 connections"), "µs")
-    bench.add("p99, JSON, 64 connections", median(s.p99_us for s in samples["JSON, 64 connections"]), "µs")
-    for name in ("FastAPI + uvicorn + onnxruntime", "nginx, a constant"):
-        bench.add(f"peer: CPU per call, {name}", cpu(name), "µs")
-        bench.add(f"peer: requests per second, {name}", median(s.per_second for s in samples[name]), "/s")
-
-
-def print_where_time_goes(bench: Bench, loads: list[Load]) -> None:
-    """When a goal of the calls is missed: functions of both processes, under the load of that goal."""
-    missed = [f.what for f in bench.figures if f.verdict == "MISSED"]
-    for load in loads:
-        if not any(load.name.split(",")[0] in what for what in missed) or load.connections != 64:
-            continue
-        say(f"\nwhere the time goes: {load.name}")
-        for process, pid in zip(("public edge", "host"), load.pids, strict=True):
-            with subprocess.Popen(wrk_words(load, 60), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as wrk:
-                say(f"  {process}\n{where.table(pid)}")
-                wrk.terminate()
-
-
-def start_fastapi(bench: Bench, tokens: list[str], stack: ExitStack) -> Load:
-    (port,) = free_ports(1)
-    (bench.folder / "tokens").write_text("\n".join(tokens))
-    process = start(
-        stack, [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT / "bench" / "peers"), "fastapi_app:app", "--no-access-log",
-                "--log-level", "warning", "--port", str(port)],
-        BENCH_MODEL=str(bench.models.digits), BENCH_TOKENS=str(bench.folder / "tokens"))
-    wait_for_port(port)
-    pin(process.pid, SERVER_CORE)
-    requests = write_requests(bench.folder / "fastapi", port, "digits", tokens, bench.models, binary=False)
-    return Load("FastAPI + uvicorn + onnxruntime", f"http://127.0.0.1:{port}", requests, 64, (process.pid,))
-
-
-def start_nginx(bench: Bench, tokens: list[str], stack: ExitStack) -> Load:
-    (port,) = free_ports(1)
-    settings = (ROOT / "bench" / "peers" / "nginx.conf").read_text()
-    path = bench.folder / "nginx.conf"
-    path.write_text(settings.replace("FOLDER", str(bench.folder)).replace("PORT", str(port)))
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    process = start(stack, [program, "-c", str(path), "-e", str(bench.folder / "nginx.log")])
-    wait_for_port(port)
-    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    pids = tuple(int(pid) for pid in workers)
-    for pid in pids:
-        pin(pid, SERVER_CORE)
-    requests = write_requests(bench.folder / "nginx-requests", port, "digits", tokens, bench.models, binary=False)
-    return Load("nginx, a constant", f"http://127.0.0.1:{port}", requests, 64, pids)
-
-
-def start(stack: ExitStack, words: list[str], **environment: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(words, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def end() -> None:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    stack.callback(end)
-    return process
-
-
-def wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-    raise AssertionError(f"nothing listens on port {port}")
 
 
 def measure_revocation(bench: Bench, glasscase: Installation) -> None:
@@ -340,17 +156,6 @@ def measure_upload(bench: Bench) -> Any:
     return asdict(result)
 
 
-def load_of_calls(bench: Bench, name: str, glasscase: Installation) -> Load:
-    """JSON calls of 64 connections to the digits model, which is published for it."""
-    model = glasscase.publish(bench.models.digits, "digits")["model"]["name"]
-    tokens = [glasscase.learner(f"learner-{n}", model, quota="1000000000/min") for n in range(LEARNERS)]
-    pids = (public_edge(glasscase), one(glasscase, "glasscase-host"))
-    for pid in pids:
-        pin(pid, SERVER_CORE)
-    requests = write_requests(glasscase.folder / "calls", glasscase.ports[0], model.replace("/", "%2F"), tokens, bench.models, binary=False)
-    return Load(name, glasscase.url, requests, 64, pids)
-
-
 def measure_chain(bench: Bench) -> Any:
     """What each act costs, on a real node."""
     say("\ngas")
@@ -364,25 +169,6 @@ def measure_chain(bench: Bench) -> Any:
     for what, gas in used.items():
         bench.add(f"gas: {what}", gas, "", GAS_MAX[what])
     return used
-
-
-def measure_queue(bench: Bench, pairs: int = full_queue.PAIRS) -> Any:
-    """Runs submitted in batches, and what a full queue costs those who call models."""
-    say("\nthe queue of runs")
-    # On a real disk: the temporary folder may be memory.
-    with tempfile.TemporaryDirectory(prefix="glasscase-queue-", dir=ROOT / "build") as name:
-        submitted, beside = full_queue.measure(
-            bench.programs, Path(name), lambda what, glasscase: load_of_calls(bench, what, glasscase), pairs)
-    bench.add("runs submitted durably over HTTP, batches of 1,000 seeds", submitted.by_seeds, "1/s", 2_000, at_least=True)
-    bench.add("runs submitted durably over HTTP, batches of 1,000 recipes", submitted.by_recipes, "1/s", 2_000, at_least=True)
-    bench.add("runs submitted durably over HTTP, batches of 100 seeds", submitted.by_hundreds, "1/s", 2_000, at_least=True,
-              note=f"longest request {1000 * submitted.longest_seconds:.0f} ms")
-    low, high = beside.quartiles_of_share
-    bench.add("calls beside 10,000 queued runs, of those without", beside.share, "%", 97, at_least=True,
-              note=f"{low:.1f} to {high:.1f} of the middle half of {pairs} pairs")
-    bench.add("of one processor, 10,000 runs queued and one running", beside.quiet_share, "%")
-    bench.add("CPU per call beside 10,000 queued runs", beside.full_cpu_us, "µs", note=f"{beside.empty_cpu_us:.2f} µs without")
-    return {"submitted": asdict(submitted), "beside": asdict(beside)}
 
 
 def measure_search(bench: Bench) -> Any:
@@ -449,36 +235,6 @@ def measure_executors(bench: Bench) -> Any:
     return result
 
 
-# ---- the table ----
-
-
-def print_table(bench: Bench) -> None:
-    computer = machine()
-    say(f"\n{computer['processor']}, {computer['cores']} cores, Linux {computer['kernel']}, "
-        f"{'with' if computer['sha_instructions'] else 'without'} SHA instructions\n")
-    width = max(len(f.what) for f in bench.figures)
-    for f in bench.figures:
-        value = "-" if f.value is None else f"{f.value:,.0f}" if abs(f.value) >= 1000 else f"{f.value:.2f}"
-        goal = "" if f.goal is None else f"{'≥' if f.at_least else '≤'} {f.goal:,g}"
-        say(f"{f.what:{width}}  {value:>10} {f.unit:3} {goal:>10}  {f.verdict:12} {f.note}".rstrip())
-    measured = [f for f in bench.figures if f.goal is not None]
-    reached = [f for f in measured if f.verdict == "reached"]
-    say(f"\n{len(reached)} of {len(measured)} goals reached")
-    if bench.load_before > 0.5:
-        say(f"other work shared this machine (load average {bench.load_before:.1f} before the start): times are longer than they need be")
-
-
-def write_results(bench: Bench, samples: dict[str, list[Sample]], programs: dict[str, Any]) -> None:
-    results = {
-        "machine": machine(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "rounds": bench.rounds, "seconds": bench.seconds,
-        "figures": [asdict(f) | {"verdict": f.verdict} for f in bench.figures],
-        "samples": {name: [asdict(s) for s in runs] for name, runs in samples.items()}, **programs,
-    }
-    path = ROOT / "bench" / "results.json"
-    path.write_text(json.dumps(results, indent=1) + "\n")
-    say(f"written to {path.relative_to(ROOT)}")
-
-
 def end_on_signal(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
@@ -487,7 +243,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--bin", type=Path, default=ROOT / "build" / "release" / "bin", help="where the programs lie")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4, help="of each run")
+    parser.add_argument("--seconds", type=float, default=4, help="of each run of the calls")
     words = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end_on_signal)
@@ -507,7 +263,7 @@ def main() -> int:
         ledger = measure_ledger(bench)
         search = measure_search(bench)
     gas = measure_chain(bench)
-    queue = measure_queue(bench)
+    queue = full_queue.measure_queue(bench)
     uploaded = measure_upload(bench)
     translated = measure_translation(bench)
     reexecuted = measure_reexecution(bench)
