@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import where
@@ -60,15 +61,35 @@ def public_edge(glasscase: Installation) -> int:
     raise AssertionError("status names no public edge")
 
 
-def load_of_calls(bench: Bench, name: str, glasscase: Installation) -> Load:
-    """JSON calls of 64 connections to the digits model, which is published for it."""
+@dataclass(frozen=True)
+class Target:
+    """The digits model, published, its learners, and the processes that answer them, on their core."""
+
+    glasscase: Installation
+    models: Models
+    model: str
+    tokens: list[str]
+    pids: tuple[int, ...]
+
+    def requests(self, path: Path, *, binary: bool) -> Path:
+        return write_requests(path, self.glasscase.ports[0], self.model.replace("/", "%2F"), self.tokens, self.models, binary)
+
+
+def publish_target(bench: Bench, glasscase: Installation) -> Target:
     model = glasscase.publish(bench.models.digits, "digits")["model"]["name"]
     tokens = [glasscase.learner(f"learner-{n}", model, quota="1000000000/min") for n in range(LEARNERS)]
+    answer = glasscase.infer(model, bench.models.digit_body(), tokens[0]).json()
+    assert answer["outputs"][0]["data"] == [bench.models.labels[0]]
     pids = (public_edge(glasscase), one(glasscase, "glasscase-host"))
     for pid in pids:
         pin(pid, SERVER_CORE)
-    requests = write_requests(glasscase.folder / "calls", glasscase.ports[0], model.replace("/", "%2F"), tokens, bench.models, binary=False)
-    return Load(name, glasscase.url, requests, 64, pids)
+    return Target(glasscase, bench.models, model, tokens, pids)
+
+
+def load_of_calls(bench: Bench, name: str, glasscase: Installation) -> Load:
+    """JSON calls of 64 connections to the digits model, which is published for it."""
+    target = publish_target(bench, glasscase)
+    return Load(name, glasscase.url, target.requests(glasscase.folder / "calls", binary=False), 64, target.pids)
 
 
 # ---- Glasscase and its peers in turn ----
@@ -77,18 +98,12 @@ def load_of_calls(bench: Bench, name: str, glasscase: Installation) -> Load:
 def measure_calls(bench: Bench, glasscase: Installation, stack: ExitStack) -> dict[str, list[Sample]]:
     """The calls, beside the peers in turn; where a goal is missed, where the time goes."""
     say("\ncalls: 64-96-48-10, one core for the server, one for the load")
-    model = glasscase.publish(bench.models.digits, "digits")["model"]["name"]
-    tokens = [glasscase.learner(f"learner-{n}", model, quota="1000000000/min") for n in range(LEARNERS)]
-    assert glasscase.infer(model, bench.models.digit_body(), tokens[0]).json()["outputs"][0]["data"] == [bench.models.labels[0]]
-    pids = (public_edge(glasscase), one(glasscase, "glasscase-host"))
-    for pid in pids:
-        pin(pid, SERVER_CORE)
-    path = model.replace("/", "%2F")
-    text = write_requests(bench.folder / "json", glasscase.ports[0], path, tokens, bench.models, binary=False)
-    raw = write_requests(bench.folder / "binary", glasscase.ports[0], path, tokens, bench.models, binary=True)
-    loads = [Load(f"JSON, {c} connections", glasscase.url, text, c, pids) for c in (64, 16, 1)]
-    loads += [Load("binary, 64 connections", glasscase.url, raw, 64, pids)]
-    peers = [start_fastapi(bench, tokens, stack), start_nginx(bench, tokens, stack)]
+    target = publish_target(bench, glasscase)
+    text = target.requests(bench.folder / "json", binary=False)
+    raw = target.requests(bench.folder / "binary", binary=True)
+    loads = [Load(f"JSON, {c} connections", glasscase.url, text, c, target.pids) for c in (64, 16, 1)]
+    loads += [Load("binary, 64 connections", glasscase.url, raw, 64, target.pids)]
+    peers = [start_fastapi(bench, target.tokens, stack), start_nginx(bench, target.tokens, stack)]
     samples = interleave([*loads, *peers], bench.rounds, bench.seconds)
     add_call_figures(bench, samples)
     print_where_time_goes(bench, loads)
