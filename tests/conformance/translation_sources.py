@@ -112,6 +112,55 @@ def xgboost_models(out: Path) -> None:
     keep("ranking", xgboost.XGBRegressor(n_estimators=10, objective="rank:pairwise", **one), diabetes, progress > 100)
 
 
+def xgboost_objectives(out: Path, names: list[str]) -> None:
+    """Each with the base value that XGBoost estimates, and with one that is given."""
+    import xgboost
+
+    inputs, progress = load_diabetes(return_X_y=True)
+    shares, classes = (progress > 100).astype(int), numpy.digitize(progress, [90, 170])
+    targets = {"binary": shares, "reg:logistic": shares, "rank": shares, "multi": classes}
+    more = {"multi": {"num_class": 3}, "reg:quantileerror": {"quantile_alpha": [0.1, 0.9]}}
+    # 1.7 is no probability, and a base value of those that take any number.
+    bases = {"binary:logitraw": 1.7, "binary": 0.2, "reg:logistic": 0.2}
+
+    def of(table: dict[str, Any], name: str, otherwise: Any) -> Any:
+        return table.get(name, table.get(name.split(":")[0], otherwise))
+
+    for name in names:
+        for base in (None, of(bases, name, 1.7)):
+            settings = {"objective": name, "max_depth": 3, "nthread": 1, **of(more, name, {})}
+            if base is not None:
+                settings["base_score"] = base
+            matrix = xgboost.DMatrix(inputs, of(targets, name, progress))
+            if name.startswith("rank"):
+                matrix.set_group([len(inputs) // 2, len(inputs) - len(inputs) // 2])
+            booster = xgboost.train(settings, matrix, 5)
+            stem = f"{name.replace(':', '_')}_{'given' if base else 'own'}"
+            booster.save_model(out / f"{stem}.json")
+            save(out, stem, inputs=inputs.astype(numpy.float32), outputs=booster.predict(matrix), margins=booster.predict(matrix, output_margin=True))
+
+
+def lightgbm_objectives(out: Path, names: list[str]) -> None:
+    import lightgbm
+
+    inputs, progress = load_diabetes(return_X_y=True)
+    inputs = inputs.astype(numpy.float32)
+    shares, classes = (progress > 100).astype(int), numpy.digitize(progress, [90, 170])
+    targets = {"binary": shares, "cross_entropy": shares, "lambdarank": shares, "rank_xendcg": shares, "multiclass": classes, "multiclassova": classes}
+
+    def squares(scores: Array, data: Any) -> tuple[Array, Array]:
+        return scores - data.get_label(), numpy.ones_like(scores)
+
+    for name in names:
+        settings = {"objective": squares if name == "custom" else name, "num_threads": 1, "verbose": -1, "num_leaves": 8}
+        if name.startswith("multi"):
+            settings["num_class"] = 3
+        group = [len(inputs) // 2, len(inputs) - len(inputs) // 2] if "rank" in name else None
+        booster = lightgbm.train(settings, lightgbm.Dataset(inputs, targets.get(name, progress), group=group), 5)
+        booster.save_model(out / f"{name}.txt")
+        save(out, name, inputs=inputs, outputs=booster.predict(inputs))
+
+
 def lightgbm_models(out: Path) -> None:
     import lightgbm
 
@@ -212,4 +261,8 @@ def sklearn_models(out: Path) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    {"xgboost": xgboost_models, "lightgbm": lightgbm_models, "scikit-learn": sklearn_models}[sys.argv[1]](Path(sys.argv[2]))
+    folder, names = Path(sys.argv[2]), sys.argv[3:]
+    if names:
+        {"xgboost": xgboost_objectives, "lightgbm": lightgbm_objectives}[sys.argv[1]](folder, names)
+    else:
+        {"xgboost": xgboost_models, "lightgbm": lightgbm_models, "scikit-learn": sklearn_models}[sys.argv[1]](folder)

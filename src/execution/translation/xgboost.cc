@@ -30,7 +30,7 @@ constexpr std::array<Objective, 17> kObjectives = {{
     {"binary:logistic", Task::kClassifier, Transform::kLogistic, Transform::kLogistic},
     {"multi:softprob", Task::kClassifier, Transform::kSoftmax, Transform::kIdentity},
     {"multi:softmax", Task::kClassifier, Transform::kSoftmax, Transform::kIdentity},
-    {"binary:logitraw", Task::kRegressor, Transform::kIdentity, Transform::kLogistic},
+    {"binary:logitraw", Task::kRegressor, Transform::kIdentity, Transform::kIdentity},
     {"reg:logistic", Task::kRegressor, Transform::kLogistic, Transform::kLogistic},
     {"reg:squarederror", Task::kRegressor, Transform::kIdentity, Transform::kIdentity},
     {"reg:linear", Task::kRegressor, Transform::kIdentity, Transform::kIdentity},
