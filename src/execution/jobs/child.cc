@@ -19,8 +19,6 @@
 namespace glasscase::jobs {
 namespace {
 
-constexpr int kAside = 500;  // where descriptors wait until their numbers are free
-
 std::vector<char*> Pointers(std::vector<std::string>& words) {
   std::vector<char*> pointers;
   pointers.reserve(words.size() + 1);
@@ -33,12 +31,17 @@ std::vector<char*> Pointers(std::vector<std::string>& words) {
 class InChild {
  public:
   InChild(const Launch& launch, int input, int output, int trouble, const cpu_set_t& cpus)
-      : launch_(launch), input_(input), output_(output), trouble_(trouble), cpus_(cpus) {}
+      : launch_(launch),
+        input_(input),
+        output_(output),
+        trouble_(trouble),
+        cpus_(cpus),
+        aside_(launch.descriptors.size()) {}
 
   // Not born in its cgroup: clone3 is refused in some containers.
   bool must_enter_cgroup = false;
 
-  [[noreturn]] void Become(char* const* command, char* const* environment) const {
+  [[noreturn]] void Become(char* const* command, char* const* environment) {
     if (EnterCgroup() && TakeDescriptors() && TakeRights()) ::execve(command[0], command, environment);
     const int error = errno;
     (void)!::write(trouble_, &error, sizeof error);
@@ -51,23 +54,23 @@ class InChild {
     const int processes = ::openat(launch_.cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     return processes >= 0 && ::write(processes, "0", 1) == 1;
   }
-  // Those of the job at their numbers, the one for trouble above them until exec, and no other.
-  bool TakeDescriptors() const {
-    const int count = static_cast<int>(launch_.descriptors.size());
-    for (int i = 0; i < count; ++i)
-      if (::fcntl(launch_.descriptors[static_cast<size_t>(i)].first, F_DUPFD, kAside) < kAside) return false;
+  // Those of the job at their numbers, the one for trouble above them until exec, and no other. Each goes
+  // aside first, since its number may be another's: to wherever is free, since the parent may have any open.
+  bool TakeDescriptors() {
+    const int above = 3 + static_cast<int>(aside_.size());
+    const auto put_aside = [above](int from, int& to) {
+      to = ::fcntl(from, F_DUPFD_CLOEXEC, above);
+      return to >= 0;
+    };
+    int trouble = -1;
+    if (!put_aside(trouble_, trouble)) return false;
+    trouble_ = trouble;
+    for (size_t i = 0; i < aside_.size(); ++i)
+      if (!put_aside(launch_.descriptors[i].first, aside_[i])) return false;
     if (::dup2(input_, 0) < 0 || ::dup2(output_, 1) < 0 || ::dup2(output_, 2) < 0) return false;
-    return PlaceAside(count) && ::syscall(SYS_close_range, 3 + count, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
-  }
-  // They were put aside in order, each at the lowest number that was free.
-  bool PlaceAside(int count) const {
-    int found = 0;
-    for (int number = kAside; found < count; ++number) {
-      if (::fcntl(number, F_GETFD) < 0) continue;
-      if (::dup2(number, launch_.descriptors[static_cast<size_t>(found)].second) < 0) return false;
-      ++found;
-    }
-    return true;
+    for (size_t i = 0; i < aside_.size(); ++i)
+      if (::dup2(aside_[i], launch_.descriptors[i].second) < 0) return false;
+    return ::syscall(SYS_close_range, above, ~0U, CLOSE_RANGE_CLOEXEC) == 0;
   }
   bool TakeRights() const {
     if (::setsid() < 0 || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return false;
@@ -92,6 +95,7 @@ class InChild {
   int output_;
   int trouble_;
   const cpu_set_t& cpus_;
+  std::vector<int> aside_;  // the job's, by the numbers that were free
 };
 
 struct Pipe {
