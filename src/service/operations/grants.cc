@@ -5,6 +5,7 @@
 #include "ledger_state.h"
 #include "names.h"
 #include "routes.h"
+#include "run_desk.h"
 
 namespace glasscase::operations {
 namespace {
@@ -175,6 +176,7 @@ Result<Outcome> RevokeGrant(Workplace& place, Act& act) {
     GC_TRY_VOID(desk.Change(change));
     answer->set_grants(1);
   }
+  place.runs.CancelThoseWithoutRights();
   GC_TRY(const LedgerStates states, LedgerStates::Read(desk.catalog, desk.ledger));
   answer->set_ledger_state(WordOf(states.Of(model->id, id)));
   return outcome;

@@ -11,6 +11,7 @@
 #include "ledger_state.h"
 #include "lineage.h"
 #include "routes.h"
+#include "run_desk.h"
 #include "visibility.h"
 
 namespace glasscase::operations {
@@ -171,6 +172,7 @@ Result<Outcome> Retire(Workplace& place, Act& act) {
   const bool in_use =
       named.version->state != VersionState::kRetired && named.version->state != VersionState::kErased;
   if (in_use) GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kRetired));
+  place.runs.CancelThoseWithoutRights();
   return ModelAnswer(desk, act, named.model.id);
 }
 
@@ -181,6 +183,7 @@ Result<Outcome> Erase(Workplace& place, Act& act) {
   GC_TRY_VOID(desk.Permit(act));
   if (named.version->state != VersionState::kErased)
     GC_TRY_VOID(TakeOutOfUse(desk, named, VersionState::kErased));
+  place.runs.CancelThoseWithoutRights();
   GC_TRY(Outcome outcome, ModelAnswer(desk, act, named.model.id));
   // Bytes that a crash leaves here belong to no version and go at the next start.
   outcome.finish = [&desk, version = named.version->id](std::function<void(const Status&)> then) {

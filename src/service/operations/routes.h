@@ -112,6 +112,9 @@ struct Taken {
 };
 // As FindTaken has it, of a version that another one was made from; false too when it is gone.
 Result<bool> MayTakeVersion(Desk& desk, const Act& act, const Uuid& id);
+// For what was begun with the right to take it, as a run. A grant that covered the default version still
+// covers it when another one has become the default.
+Result<bool> MayStillTake(Desk& desk, const Uuid& subject, const catalog::Version& version);
 Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text);
 
 // signing.cc

@@ -3,6 +3,8 @@
 #include <glasscase/training/recipe.h>
 #include <glasscase/training/translation_recipe.h>
 
+#include "routes.h"
+
 namespace glasscase::operations {
 namespace {
 
@@ -33,6 +35,26 @@ void SendJob(Desk& desk, const Preparation& to) {
   desk.links.Send(to.worker, start);
 }
 
+// What it is called where its owner calls it so.
+Result<std::string> FullName(Desk& desk, const catalog::Version& version) {
+  GC_TRY(const auto model, desk.catalog.FindModel(version.model));
+  if (!model) return version.id.ToString();
+  return desk.SubjectName(model->owner) + "/" + model->name + "@" + version.label;
+}
+
+Status CheckRight(Desk& desk, const Uuid& owner, const catalog::Version& version) {
+  GC_TRY(const bool may, MayStillTake(desk, owner, version));
+  if (may) return Ok();
+  GC_TRY(const std::string name, FullName(desk, version));
+  return Fail(Error::FailedPrecondition("an input of the run may not be taken any more: " + name +
+                                        ": its grant was withdrawn or has ended, or the version is retired"));
+}
+
+Status CheckRight(Desk& desk, const Uuid& owner, const Uuid& version) {
+  GC_TRY(const auto found, desk.catalog.FindVersion(version));
+  return found ? CheckRight(desk, owner, *found) : Ok();
+}
+
 void SendFrom(Desk& desk, StoreWork& store, const Held& held, size_t next) {
   const auto preparation = held.lock();
   if (!preparation) return;
@@ -54,6 +76,8 @@ void SendFrom(Desk& desk, StoreWork& store, const Held& held, size_t next) {
                   const auto still = held.lock();
                   if (!still) return;
                   if (!done) return still->failed(done.error());
+                  const Status may = CheckRight(desk, still->run.owner, still->folders[next].version);
+                  if (!may) return still->failed(may.error());
                   SendFolder(desk, *still, still->folders[next], std::move(*opened));
                   SendFrom(desk, store, held, next + 1);
                 }});
@@ -93,11 +117,22 @@ Result<Named> NamedInTranslation(const catalog::Run& run) {
   return named;
 }
 
+Result<Named> NamedIn(const Desk& desk, const catalog::Run& run) {
+  return run.translates.IsNil() ? NamedInRecipe(desk, run) : NamedInTranslation(run);
+}
+
 }  // namespace
 
-Result<std::vector<InputFolder>> InputsOf(const Desk& desk, const catalog::Run& run) {
-  GC_TRY(auto named, run.translates.IsNil() ? NamedInRecipe(desk, run) : NamedInTranslation(run));
+Status CheckRights(Desk& desk, const catalog::Run& run) {
+  GC_TRY(const Named named, NamedIn(desk, run));
+  for (const auto& [path, version] : named) GC_TRY_VOID(CheckRight(desk, run.owner, version));
+  return Ok();
+}
+
+Result<std::vector<InputFolder>> InputsOf(Desk& desk, const catalog::Run& run) {
+  GC_TRY(auto named, NamedIn(desk, run));
   std::vector<InputFolder> folders;
+  size_t total_files = 0;
   size_t data_files_left = training::TranslationRecipe::kDataFilesMax;
   for (auto& [path, version] : named) {
     GC_TRY(auto files, desk.catalog.FilesOf(version));
@@ -106,10 +141,15 @@ Result<std::vector<InputFolder>> InputsOf(const Desk& desk, const catalog::Run& 
     const bool is_gone = files.empty() || !input || input->state == catalog::VersionState::kErased;
     if (is_gone && !tells_range)
       return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
-    if (is_gone) continue;  // it would only have told a range: the evidence says where that came from
+    const Status may = is_gone ? Ok() : CheckRight(desk, run.owner, *input);
+    if (!may && !tells_range) return Fail(may.error());
+    if (is_gone || !may) continue;  // it would only have told a range: the evidence says where that came from
     if (tells_range) KeepThoseThatTellARange(files, data_files_left);
     if (files.empty()) continue;
-    folders.push_back({.path = std::move(path), .files = std::move(files)});
+    if (total_files += files.size(); total_files > kInputFilesMax)
+      return Fail(Error::FailedPrecondition("the run's inputs are more than " + std::to_string(kInputFilesMax) +
+                                            " files together: pack some into one, as into a .zip or .npz"));
+    folders.push_back({.version = version, .path = std::move(path), .files = std::move(files)});
   }
   return folders;
 }

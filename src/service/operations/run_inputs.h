@@ -12,13 +12,20 @@ namespace glasscase::operations {
 
 // One version, as its worker gets it: in one frame.
 struct InputFolder {
+  Uuid version;
   std::string path;  // "data/digits/"
   std::vector<catalog::VersionFile> files;
 };
 
+// Its worker has all of them open at once.
+inline constexpr size_t kInputFilesMax = 1'024;
+
 // All that its recipe names, and the result of the run that it repeats. NotFound: one is not there any more;
-// InvalidArgument: it is no recipe.
-Result<std::vector<InputFolder>> InputsOf(const Desk& desk, const catalog::Run& run);
+// FailedPrecondition: its owner may not take one any more, or they are too many; InvalidArgument: it is no
+// recipe.
+Result<std::vector<InputFolder>> InputsOf(Desk& desk, const catalog::Run& run);
+// FailedPrecondition: its owner may not take one of them any more.
+Status CheckRights(Desk& desk, const catalog::Run& run);
 
 // A run whose inputs are under way to its worker; what is dropped is sent no further.
 struct Preparation {

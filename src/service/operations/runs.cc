@@ -7,6 +7,7 @@
 #include "ledger_entries.h"
 #include "names.h"
 #include "run_desk.h"
+#include "run_inputs.h"
 #include "runs.h"
 
 namespace glasscase::operations {
@@ -243,6 +244,7 @@ Result<Outcome> VerifyRun(Workplace& place, Act& act) {
   if (files.empty())
     return Fail(
         Error::FailedPrecondition("the result of the run is not there any more: nothing to compare with"));
+  GC_TRY_VOID(CheckRights(desk, original));
   GC_TRY_VOID(CheckOpenRuns(desk, original.owner));
   Run run{.id = Uuid::Random(), .owner = original.owner, .asset = original.asset};
   run.recipe = original.recipe;

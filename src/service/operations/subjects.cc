@@ -5,6 +5,7 @@
 #include "ledger_state.h"
 #include "names.h"
 #include "routes.h"
+#include "run_desk.h"
 
 namespace glasscase::operations {
 namespace {
@@ -153,6 +154,7 @@ Result<Outcome> RevokeSubject(Workplace& place, Act& act) {
     return Ok();
   };
   GC_TRY_VOID(desk.Change(change));
+  place.runs.CancelThoseWithoutRights();
   rpc::RevokeAnswer* answer = outcome.answer.mutable_revoked();
   answer->set_tokens(static_cast<uint32_t>(outcome.change.tokens.size()));
   answer->set_grants(static_cast<uint32_t>(outcome.change.grants.size()));

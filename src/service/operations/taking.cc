@@ -1,6 +1,7 @@
 // Taking: the bytes of a version, for its owner and for those with a grant to take it.
 #include <algorithm>
 #include <charconv>
+#include <functional>
 
 #include "routes.h"
 #include "table_rows.h"
@@ -8,21 +9,26 @@
 namespace glasscase::operations {
 namespace {
 
+using Covers = std::function<bool(const catalog::Grant&)>;
+Result<bool> HasGrantToTake(Desk& desk, const Uuid& subject, const Uuid& model, const Covers& covers) {
+  bool granted = false;
+  const auto look = [&](const catalog::Grant& grant) {
+    const bool ended = grant.expires_micros != 0 && grant.expires_micros <= desk.now();
+    granted = granted || (grant.action == "take" && !ended && covers(grant));
+    return Ok();
+  };
+  GC_TRY_VOID(desk.catalog.EachGrant({.subject = subject, .model = model, .with_revoked = false}, look));
+  return granted;
+}
+
 // A grant without a version covers the default one, now and later; one with a version that one alone.
 Result<bool> MayTake(Desk& desk, const Act& act, const catalog::Model& model, const Uuid& version,
                      const catalog::Version* by_default) {
   if (model.owner == act.caller->id) return true;
-  bool granted = false;
-  const auto look = [&](const catalog::Grant& grant) {
-    const bool ended = grant.expires_micros != 0 && grant.expires_micros <= desk.now();
-    const bool covers =
-        grant.version.IsNil() ? by_default != nullptr && by_default->id == version : grant.version == version;
-    granted = granted || (grant.action == "take" && !ended && covers);
-    return Ok();
-  };
-  GC_TRY_VOID(
-      desk.catalog.EachGrant({.subject = act.caller->id, .model = model.id, .with_revoked = false}, look));
-  return granted;
+  return HasGrantToTake(desk, act.caller->id, model.id, [&](const catalog::Grant& grant) {
+    return grant.version.IsNil() ? by_default != nullptr && by_default->id == version
+                                 : grant.version == version;
+  });
 }
 
 Result<uint64_t> Number(std::string_view member, const std::string& text) {
@@ -76,6 +82,17 @@ Result<bool> MayTakeVersion(Desk& desk, const Act& act, const Uuid& id) {
   if (version->state == catalog::VersionState::kRetired && model->owner != act.caller->id) return false;
   GC_TRY(const auto versions, desk.catalog.VersionsOf(model->id));
   return MayTake(desk, act, *model, id, DefaultVersion(*model, versions));
+}
+
+Result<bool> MayStillTake(Desk& desk, const Uuid& subject, const catalog::Version& version) {
+  GC_TRY(const auto model, desk.catalog.FindModel(version.model));
+  if (!model) return false;
+  if (model->owner == subject) return true;
+  if (version.state == catalog::VersionState::kRetired || version.state == catalog::VersionState::kErased)
+    return false;
+  return HasGrantToTake(desk, subject, model->id, [&](const catalog::Grant& grant) {
+    return grant.version.IsNil() || grant.version == version.id;
+  });
 }
 
 Result<Outcome> ListFiles(Workplace& place, Act& act) {
