@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include <glasscase/process/close_elsewhere.h>
+
 namespace glasscase::process {
 namespace {
 
@@ -79,6 +81,14 @@ std::vector<Fd> TakeFdsOf(msghdr* message) {
 FrameSocket::FrameSocket(Fd socket, Limits limits) : socket_(std::move(socket)), limits_(limits) {
   const int flags = fcntl(socket_.get(), F_GETFL);
   if (flags >= 0 && (flags & O_NONBLOCK) == 0) fcntl(socket_.get(), F_SETFL, flags | O_NONBLOCK);
+}
+
+FrameSocket::~FrameSocket() {
+  for (IncomingFds& incoming : incoming_fds_) CloseUnwanted(std::move(incoming.fds));
+}
+
+void FrameSocket::CloseUnwanted(std::vector<Fd> fds) const {
+  if (limits_.peer_is_foreign) CloseElsewhere(std::move(fds));
 }
 
 Status FrameSocket::Send(std::string_view payload, std::vector<Fd> fds) {
@@ -164,6 +174,7 @@ Status FrameSocket::ReadOnce(size_t* bytes_read) {
   std::vector<Fd> fds = TakeFdsOf(&message);  // owned from here on, also on the error paths
   if (got == 0) return Fail(Error::Unavailable("the peer closed the connection"));
   if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    CloseUnwanted(std::move(fds));
     return Fail(Error::InvalidArgument("more descriptors came than a frame may carry"));
   }
   *bytes_read = static_cast<size_t>(got);
@@ -186,7 +197,10 @@ Status FrameSocket::DeliverFrames(const std::function<void(Frame)>& on_frame) {
     Frame frame{incoming_.substr(done + kHeaderBytes, length), {}};
     const size_t end = done + kHeaderBytes + length;
     status = TakeFds(incoming_offset_ + done, incoming_offset_ + end, &frame.fds);
-    if (!status) break;
+    if (!status) {
+      CloseUnwanted(std::move(frame.fds));
+      break;
+    }
     done = end;
     on_frame(std::move(frame));
   }

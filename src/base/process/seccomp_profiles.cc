@@ -150,7 +150,7 @@ void AllowAcceptedConnections(Filter& filter) {
        {TCP_NODELAY, TCP_QUICKACK, TCP_CORK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT}) {
     filter.AllowIf(SCMP_SYS(setsockopt), {Equals(1, IPPROTO_TCP), Equals(2, option)});
   }
-  for (const uint64_t option : {SO_KEEPALIVE, SO_LINGER, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR}) {
+  for (const uint64_t option : {SO_KEEPALIVE, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR}) {
     filter.AllowIf(SCMP_SYS(setsockopt), {Equals(1, SOL_SOCKET), Equals(2, option)});
   }
   filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONBIO)});   // Asio's non-blocking mode

@@ -1,5 +1,7 @@
 #include <glasscase/operations/operations.h>
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -78,7 +80,7 @@ Operations::Core::Core(const Parts& parts, Settings settings, std::unique_ptr<Au
              [this] { return DescribeChain(); }} {
   pusher_.LeaseWhile(parts.holds_seat);
   desk_.ledger.PublishWhile(parts.holds_seat);
-  links_.SetListener({[this](const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds) {
+  links_.SetListener({[this](const LinkId& from, rpc::ToCustodian message, process::ForeignFds fds) {
                         OnMessage(from, std::move(message), std::move(fds));
                       },
                       [this](const LinkId& link) { OnLost(link); }});
@@ -163,7 +165,7 @@ void Operations::Core::EndOf(const LinkId& link) {
 
 // ---- messages ----
 
-void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds) {
+void Operations::Core::OnMessage(const LinkId& from, rpc::ToCustodian message, process::ForeignFds fds) {
   const process::ProcessKind kind = from.peer.kind;
   const bool host = kind == process::ProcessKind::kHost;
   using Kind = rpc::ToCustodian::MessageCase;
@@ -236,11 +238,18 @@ void Operations::Core::OnFault(const LinkId& from, const rpc::ModelFault& fault)
   if (!change->empty()) pusher_.Push(*change, [](double) {});
 }
 
-void Operations::Core::OnWorkerCame(const rpc::WorkerCame& came, std::vector<Fd> fds) {
-  const auto peer = fds.size() == 1 ? remote_workers_.Admit(came)
+// Closing another kind might take long.
+static bool IsUnixSocket(const Fd& fd) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  return ::getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
+}
+
+void Operations::Core::OnWorkerCame(const rpc::WorkerCame& came, process::ForeignFds fds) {
+  const auto peer = fds.size() == 1 && IsUnixSocket(fds.front()) ? remote_workers_.Admit(came)
                                     : Fail(Error::InvalidArgument("a worker came without a link"));
   if (!peer) return LogWarning(peer.error().message());
-  Link(*peer, std::move(fds[0]));  // in place of an earlier one of the same worker
+  Link(*peer, std::move(fds.Take().front()));  // in place of an earlier one of the same worker
   remote_workers_.NoteConnected(*peer, came.address());
 }
 

@@ -40,10 +40,10 @@ class Operations::Core {
   void Flush();
 
  private:
-  void OnMessage(const LinkId& from, rpc::ToCustodian message, std::vector<Fd> fds);
+  void OnMessage(const LinkId& from, rpc::ToCustodian message, process::ForeignFds fds);
   void OnRequest(const LinkId& from, rpc::Request request);
   void OnFault(const LinkId& from, const rpc::ModelFault& fault);
-  void OnWorkerCame(const rpc::WorkerCame& came, std::vector<Fd> fds);
+  void OnWorkerCame(const rpc::WorkerCame& came, process::ForeignFds fds);
   void OnLost(const LinkId& link);
   void EndOf(const LinkId& link);
   void EndLostWorker(const LinkId& link);

@@ -17,6 +17,7 @@ process::FrameSocket::Limits LimitsFor(process::ProcessKind kind) {
   const bool edge = kind == process::ProcessKind::kPublicEdge || kind == process::ProcessKind::kControlEdge;
   process::FrameSocket::Limits limits;
   limits.frame_bytes_max = edge ? size_t{4} << 20 : size_t{1} << 20;
+  limits.peer_is_foreign = true;
   return limits;
 }
 
@@ -86,12 +87,13 @@ void PeerLinks::OnReady(const LinkId& id, uint32_t events) {
   if (status && (events & ~uint32_t{EPOLLOUT}) != 0) {
     status = link.socket.Receive([&](process::Frame frame) {
       rpc::ToCustodian message;
+      process::ForeignFds fds(std::move(frame.fds));
       if (broke_rules || !IsCurrent(id)) return;
-      if ((!may_send_files && !frame.fds.empty()) || !message.ParseFromString(frame.payload)) {
+      if ((!may_send_files && !fds.empty()) || !message.ParseFromString(frame.payload)) {
         broke_rules = true;
         return;
       }
-      listener_.on_message(id, std::move(message), std::move(frame.fds));
+      listener_.on_message(id, std::move(message), std::move(fds));
     });
   }
   if (!IsCurrent(id)) return;

@@ -10,6 +10,7 @@
 
 #include <glasscase/core/error.h>
 #include <glasscase/operations/operations.h>
+#include <glasscase/process/close_elsewhere.h>
 #include <glasscase/process/event_loop.h>
 #include <glasscase/process/frame_socket.h>
 #include <glasscase/rpc/link.pb.h>
@@ -26,7 +27,7 @@ struct LinkId {
 class PeerLinks {
  public:
   struct Listener {
-    std::function<void(const LinkId&, rpc::ToCustodian, std::vector<Fd>)> on_message;
+    std::function<void(const LinkId&, rpc::ToCustodian, process::ForeignFds)> on_message;
     // The socket broke, or the peer broke the rules; the link is removed already. Not called for Remove.
     std::function<void(const LinkId&)> on_lost;
   };

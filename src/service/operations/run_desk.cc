@@ -198,19 +198,39 @@ void RunDesk::CannotBegin(Run run, const Error& why) {
   SaveOrKeep(run);
 }
 
+void RunDesk::CancelThoseWithoutRights() {
+  std::vector<Uuid> ids;
+  for (const auto& [id, active] : active_)
+    if (!active.records) ids.push_back(id);
+  for (const Uuid& id : ids) {
+    const auto run = desk_.catalog.FindRun(id);
+    if (!run || !*run || HasEnded((*run)->state)) continue;
+    const Status may = CheckRights(desk_, **run);
+    if (may || may.error().code() != Code::kFailedPrecondition) continue;
+    const Status cancelled = CancelFor(**run, may.error().message());
+    if (!cancelled) LogWarning("runs: " + cancelled.error().message());
+  }
+}
+
 Status RunDesk::Cancel(const Run& run) {
   const auto active = active_.find(run.id);
-  if (active == active_.end()) return EndRun(run, RunState::kCancelled, "it was cancelled before it began");
+  const bool has_begun = active != active_.end() && !active->second.preparation;
+  return CancelFor(run, has_begun ? "it was cancelled" : "it was cancelled before it began");
+}
+
+Status RunDesk::CancelFor(const Run& run, const std::string& reason) {
+  const auto active = active_.find(run.id);
+  if (active == active_.end()) return EndRun(run, RunState::kCancelled, reason);
   if (active->second.records)
     return Fail(Error::FailedPrecondition("the run is done: its result is being recorded"));
   if (active->second.preparation) {
-    GC_TRY_VOID(EndRun(run, RunState::kCancelled, "it was cancelled before it began"));
+    GC_TRY_VOID(EndRun(run, RunState::kCancelled, reason));
     Release(run.id);
     Pump();
     return Ok();
   }
   // Before its worker hears of it: whatever ends on the way, the run does not begin again.
-  GC_TRY_VOID(EndRun(run, RunState::kCancelled, "it was cancelled"));
+  GC_TRY_VOID(EndRun(run, RunState::kCancelled, reason));
   rpc::FromCustodian message;
   message.mutable_cancel_job()->set_run(std::string(run.id.AsBytes()));
   const PeerId worker = active->second.worker;
@@ -239,7 +259,7 @@ Result<Run> RunDesk::Find(const std::string& id) const {
   return *std::move(found);
 }
 
-void RunDesk::OnMessage(const PeerId& worker, const rpc::ToCustodian& message, std::vector<Fd> fds) {
+void RunDesk::OnMessage(const PeerId& worker, const rpc::ToCustodian& message, process::ForeignFds fds) {
   using Kind = rpc::ToCustodian::MessageCase;
   const auto mine = [&](const std::string& id) -> Active* {
     const auto run = Uuid::FromBytes(id);
@@ -286,15 +306,16 @@ void RunDesk::OnRuns(Active& active, const std::string& run) {
   if (!saved) LogWarning("runs: " + saved.error().message());
 }
 
-void RunDesk::OnResults(Active& active, const rpc::JobResults& results, std::vector<Fd> fds) const {
+void RunDesk::OnResults(Active& active, const rpc::JobResults& results, process::ForeignFds fds) const {
   const auto count = static_cast<size_t>(results.files_size());
   if (fds.size() != count) active.refused = "it announced other files than it gave";
   if (active.files.size() + count > kResultFilesMax) active.refused = "it gave too many files";
   if (!active.refused.empty()) return;
-  for (size_t i = 0; i < count; ++i) {
-    const rpc::JobFile& file = results.files(static_cast<int>(i));
+  int next = 0;
+  for (Fd& fd : fds.Take()) {
+    const rpc::JobFile& file = results.files(next++);
     active.files.push_back(
-        {.path = file.path(), .file = std::make_shared<Fd>(std::move(fds[i])), .bytes = file.bytes()});
+        {.path = file.path(), .file = process::ShareForeign(std::move(fd)), .bytes = file.bytes()});
   }
 }
 

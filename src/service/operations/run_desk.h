@@ -54,8 +54,11 @@ class RunDesk {
   void Pump();
   // The run is its owner's to cancel, and not ended.
   Status Cancel(const catalog::Run& run);
+  // Of those that have begun; one that waits is looked at when it begins. After a commit that withdrew a
+  // right to take something.
+  void CancelThoseWithoutRights();
 
-  void OnMessage(const PeerId& worker, const rpc::ToCustodian& message, std::vector<Fd> fds);
+  void OnMessage(const PeerId& worker, const rpc::ToCustodian& message, process::ForeignFds fds);
   void OnWorkerGone(const PeerId& worker);
 
   const std::string& version() const { return version_; }
@@ -98,10 +101,11 @@ class RunDesk {
   void EndCancelled(const catalog::Run& run, const PeerId& worker, bool by_workers_fault);
   // A run that has ended, or whose worker has, and that the catalog does not show now.
   void CannotRead(const std::string& id, const Error& why);
+  Status CancelFor(const catalog::Run& run, const std::string& reason);
   void GiveUpLater(const Uuid& run, const PeerId& worker);
   void OnRuns(Active& active, const std::string& run);
   void OnEnded(const PeerId& worker, const rpc::JobEnded& end);
-  void OnResults(Active& active, const rpc::JobResults& results, std::vector<Fd> fds) const;
+  void OnResults(Active& active, const rpc::JobResults& results, process::ForeignFds fds) const;
   // Not the run's fault, as far as one can tell: the worker rests, the run begins once more.
   void WorkerFailed(const PeerId& worker, catalog::Run run, const std::string& why);
   // Puts it back into the queue, or ends it where that was done often enough.

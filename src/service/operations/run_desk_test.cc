@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 
+#include <glasscase/process/testing/lingering_socket.h>
+
 #include "run_bench_test.h"
 
 namespace glasscase::operations::testing {
@@ -203,6 +205,26 @@ TEST_F(RunDeskTest, AWorkerSpeaksOfItsOwnRunsAlone) {
   operations->PeerGone(other);
 }
 
+TEST_F(RunDeskTest, NobodyWaitsForWhatAWorkerGivesToBeClosed) {
+  StartWorker();
+  const std::string run = Queue();
+  ASSERT_TRUE(Begins(run));
+  auto [unasked, one] = process::testing::LingeringSocket(3);
+  auto [result, other] = process::testing::LingeringSocket(3);
+  const auto given = [](Fd socket) {
+    std::vector<Fd> fds;
+    fds.push_back(std::move(socket));
+    return fds;
+  };
+  worker->Send({}, given(std::move(unasked)));
+  worker->Give(run, {{"model.bin", 1}}, given(std::move(result)));
+  worker->End(run, rpc::JobEnded::FAILED);
+  const int64_t begun = clock.MonotonicNanos();
+  ASSERT_TRUE(Becomes(run, RunState::kFailed));
+  Do(root, AddSubject("ada"));
+  EXPECT_LT(clock.MonotonicNanos() - begun, 2'000'000'000);
+}
+
 TEST_F(RunDeskTest, AWorkerThatSendsWhatIsNoMessageIsReplaced) {
   StartWorker();
   const std::string run = Queue();
@@ -282,6 +304,65 @@ TEST_F(RunDeskTest, AnInputThatIsGoneEndsTheRun) {
   Do(root, OnVersion(&rpc::Request::mutable_erase, "code", "1"));
   worker->Succeed(first);
   ASSERT_TRUE(Becomes(second, RunState::kFailed));
+}
+
+TEST_F(RunDeskTest, WhatARunMayReadIsAskedWhenItBegins) {
+  const std::string ada = Enrol(root, "ada", "owner");
+  const std::string grant = Do(root, GrantTake("ada", "code")).grant().id();
+  StartWorker();
+  const std::string first = Queue(), lent = Queue(ada, "teacher/code");
+  ASSERT_TRUE(Begins(first));
+  Do(root, RevokeGrant(grant));
+  worker->Succeed(first);
+  ASSERT_TRUE(Becomes(lent, RunState::kFailed));
+  EXPECT_THAT(Find(lent).reason, HasSubstr("teacher/code@1: its grant was withdrawn"));
+  EXPECT_THAT(worker->begun, ElementsAre(first));
+}
+
+TEST_F(RunDeskTest, ARunThatHasBegunIsCancelledWhenItsGrantIsWithdrawn) {
+  const std::string ada = Enrol(root, "ada", "owner");
+  const std::string grant = Do(root, GrantTake("ada", "code")).grant().id();
+  StartWorker(2);
+  const std::string own = Queue(), lent = Queue(ada, "teacher/code");
+  ASSERT_TRUE(RunUntil([&] { return worker->begun.size() == 2; }));
+  Do(root, RevokeGrant(grant));
+  EXPECT_EQ(Find(lent).state, RunState::kCancelled);
+  EXPECT_THAT(Find(lent).reason, HasSubstr("its grant was withdrawn"));
+  ASSERT_TRUE(RunUntil([&] { return !worker->cancelled.empty(); }));
+  EXPECT_THAT(worker->cancelled, ElementsAre(lent));
+  EXPECT_NE(Find(own).state, RunState::kCancelled);
+}
+
+TEST_F(RunDeskTest, ARunIsVerifiedByThoseAloneWhoMayStillReadItsInputs) {
+  const std::string ada = Enrol(root, "ada", "owner");
+  const std::string grant = Do(root, GrantTake("ada", "code")).grant().id();
+  StartWorker();
+  const std::string run = Queue(ada, "teacher/code");
+  ASSERT_TRUE(Begins(run));
+  worker->Succeed(run);
+  ASSERT_TRUE(Becomes(run, RunState::kSucceeded));
+  rpc::Request verify;
+  verify.mutable_verify_run()->set_run(Uuid::FromBytes(run).value().ToString());
+  // The default version is another one now; the run was begun with the right to the earlier.
+  EXPECT_EQ(Keep(root, "code", {{"train.py", "exit"}}).code(), 0u);
+  EXPECT_EQ(Ask(ada, verify).code(), 0u);
+  Do(root, OnVersion(&rpc::Request::mutable_retire, "code", "1"));
+  EXPECT_THAT(Ask(ada, verify).message(), HasSubstr("or the version is retired"));
+}
+
+TEST_F(RunDeskTest, AGrantThatIsWithdrawnWhileInputsAreFetchedStopsThem) {
+  const std::string ada = Enrol(root, "ada", "owner");
+  const std::string grant = Do(root, GrantTake("ada", "code")).grant().id();
+  GoDistant();
+  StartWorker();
+  network.Stall();
+  const std::string run = Queue(ada, "teacher/code");
+  ASSERT_TRUE(RunUntil([&] { return network.waiting() == 1; }));
+  Do(root, RevokeGrant(grant));
+  EXPECT_EQ(Find(run).state, RunState::kCancelled);
+  network.GoOn();
+  RunFor(50);
+  EXPECT_THAT(worker->begun, ElementsAre());
 }
 
 TEST_F(RunDeskTest, NobodyWaitsForInputsThatAreFetched) {

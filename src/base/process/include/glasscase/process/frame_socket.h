@@ -34,10 +34,14 @@ class FrameSocket {
   struct Limits {
     size_t frame_bytes_max = size_t{1} << 20;    // of one received payload
     size_t queued_bytes_max = size_t{64} << 20;  // outgoing, before Send refuses
+    bool peer_is_foreign = false;  // what comes and is not given on is closed elsewhere (close_elsewhere.h)
   };
 
   // Takes a connected SOCK_STREAM Unix socket and makes it non-blocking.
   FrameSocket(Fd socket, Limits limits);
+  ~FrameSocket();
+  FrameSocket(FrameSocket&&) = default;
+  FrameSocket& operator=(FrameSocket&&) = default;
 
   int fd() const { return socket_.get(); }
 
@@ -71,6 +75,7 @@ class FrameSocket {
   Status DeliverFrames(const std::function<void(Frame)>& on_frame);
   Status TakeFds(uint64_t frame_begin, uint64_t frame_end, std::vector<Fd>* fds);
   void DropSent(size_t bytes);
+  void CloseUnwanted(std::vector<Fd> fds) const;
 
   Fd socket_;
   Limits limits_;
