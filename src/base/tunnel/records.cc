@@ -133,6 +133,7 @@ Status RecordReader::TakePiece(std::string_view body, RecordSink& sink) {
     return Fail(Error::InvalidArgument("more or fewer bytes of a file came than were announced"));
   GC_TRY_VOID(WriteAt(file_.get(), body, written_));
   written_ += body.size();
+  file_bytes_ += body.size();
   return FinishFiles(sink);
 }
 

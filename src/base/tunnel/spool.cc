@@ -51,15 +51,16 @@ Result<Spool> Spool::Make(const std::string& parent, uid_t user) {
   return Spool(std::move(path), std::move(folder));
 }
 
-Status Spool::CheckRoom(uint64_t bytes) const {
+Status Spool::CheckRoom(uint64_t bytes, uint64_t parts) const {
   struct statvfs facts {};
   if (::fstatvfs(folder_.get(), &facts) != 0)
     return Fail(Error::FromErrno(errno, "cannot look at the disk of " + path_));
   const uint64_t free = static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
-  if (free >= kFreeBytesMin && bytes <= free - kFreeBytesMin) return Ok();
+  if (free >= kFreeBytesMin && bytes <= (free - kFreeBytesMin) / parts) return Ok();
   return Fail(
       Error::ResourceExhausted("no room for files that are announced: bytes=" + std::to_string(bytes) +
-                               ", free=" + std::to_string(free) + " in " + path_));
+                               ", free=" + std::to_string(free) + " in " + path_ +
+                               (parts > 1 ? ", of which one may take 1/" + std::to_string(parts) : "")));
 }
 
 Result<Fd> Spool::MakeFile() const {

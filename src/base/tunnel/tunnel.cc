@@ -30,7 +30,8 @@ Tunnel::Tunnel(process::EventLoop& loop, TlsStream stream, const Spool& spool, T
       begun_ms_(NowMs()),
       heard_ms_(begun_ms_),
       taken_ms_(begun_ms_),
-      told_ms_(begun_ms_) {
+      told_ms_(begun_ms_),
+      files_since_ms_(begun_ms_) {
   tls_events_ = EPOLLIN;
   loop_.Add(stream_.fd(), tls_events_, [this](uint32_t events) { OnTls(events); });
   timer_ = loop_.Every(kTickMs, [this] { Tick(); });
@@ -216,6 +217,21 @@ Status Tunnel::CheckLife() {
     return Fail(Error::Unavailable("it was silent for " + seconds(limits_.silent_ms)));
   if (now - taken_ms_ >= limits_.stalled_ms)
     return Fail(Error::Unavailable("it took nothing for " + seconds(limits_.stalled_ms)));
+  return CheckFilesCome(now);
+}
+
+// Room is kept for them meanwhile, which others may need: signs of life alone are not enough.
+Status Tunnel::CheckFilesCome(int64_t now) {
+  const bool is_asked = reader_.waits_for_files() && MayRead();
+  const bool has_waited = now - files_since_ms_ >= limits_.silent_ms;
+  const uint64_t came = reader_.file_bytes() - files_since_bytes_;
+  if (is_asked && has_waited && came < limits_.file_bytes_min)
+    return Fail(Error::Unavailable("files that it announced do not come: " + std::to_string(came) +
+                                   " bytes in " + std::to_string(limits_.silent_ms / 1000) + " s"));
+  if (!is_asked || has_waited) {
+    files_since_ms_ = now;
+    files_since_bytes_ = reader_.file_bytes();
+  }
   return Ok();
 }
 

@@ -252,6 +252,26 @@ TEST_F(TunnelTest, WhoeverTakesNothingIsGivenUpHoweverAliveItSaysThatItIs) {
   EXPECT_THAT(near_.gone, HasSubstr("it took nothing for"));
 }
 
+TEST_F(TunnelTest, WhoeverAnnouncesFilesThatDoNotComeIsGivenUpHoweverAliveItSaysThatItIs) {
+  limits_.silent_ms = 1'500;
+  limits_.file_bytes_min = 1'000;
+  RecordWriter writer;
+  Frame frame{.payload = "announced", .fds = {}};
+  frame.fds.push_back(FileOf(size_t{64} << 10, 's'));
+  ASSERT_TRUE(writer.Add(std::move(frame)));
+  std::string announced;
+  ASSERT_TRUE(writer.Next(announced));
+  TlsStream hand = OpenNearAgainstHand();
+  ASSERT_EQ(hand.Write(announced).value(), announced.size());
+  const auto slowly = loop_.Every(200, [&] { (void)hand.Write(std::string("\x02\xc8\0\0\0", 5) + std::string(200, 's')); });
+  RunFor(4'000);
+  EXPECT_EQ(near_.gone, "") << "a thousand bytes a second are enough";
+  loop_.Cancel(slowly);
+  loop_.Every(200, [&] { (void)hand.Write(std::string("\x02\x01\0\0\0s\x03\0\0\0\0", 11)); });
+  RunUntil([&] { return !near_.gone.empty(); }, 10'000);
+  EXPECT_THAT(near_.gone, HasSubstr("files that it announced do not come"));
+}
+
 TEST_F(TunnelTest, AStreamThatIsCutGivesNoHalfFrame) {
   RecordWriter writer;
   Frame frame{.payload = "cut", .fds = {}};

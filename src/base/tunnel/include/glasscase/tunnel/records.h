@@ -49,6 +49,8 @@ class RecordReader {
   Status Take(ByteSpan bytes, RecordSink& sink);
   // Whether the stream may end here without anything being lost.
   bool is_between_frames() const { return held_.empty() && !has_frame_; }
+  bool waits_for_files() const { return has_frame_; }
+  uint64_t file_bytes() const { return file_bytes_; }  // of all files so far
 
  private:
   Status TakeRecord(RecordType type, std::string_view body, RecordSink& sink);
@@ -63,6 +65,7 @@ class RecordReader {
   std::vector<Fd> files_;        // of them those that are complete
   Fd file_;                      // the next one
   uint64_t written_ = 0;         // of it
+  uint64_t file_bytes_ = 0;
   Status broken_;
 };
 

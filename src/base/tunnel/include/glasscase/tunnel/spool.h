@@ -20,8 +20,8 @@ class Spool {
   static Result<Spool> Make(const std::string& parent, uid_t user);
 
   int folder() const { return folder_.get(); }
-  // ResourceExhausted when the disk would have less than kFreeBytesMin left.
-  Status CheckRoom(uint64_t bytes) const;
+  // ResourceExhausted when that is more than one of so many parts of the disk's room, kFreeBytesMin left out.
+  Status CheckRoom(uint64_t bytes, uint64_t parts = 1) const;
   // An empty file, read and write.
   Result<Fd> MakeFile() const;
   // Before the process ends; where it cannot, the next Make does.

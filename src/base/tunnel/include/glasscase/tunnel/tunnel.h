@@ -21,6 +21,8 @@ struct TunnelLimits {
   int64_t alive_every_ms = 5'000;           // a sign of life, whatever else is sent
   int64_t silent_ms = 20'000;               // without a byte from the other end: it is gone
   int64_t stalled_ms = 30'000;              // it takes nothing of what is to be sent: likewise
+  uint64_t file_bytes_min = uint64_t{64} << 10;  // of files that are announced, within silent_ms
+  uint64_t room_parts = 1;  // what is announced at once may take one of so many of the spool's room
   size_t held_bytes_max = size_t{4} << 20;  // frames that wait to be sent, before no more are taken
   size_t held_files_max = 1'024;            // likewise
 };
@@ -62,12 +64,13 @@ class Tunnel final : private RecordSink {
   void WorkAgain();
   void Tick();
   Status CheckLife();
+  Status CheckFilesCome(int64_t now);
   bool MayRead() const { return link_ && !link_->wants_write(); }
   bool MayTake() const;
   void Lose(const Error& why);
   static int64_t NowMs();
 
-  Status CheckRoom(uint64_t bytes) override { return spool_.CheckRoom(bytes); }
+  Status CheckRoom(uint64_t bytes) override { return spool_.CheckRoom(bytes, limits_.room_parts); }
   Result<Fd> MakeFile() override { return spool_.MakeFile(); }
   Status OnFrame(process::Frame frame) override;
   void OnEnd(const std::string& reason) override { ended_ = reason; }
@@ -91,6 +94,8 @@ class Tunnel final : private RecordSink {
   int64_t heard_ms_;
   int64_t taken_ms_;
   int64_t told_ms_;
+  int64_t files_since_ms_;  // since when file_bytes_min are waited for
+  uint64_t files_since_bytes_ = 0;
   process::EventLoop::TimerId timer_ = 0;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);  // what is posted looks whether this is gone
 };

@@ -20,7 +20,8 @@ namespace glasscase::gate {
 struct GateOptions {
   size_t workers_max = 256;  // connected at a time
   size_t waiting_max = 64;   // whose hands are not shaken
-  tunnel::TunnelLimits limits{};
+  // One worker leaves as much room as it takes to the others.
+  tunnel::TunnelLimits limits{.room_parts = 2};
   process::Confinement confinement{};  // of this process, for `glasscase status`
 };
 
