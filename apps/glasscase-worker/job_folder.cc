@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <filesystem>
 
+#include <glasscase/core/log.h>
+#include <glasscase/working/remove_folder.h>
+
 namespace glasscase::worker {
 namespace {
 
@@ -29,7 +32,9 @@ void RemoveLeftOvers(const std::string& parent) {
   for (const auto& entry : fs::directory_iterator(parent, code)) {
     if (!entry.path().filename().string().starts_with(kPrefix)) continue;
     const Fd lock = Lock(entry.path());
-    if (lock.valid()) fs::remove_all(entry.path(), code);
+    if (!lock.valid()) continue;
+    const Status removed = working::RemoveFolder(entry.path());
+    if (!removed) LogWarning(removed.error().message());
   }
 }
 

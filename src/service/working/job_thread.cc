@@ -20,7 +20,7 @@
 #include <glasscase/working/machine.h>
 
 #include "progress.h"
-#include "remove_folder.h"
+#include <glasscase/working/remove_folder.h>
 #include "translation_job.h"
 
 namespace glasscase::working {
@@ -39,6 +39,7 @@ constexpr char kPlatform[] = "linux/arm64";
 constexpr char kPlatform[] = "linux/amd64";
 #endif
 constexpr size_t kFilesPerFrame = process::kFdsMax;
+constexpr size_t kEndBytesMax = 1'000'000;  // of a frame, which has 1 MiB
 
 // A path that stays below where it is put.
 bool IsPlain(std::string_view path) {
@@ -400,7 +401,34 @@ void JobThread::SamplePredictions(const training::ResultFile& file, Ended& ended
   ended.reason = sample.error().message();
 }
 
+rpc::ToCustodian JobThread::EndMessage(const Ended& ended) const {
+  rpc::ToCustodian message;
+  rpc::JobEnded& end = *message.mutable_job_ended();
+  end.set_run(run_);
+  end.set_ending(ended.ending);
+  end.set_reason(ended.reason);
+  end.set_evidence(ended.evidence);
+  // What a run measured may be no number that JSON knows; then the rest is not told either.
+  end.set_record(json::WriteCanonical(ended.record).value_or("{}"));
+  return message;
+}
+
+// Whatever a run measured: a message that is too long for the link would end the worker, and others' runs.
+rpc::ToCustodian JobThread::ShortEndMessage(Ended& ended) const {
+  rpc::ToCustodian message = EndMessage(ended);
+  if (message.ByteSizeLong() <= kEndBytesMax) return message;
+  if (ended.ending == Ending::SUCCEEDED) ended.ending = Ending::FAILED;
+  ended.reason = "what there is to be recorded of it, as metrics and predictions, is too long: " +
+                 std::to_string(message.ByteSizeLong()) + " bytes, where " + std::to_string(kEndBytesMax) +
+                 " are the most; write fewer, or shorter names";
+  ended.files.clear();
+  ended.evidence.clear();
+  ended.record.clear();
+  return EndMessage(ended);
+}
+
 void JobThread::TellEnd(Ended ended) {
+  rpc::ToCustodian end = ShortEndMessage(ended);
   for (size_t first = 0; first < ended.files.size(); first += kFilesPerFrame) {
     rpc::ToCustodian message;
     message.mutable_job_results()->set_run(run_);
@@ -413,15 +441,7 @@ void JobThread::TellEnd(Ended ended) {
     }
     Tell(std::move(message), std::move(fds));
   }
-  rpc::ToCustodian message;
-  rpc::JobEnded& end = *message.mutable_job_ended();
-  end.set_run(run_);
-  end.set_ending(ended.ending);
-  end.set_reason(ended.reason);
-  end.set_evidence(ended.evidence);
-  // What a run measured may be no number that JSON knows; then the rest is not told either.
-  end.set_record(json::WriteCanonical(ended.record).value_or("{}"));
-  Tell(std::move(message));
+  Tell(std::move(end));
 }
 
 }  // namespace glasscase::working

@@ -74,6 +74,8 @@ class JobThread {
   void TellProgress(double fraction, std::string_view text);
   void Tell(rpc::ToCustodian message, std::vector<Fd> fds = {});
   void TellEnd(Ended ended);
+  rpc::ToCustodian EndMessage(const Ended& ended) const;
+  rpc::ToCustodian ShortEndMessage(Ended& ended) const;
 
   Place place_;
   const std::string run_;

@@ -1,5 +1,8 @@
-#include "remove_folder.h"
+#include <glasscase/working/remove_folder.h>
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <glasscase/core/ids.h>
+#include <glasscase/process/fd.h>
 
 namespace glasscase::working {
 namespace {
@@ -53,6 +57,33 @@ TEST(RemoveFolderTest, LocksAndLinksAreNoHindrance) {
   EXPECT_TRUE(fs::exists(place / "other" / "kept")) << "behind a link";
   EXPECT_TRUE(RemoveFolder(folder)) << "what is not there is no error";
   fs::remove_all(place);
+}
+
+// Deeper than any path can say, as a job makes it by moving folders into each other.
+void MakeChain(const fs::path& top, int depth) {
+  Fd at(::open(top.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (int i = 0; i < depth; ++i) {
+    ASSERT_EQ(::mkdirat(at.get(), "below", 0700), 0);
+    ASSERT_EQ(::close(::openat(at.get(), "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+    at = Fd(::openat(at.get(), "below", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    ASSERT_TRUE(at.valid());
+  }
+}
+
+TEST(RemoveFolderTest, FoldersDeeperThanDescriptorsGoToo) {
+  const fs::path folder = fs::temp_directory_path() / ("gc-remove-" + Uuid::Random().ToString());
+  fs::create_directories(folder / "moved-up-1" / "more");  // a name that it would choose itself
+  fs::create_directories(folder / "out");
+  MakeChain(folder / "out", 3'000);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit few{.rlim_cur = 40, .rlim_max = 40};
+    ::_exit(::setrlimit(RLIMIT_NOFILE, &few) == 0 && RemoveFolder(folder) ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_FALSE(fs::exists(folder));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,6 +96,8 @@ void Worker::Lose(const Error& why) {
   lost_ = true;
   LogWarning("the custodian is gone: " + why.message());
   loop_.Remove(link_.fd());
+  // One that is there, and with which this link alone broke, hears of it and has another worker started.
+  ::shutdown(link_.fd(), SHUT_RDWR);
   for (auto& [run, job] : jobs_) job->Cancel();
   on_lost_();
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -188,6 +189,29 @@ open('/out/model.txt', 'w').write(rows.upper() + os.environ['TRAIN_SEED'] + open
   EXPECT_EQ(told.record.at("log_sha256").as_string(), ToHex(Sha256(AsBytes(told.log))).c_str());
   EXPECT_FALSE(told.record.at("machine").at("kernel").as_string().empty());
   EXPECT_GT(told.record.at("used").at("wall_ms").to_number<int>(), 0);
+}
+
+// Each within its bound, and together more than a frame carries.
+TEST_F(WorkerTest, AResultWithMoreToRecordThanAMessageHoldsFailsByItself) {
+  SendInput("code/train.py", "", "");
+  Start(Recipe(R"(
+names = (f'{i:03}' + '\\u0001' * 163 for i in range(1000))
+open('/out/metrics.json', 'w').write('{' + ','.join(f'"{name}":1e20' for name in names) + '}')
+open('/out/model.txt', 'w').write('model')
+)"));
+  const Told told = Hear(rpc::ToCustodian::kJobEnded);
+  EXPECT_EQ(told.end.ending(), rpc::JobEnded::FAILED) << told.log;
+  EXPECT_THAT(told.end.reason(), ::testing::HasSubstr("is too long: 1"));
+  EXPECT_TRUE(told.files.empty());
+}
+
+TEST_F(WorkerTest, AWorkerWhoseLinkBreaksIsHeardOf) {
+  (void)Hear(rpc::ToCustodian::kWorkerHello);
+  // A frame that no custodian sends: longer than any may be.
+  ASSERT_EQ(::send(link_->fd(), "\x7f\xff\xff\xff", 4, MSG_NOSIGNAL), 4);
+  pollfd wait{.fd = link_->fd(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&wait, 1, 20'000), 1) << "its link stays open";
+  EXPECT_FALSE(link_->Receive([](process::Frame) {}));
 }
 
 TEST_F(WorkerTest, AnInputWithOtherBytesEndsTheJobBeforeItBegins) {
