@@ -1,9 +1,11 @@
 // glasscase-worker: runs jobs in sandboxes. It holds no keys and gets the files of each job by descriptor.
 // Started by glasscased, or with --connect on another machine.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -26,6 +28,7 @@
 #include <glasscase/training/recipe.h>
 #include <glasscase/translating/program.h>
 #include <glasscase/working/machine.h>
+#include <glasscase/working/remove_folder.h>
 #include <glasscase/working/worker.h>
 
 #include "cluster.h"
@@ -35,6 +38,9 @@
 #include "seat.h"
 
 namespace {
+
+// Of inputs and results: the files of as many runs as a worker has at once, with what is under way.
+constexpr uint64_t kOpenFilesMax = 65'536;
 
 namespace process = glasscase::process;
 namespace working = glasscase::working;
@@ -143,6 +149,11 @@ bool IsThere(const glasscase::jobs::Executor& executor, const std::string& what)
   return there.has_value();
 }
 
+bool IsStartedByGlasscased() {
+  struct stat facts {};
+  return ::fstat(process::kLifelineFd, &facts) == 0 && S_ISSOCK(facts.st_mode);
+}
+
 // On a node of Slurm: the job, and no more.
 int BeOnNode(const std::string& file) {
   // Root's rights are not given up: who else there is on the node is not known. Workers are not root.
@@ -182,7 +193,11 @@ int main(int argc, char** argv) {
       "glasscase-worker");
   Arguments arguments;
   Declare(app, arguments);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   InitLog("glasscase-worker");
   std::signal(SIGINT, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
@@ -191,6 +206,12 @@ int main(int argc, char** argv) {
     const Status made = glasscase::worker::MakeKey(arguments.remote.new_key);
     if (!made) Die("no key", made.error());
     return 0;
+  }
+  if (arguments.remote.connect.empty() && !IsStartedByGlasscased()) {
+    std::fputs("A worker by hand needs --connect HOST:PORT --key FILE --gate PIN, and runs on another machine; "
+               "on the installation's own glasscased starts workers itself (glasscase serve --workers N).\n",
+               stderr);
+    return 2;
   }
   if (!arguments.remote.connect.empty()) {
     auto kept = glasscase::worker::KeepWorker(arguments.remote, arguments.jobs);
@@ -212,7 +233,8 @@ int main(int argc, char** argv) {
   if (!cluster) Die("no cluster", cluster.error());
   const auto confinement = process::Confine({.network = runs_images || by_slurm || by_kubernetes,
                                              .makes_sandboxes = true,
-                                             .user_offset = process::kWorkerUserOffset});
+                                             .user_offset = process::kWorkerUserOffset,
+                                             .open_files_max = kOpenFilesMax});
   if (!confinement) Die("cannot give up rights", confinement.error());
   auto folder = glasscase::worker::MakeJobFolder(arguments.jobs);
   if (!folder) Die("no place for jobs", folder.error());
@@ -250,7 +272,7 @@ int main(int argc, char** argv) {
   const Status worked =
       Work(loop, worker, {.of_runners = *executor, .of_images = of_images.get()}, arguments.options);
   if (!worked) Die("no worker", worked.error());
-  std::error_code ignored;
-  std::filesystem::remove_all(folder->path, ignored);
+  const Status removed = working::RemoveFolder(folder->path);
+  if (!removed) LogWarning(removed.error().message());
   ::_exit(0);
 }

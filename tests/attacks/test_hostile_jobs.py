@@ -140,6 +140,10 @@ CASES = {
         for n in range(1 << 20):
             open(f"/out/{n}", "w").close()
     """, "files", limits={"wall_s": 20}),
+    "fills-the-temporary-folder-with-empty-files": Case("""
+        for n in range(1 << 22):
+            open(f"/tmp/{n}", "w").close()
+    """, "files in /tmp", limits={"wall_s": 20}),
     "fills-the-temporary-folder": Case("""
         with open("/tmp/x", "wb") as file:
             while True:

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -74,6 +75,16 @@ Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max,
   FolderSize size = walk.size();
   size.device = facts.st_dev;
   return size;
+}
+
+uint64_t FilesSeenBy(pid_t pid, const std::string& path) {
+  const std::string place = "/proc/" + std::to_string(pid) + "/root" + path;
+  struct stat theirs {};
+  struct stat ours {};
+  struct statvfs facts {};
+  if (::stat(place.c_str(), &theirs) != 0 || ::statvfs(place.c_str(), &facts) != 0) return 0;
+  const bool is_ours = ::stat(path.c_str(), &ours) == 0 && ours.st_dev == theirs.st_dev;
+  return is_ours ? 0 : facts.f_files - facts.f_ffree;
 }
 
 }  // namespace glasscase::jobs

@@ -1,8 +1,10 @@
 #include <glasscase/jobs/namespaces.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <glasscase/jobs/supervise.h>
@@ -34,7 +36,8 @@ std::vector<std::string> LimitsInForce(const Limits& limits, std::string_view fi
       "disk: " + bytes(limits.disk_bytes) + " in " + std::to_string(limits.files) + " files, all together" +
           looked + "; each file by the kernel",
       "time: " + std::to_string(limits.wall_ms) + " ms," + looked,
-      "/tmp and /dev/shm: " + bytes(limits.temporary_bytes) + " each"};
+      "/tmp and /dev/shm: " + bytes(limits.temporary_bytes) + " and " + std::to_string(limits.files) +
+          " files each"};
   for (const std::string& device : devices) in_force.push_back("device passed on: " + device);
   return in_force;
 }
@@ -53,6 +56,12 @@ std::vector<std::string> LimitsMissing(const JobCgroup& cgroup) {
         "memory that no process has resident: shared memory that was given back, what lies in pipes and "
         "sockets");
   return missing;
+}
+
+uint64_t OpenFilesMax() {
+  constexpr rlim_t kWanted = 4'096;
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? std::min(kWanted, limit.rlim_max) : kWanted;
 }
 
 Status CheckDevices(const std::vector<std::string>& devices) {

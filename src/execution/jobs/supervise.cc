@@ -100,6 +100,7 @@ class Watch {
     const auto out = MeasureFolder(job_.folder + "/out", limits().files, unmeasured_);
     LookAtMemory(tree);
     if (out) LookAtDisk(*out, watch_.LookAtFiles(OfTheJob(tree), out->device));
+    LookAtTemporary(OfTheJob(tree));
     if (now - begun_ms_ >= limits().wall_ms)
       End(Ending::kTimedOut, "it took longer than " + std::to_string(limits().wall_ms / 1000) + " s");
     // A look that takes long (many processes, many files) is not taken more often for it.
@@ -156,6 +157,19 @@ class Watch {
     if (LastsFor(kHiddenMs, unnamed.is_hidden && sandbox_.shows_files, hidden_since_ms_))
       EndNow(Ending::kOverDisk,
              "it hides which files it has open, so that what it wrote to /out cannot be counted");
+  }
+
+  // Their size is the kernel's to hold; what each file takes beside its bytes is not part of it.
+  void LookAtTemporary(const std::vector<TreeMember>& members) {
+    for (const std::string folder : {"/tmp", "/dev/shm"})
+      for (const TreeMember& member : members) {
+        const uint64_t files = FilesSeenBy(member.pid, folder);
+        if (files == 0) continue;  // it has ended
+        if (files > limits().files)
+          EndNow(Ending::kOverDisk,
+                 "it made more than " + std::to_string(limits().files) + " files in " + folder);
+        break;
+      }
   }
 
   // Seen twice, since one may be on its way from its descriptor to its end.

@@ -118,7 +118,7 @@ class Bubblewrap final : public Executor {
                        // More than the whole may have, so that it is ended with the reason.
                        {RLIMIT_FSIZE, limits.disk_bytes + limits.disk_bytes / 4},
                        {RLIMIT_DATA, limits.memory_bytes + limits.memory_bytes / 4},
-                       {RLIMIT_NOFILE, 4'096}},
+                       {RLIMIT_NOFILE, OpenFilesMax()}},
             .cpus = limits.cpus,
             .leases = options_.leases,
             .umask = job.umask,

@@ -25,8 +25,10 @@ bj::object Bound(const std::string& from, const std::string& to, const std::stri
   return Mounted(to, "bind", from, {"bind", how, "nosuid", "nodev"});
 }
 
-bj::object Temporary(const std::string& to, uint64_t bytes) {
-  return Mounted(to, "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(bytes)});
+bj::object Temporary(const std::string& to, const Limits& limits) {
+  return Mounted(to, "tmpfs", "tmpfs",
+                 {"nosuid", "nodev", "mode=1777", "size=" + std::to_string(limits.temporary_bytes),
+                  "nr_inodes=" + std::to_string(limits.files)});
 }
 
 // A device or a folder of some, or a file or folder of a driver.
@@ -40,8 +42,8 @@ bj::array MountsOf(const Job& job, const Bundle& bundle) {
       Mounted("/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}),
       Mounted("/dev", "tmpfs", "tmpfs", {"nosuid", "mode=755", "size=64k", "ro"}),
       Mounted("/dev/pts", "devpts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666"}),
-      Temporary("/dev/shm", job.limits.temporary_bytes),
-      Temporary("/tmp", job.limits.temporary_bytes),
+      Temporary("/dev/shm", job.limits),
+      Temporary("/tmp", job.limits),
       Bound(bundle.enclose, kInit, "ro"),
       Bound(job.folder + "/in", "/in", "ro"),
       Bound(job.folder + "/out", "/out", "rw")};
@@ -55,7 +57,7 @@ bj::array RlimitsOf(const Limits& limits) {
     return bj::object{{"type", what}, {"soft", value}, {"hard", value}};
   };
   // More than the whole may have, so that it is ended with the reason.
-  return {limit("RLIMIT_CORE", 0), limit("RLIMIT_NOFILE", 4'096), limit("RLIMIT_NPROC", limits.processes),
+  return {limit("RLIMIT_CORE", 0), limit("RLIMIT_NOFILE", OpenFilesMax()), limit("RLIMIT_NPROC", limits.processes),
           limit("RLIMIT_FSIZE", limits.disk_bytes + limits.disk_bytes / 4),
           limit("RLIMIT_DATA", limits.memory_bytes + limits.memory_bytes / 4)};
 }

@@ -1,6 +1,8 @@
 // How much lies in a folder that a stranger writes into. For executors.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <set>
 #include <string>
@@ -20,5 +22,9 @@ struct FolderSize {
 // that goes away meanwhile is left out.
 Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max,
                                  const std::set<uint64_t>& inodes = {});
+
+// Files and folders on the file system that a process sees there; 0 where it shows nobody, and where it sees
+// ours: it is on its way into its sandbox.
+uint64_t FilesSeenBy(pid_t pid, const std::string& path);
 
 }  // namespace glasscase::jobs

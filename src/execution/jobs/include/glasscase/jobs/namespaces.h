@@ -16,6 +16,8 @@ void ExplainExit(JobEnd& end, const std::string& last_line);
 // JobEnd::in_force: `files` says what it sees of them.
 std::vector<std::string> LimitsInForce(const Limits& limits, std::string_view files,
                                        const std::vector<std::string>& devices, const JobCgroup& cgroup);
+// That a process of a job may have: RLIMIT_NOFILE, where this process may give as many.
+uint64_t OpenFilesMax();
 // JobEnd::missing
 std::vector<std::string> LimitsMissing(const JobCgroup& cgroup);
 // Unavailable names the first that is not there.
