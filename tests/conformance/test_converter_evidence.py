@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "runners" / "packages"))
 
 from glasscase_convert import __main__ as program  # noqa: E402
 from glasscase_convert import evaluators, evidence, ranges, rows, source  # noqa: E402
-from glasscase_convert.libraries import branches  # noqa: E402
+from glasscase_convert.libraries import branches, onnx_file  # noqa: E402
 
 NAN, INFINITY = float("nan"), float("inf")
 FILES = ROOT / "fuzz" / "corpus" / "dataset_ranges"
@@ -464,3 +464,30 @@ def test_evaluators_that_do_not_agree_refuse_what_both_know(tmp_path: Path, monk
     assert told["second"]["rows_beyond"] > 0 and told["second"]["absolute_max"] >= 0.5 and told["rows_beyond"] == 0
     assert told["holds"] is bool(domain) and (tmp_path / "out.onnx").exists() is bool(domain)
     assert code == (0 if domain else 1) and (domain or "two evaluators do not agree on the result" in said), said
+
+
+STUMP = onnx.helper.make_node(
+    "TreeEnsembleRegressor", ["moved"], ["sums"], domain="ai.onnx.ml", nodes_treeids=[0, 0, 0], nodes_nodeids=[0, 1, 2], nodes_featureids=[0, 0, 0],
+    nodes_values=[1e30, 0.0, 0.0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+    target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[1.0, 2.0], n_targets=1)
+
+
+@pytest.mark.parametrize(("nodes", "largest"), [
+    ([("Add", ["x", "x"], ["y"])], 1e20),
+    ([("Identity", ["x"], ["moved"]), STUMP, ("Exp", ["sums"], ["y"])], 3.4028234663852886e38),
+    ([("Add", ["x", "x"], ["moved"]), STUMP, ("Exp", ["sums"], ["y"])], 1e20),
+    ([("Identity", ["x"], ["moved"]), STUMP, ("Add", ["sums", "x"], ["y"])], 1e20),
+])
+def test_large_inputs_leave_room_for_sums_unless_trees_alone_take_them(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, nodes: list[Any], largest: float) -> None:
+    drawn: list[float] = []
+
+    def drawer(*arguments: Any, **words: Any) -> Any:
+        made = rows.Drawer(*arguments, **words)
+        drawn.append(max(made.large))
+        return made
+
+    monkeypatch.setattr(program, "Drawer", drawer)
+    made = [one if isinstance(one, onnx.NodeProto) else onnx.helper.make_node(*one) for one in nodes]
+    code, said = convert_here(graph_of(*made, opset=17, sizes=["n", 3], domain="ai.onnx.ml"), tmp_path, monkeypatch, capsys)
+    assert code == 0 and drawn == [largest], said

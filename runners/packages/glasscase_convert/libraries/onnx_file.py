@@ -21,6 +21,9 @@ _TYPES = {
 }
 # The same operators in other words: nothing but the order of sums may change.
 SAME = Bound("the same graph", 1e-6, 4)
+# Trees, and what hands them the numbers of the input as they are.
+_TREES = ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor")
+_MOVES = ("Cast", "Concat", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
 def load(source: Source) -> Loaded:
@@ -48,12 +51,26 @@ def load(source: Source) -> Loaded:
 
     version = graphs.opsets(model).get("ai.onnx")
     return Loaded(
-        f"ONNX, opset {version}", inputs, run, convert, f"onnx.version_converter {onnx.__version__}", SAME, opset=None, sums=False)
+        f"ONNX, opset {version}", inputs, run, convert, f"onnx.version_converter {onnx.__version__}", SAME, opset=None,
+        sums=_sums(model, [value.name for value in taken]))
 
 
 def opset_of(source: Source) -> int | None:
     """The opset that the file has."""
     return graphs.opsets(onnx.load(str(source.file), load_external_data=False)).get("ai.onnx")
+
+
+def _sums(model: onnx.ModelProto, inputs: list[str]) -> bool:
+    """Whether anything but trees takes the numbers of the input: it may add them up."""
+    numbers = set(inputs)
+    for node in model.graph.node:
+        has_graph = any(attribute.type in (attribute.GRAPH, attribute.GRAPHS) for attribute in node.attribute)  # which may take them too
+        if node.op_type in _TREES or not (has_graph or numbers.intersection(node.input)):
+            continue
+        if node.op_type not in _MOVES:
+            return True
+        numbers.update(node.output)
+    return False
 
 
 def _need_free_rows(inputs: list[Any]) -> None:
