@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,7 +48,10 @@ def load(source: Source) -> Loaded:
         if has == opset:
             return model
         _need_operators(model, opset)
-        return version_converter.convert_version(model, opset)
+        try:
+            return version_converter.convert_version(model, opset)
+        except RuntimeError as error:
+            raise Refusal(f"it cannot be brought from opset {has} to {opset}: {why_not(str(error), has, opset)}") from error
 
     version = graphs.opsets(model).get("ai.onnx")
     return Loaded(
@@ -96,6 +100,19 @@ def _need_operators(model: onnx.ModelProto, opset: int) -> None:
         except onnx.defs.SchemaError:
             pass
         raise Refusal(f"opset {opset} has no operator {name}, which the model uses: it cannot be brought there without loss")
+
+
+def why_not(said: str, has: int, opset: int) -> str:
+    """What the converter of versions says, without the place in its source. It goes version by version, and names the step."""
+    found = re.search(r"No Adapter (?:(From|To) Version \$(\d+) )?[Ff]or (\w+)", said)
+    if found is None:
+        return re.sub(r".*Assertion `.*` failed: ", "", " ".join(said.split()))
+    end, version, name = found.groups()
+    if end is None:
+        return f"there is no conversion of {name}"
+    down = has > opset
+    last = int(version) + (0 if end == "From" else 1 if down else -1)
+    return f"there is no conversion of {name} {'below' if down else 'above'} {last}; ask for {last} or {'newer' if down else 'older'}"
 
 
 def _nodes(model: onnx.ModelProto) -> Iterator[Any]:
