@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import subprocess
-import textwrap
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,9 +17,10 @@ from chain.chain import Node
 from chain.test_installation import acts, node, on_chain, written
 from system.installation import Installation, wait_until
 from system.registry import layer_of_this_machine, registry
-from system.runners import ROOT, RUNNERS, readable_programs
+from system.runners import ROOT, readable_programs
 from system.statements import signed_statement
 from system.test_images import kept_images
+from system.training_examples import make_data
 
 __all__ = ["node"]
 EXAMPLES = ROOT / "examples" / "training"
@@ -58,17 +57,6 @@ def programs(programs: Path) -> Iterator[Path]:
     """Where the worker's user may start them."""
     with readable_programs(programs) as folder:
         yield folder
-
-
-def write_data(folder: Path) -> None:
-    subprocess.run([RUNNERS / "scikit-learn" / "bin" / "python", "-c", textwrap.dedent("""
-        import sys, numpy
-        from sklearn.datasets import load_wine
-        from sklearn.model_selection import train_test_split
-        x, y = load_wine(return_X_y=True)
-        for part, rows in zip(("train", "test"), train_test_split(numpy.column_stack([x, y]), random_state=1)):
-            numpy.savetxt(f"{sys.argv[1]}/{part}.csv", rows, delimiter=",", fmt="%.9g")
-    """), folder], check=True)
 
 
 def identity(asset: dict[str, Any]) -> str:
@@ -108,7 +96,7 @@ def assert_stated(glasscase: Installation, run: dict[str, Any], way: Way, folder
 def test_from_a_dataset_to_onnx_with_a_contract_for_each(fresh_glasscase: Any, way: Way, node: Node, tmp_path: Path) -> None:
     glasscase = on_chain(fresh_glasscase(serve_words=way.serve_words), node.url)
     wait_until("a worker is there", lambda: "worker" in glasscase.cli("status").stdout, 10)
-    write_data(tmp_path)
+    make_data(tmp_path)
 
     # 1. Datasets, each with a UUID.
     for part in ("train", "test"):
@@ -152,10 +140,9 @@ def test_from_a_dataset_to_onnx_with_a_contract_for_each(fresh_glasscase: Any, w
     assert evidence["inputs"] > 100 and evidence["top_class_same"] + evidence["top_class_ties"] == evidence["inputs"]
     wait_until("its contract is written", lambda: written(glasscase, "wine-onnx"), 90)
     assert contract_of(glasscase, "wine-onnx") != contract_of(glasscase, "wine")
-    row = [float(number) for number in (tmp_path / "test.csv").read_text().splitlines()[0].split(",")]
-    body = {"inputs": [{"name": "x", "shape": [1, 13], "datatype": "FP32", "data": row[:-1]}]}
-    outputs = {one["name"]: one["data"] for one in glasscase.infer("owner/wine-onnx", body).json()["outputs"]}
-    assert outputs["label"] == [int(row[-1])]
+    called = glasscase.cli("call", "wine-onnx", "--input", str(tmp_path / "wine.json"), json=True)
+    outputs = {one["name"]: one["data"] for one in called["outputs"]}
+    assert outputs["label"] == [int((tmp_path / "test.csv").read_text().splitlines()[0].rpartition(",")[2])]
 
     # And the proofs, for whoever does not trust us.
     glasscase.cli("runs", "evidence", translation["id"], "-o", str(tmp_path / "evidence.json"))

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "runners" / "packages"))
 
 from glasscase_convert import __main__ as program  # noqa: E402
 from glasscase_convert import evaluators, evidence, ranges, rows, source  # noqa: E402
-from glasscase_convert.libraries import branches  # noqa: E402
+from glasscase_convert.libraries import branches, onnx_file  # noqa: E402
 
 NAN, INFINITY = float("nan"), float("inf")
 FILES = ROOT / "fuzz" / "corpus" / "dataset_ranges"
@@ -438,8 +438,14 @@ def test_an_older_opset_is_given_where_it_has_all_operators(tmp_path: Path, monk
     (onnx.helper.make_node("Upsample", ["x", "scales"], ["y"]), 9, "17", "opset 17 has no operator Upsample"),
     (RELU, 17, "4000", "there is no opset 4000"),
     (onnx.helper.make_node("LayerNormalization", ["x", "ones"], ["y"]), 17, "16", "opset 16 has no operator LayerNormalization"),
+    (onnx.helper.make_node("Identity", ["x"], ["y"]), 17, "15",
+     "cannot be brought from opset 17 to 15: there is no conversion of Identity below 16; ask for 16 or newer"),
+    (RELU, 17, "7", "there is no conversion of Relu below 14; ask for 14 or newer"),
+    (onnx.helper.make_node("BatchNormalization", ["x", *["ones"] * 4], ["y"]), 14, "13",
+     "there is no conversion of BatchNormalization below 14; ask for 14 or newer"),
+    (onnx.helper.make_node("Max", ["x", "x", "x"], ["y"]), 11, "6", "from opset 11 to 6: Max in opset version 6 can only broadcast between 2 inputs"),
 ])
-def test_an_opset_without_an_operator_of_the_model_is_refused(
+def test_an_opset_that_the_model_cannot_have_is_refused(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, node: Any, opset: int, wanted: str, words: str) -> None:
     held = [onnx.numpy_helper.from_array(numpy.ones(size, dtype=numpy.float32), name) for name, size in (("scales", 2), ("ones", 3))]
     model = graph_of(node, opset=opset, sizes=["n", 3], initializer=[one for one in held if one.name in node.input])
@@ -464,3 +470,40 @@ def test_evaluators_that_do_not_agree_refuse_what_both_know(tmp_path: Path, monk
     assert told["second"]["rows_beyond"] > 0 and told["second"]["absolute_max"] >= 0.5 and told["rows_beyond"] == 0
     assert told["holds"] is bool(domain) and (tmp_path / "out.onnx").exists() is bool(domain)
     assert code == (0 if domain else 1) and (domain or "two evaluators do not agree on the result" in said), said
+
+
+STUMP = onnx.helper.make_node(
+    "TreeEnsembleRegressor", ["moved"], ["sums"], domain="ai.onnx.ml", nodes_treeids=[0, 0, 0], nodes_nodeids=[0, 1, 2], nodes_featureids=[0, 0, 0],
+    nodes_values=[1e30, 0.0, 0.0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0],
+    target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[1.0, 2.0], n_targets=1)
+
+
+@pytest.mark.parametrize(("nodes", "largest"), [
+    ([("Add", ["x", "x"], ["y"])], 1e20),
+    ([("Identity", ["x"], ["moved"]), STUMP, ("Exp", ["sums"], ["y"])], 3.4028234663852886e38),
+    ([("Add", ["x", "x"], ["moved"]), STUMP, ("Exp", ["sums"], ["y"])], 1e20),
+    ([("Identity", ["x"], ["moved"]), STUMP, ("Add", ["sums", "x"], ["y"])], 1e20),
+])
+def test_large_inputs_leave_room_for_sums_unless_trees_alone_take_them(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, nodes: list[Any], largest: float) -> None:
+    drawn: list[float] = []
+
+    def drawer(*arguments: Any, **words: Any) -> Any:
+        made = rows.Drawer(*arguments, **words)
+        drawn.append(max(made.large))
+        return made
+
+    monkeypatch.setattr(program, "Drawer", drawer)
+    made = [one if isinstance(one, onnx.NodeProto) else onnx.helper.make_node(*one) for one in nodes]
+    code, said = convert_here(graph_of(*made, opset=17, sizes=["n", 3], domain="ai.onnx.ml"), tmp_path, monkeypatch, capsys)
+    assert code == 0 and drawn == [largest], said
+
+
+@pytest.mark.parametrize(("said", "has", "opset", "words"), [
+    ("No Adapter From Version $6 for GRU", 3, 17, "there is no conversion of GRU above 6; ask for 6 or older"),
+    ("No Adapter For And", 17, 6, "there is no conversion of And"),
+])
+def test_what_the_converter_of_versions_says_is_told_without_its_source(said: str, has: int, opset: int, words: str) -> None:
+    """What ONNX Runtime does not run before it comes to that."""
+    place = "/project/onnx/version_converter/BaseConverter.h:66: adapter_lookup: Assertion `false` failed: "
+    assert onnx_file.why_not(place + said, has, opset) == words

@@ -272,10 +272,16 @@ def test_both_formats_of_xgboost_give_the_same_file(programs: Path, trained: dic
     assert files[0] == files[1]
 
 
-def test_a_scaler_before_trees_is_refused_where_it_is_dumped(trained: dict[str, Path]) -> None:
+def test_what_has_no_place_in_a_dump_is_refused(trained: dict[str, Path]) -> None:
+    """The scaler before trees; the logistic models are as scikit-learn up to 1.7 leaves them."""
     refusals = (trained["scikit-learn"] / "refusals.txt").read_text().splitlines()
+    assert len(refusals) == 7
     assert "StandardScaler before RandomForestClassifier" in refusals[0] and "take the other branch" in refusals[0]
     assert "AdaBoostClassifier is not supported" in refusals[1]
+    assert "multi_class='ovr', solver='lbfgs'), whose probabilities are no softmax" in refusals[2]
+    assert "LogisticRegression of each class" in refusals[3] and "'deprecated', solver='liblinear'" in refusals[3]
+    assert "'auto', solver='liblinear'" in refusals[4] and "LogisticRegressionCV of each class" in refusals[5]
+    assert "of two classes, whose probabilities are others" in refusals[6]
     assert not (trained["scikit-learn"] / "refused.json").exists()
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from system.installation import Installation
-from system.training_examples import PREDICTING, in_runner, train, train_twice, training
+from system.training_examples import EXAMPLES, PREDICTING, in_runner, train, train_twice, training
+from system.translations import translate
 
 NAMES = ["xgboost", "lightgbm", "pytorch_mlp", "pytorch_cnn"]  # scikit-learn's is in test_runs.py
 
@@ -31,6 +32,18 @@ def test_an_example_trains_twice_to_the_same_bytes_and_is_class_b(glasscase: Ins
         assert evidence["predictions"]["class"] == "B", evidence
     if name.startswith("pytorch"):
         assert json.loads(again["record"])["machine"]["libraries"]["libtorch1.13"].startswith("1.13.1")
+
+
+@pytest.mark.parametrize("name", ["pytorch_mlp", "pytorch_cnn"])
+def test_an_example_of_pytorch_is_translated_and_brought_to_another_opset(glasscase: Installation, tmp_path: Path, name: str) -> None:
+    glasscase.cli("dataset", "add", str(EXAMPLES / name / "train.py"), "--name", f"{name}-program")
+    recipe = json.loads((EXAMPLES / name / "recipe.json").read_text()) | {"code": f"{name}-program"}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    assert train(glasscase, tmp_path / "recipe.json", f"{name}-once")["state"] == "succeeded"
+    for words in ((f"{name}-once", "--code", f"{name}-program"), (f"{name}-once-onnx", "--opset", "24")):
+        run = translate(glasscase, *words, "--runner", "pytorch")
+        assert run["state"] == "succeeded", run["reason"]
+        assert json.loads(run["evidence"])["second"]["rows_beyond"] == 0
 
 
 def test_a_conversion_that_hangs_is_ended_by_the_limit_of_its_run(glasscase: Installation, tmp_path: Path) -> None:

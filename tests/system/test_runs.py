@@ -8,7 +8,6 @@ import os
 import platform
 import signal
 import subprocess
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any
 import pytest
 
 from system.installation import Installation, running, wait_until
-from system.runners import ROOT, RUNNERS, readable_programs
+from system.runners import ROOT, readable_programs
+from system.training_examples import add_digits
 from system.training_runs import add, recipe, state, train
 
 EXAMPLE = ROOT / "examples" / "training" / "digits"
@@ -41,13 +41,7 @@ def assert_is_this_machine(machine: dict[str, Any]) -> None:
 
 
 def test_the_example_trains_and_its_result_registers_itself(glasscase: Installation, tmp_path: Path) -> None:
-    subprocess.run([RUNNERS / "scikit-learn" / "bin" / "python", "-c", textwrap.dedent("""
-        import sys, numpy
-        from sklearn.datasets import load_digits
-        x, y = load_digits(return_X_y=True)
-        numpy.savez(sys.argv[1], X=x.astype("float32"), y=y)
-    """), str(tmp_path / "digits.npz")], check=True)
-    glasscase.cli("dataset", "add", str(tmp_path / "digits.npz"), "--name", "digits-data")
+    add_digits(glasscase, tmp_path)
     glasscase.cli("dataset", "add", str(EXAMPLE / "train.py"), "--name", "digits-code")
     run = train(glasscase, str(EXAMPLE / "recipe.json"), "digits")
     assert run["state"] == "succeeded", run

@@ -48,13 +48,13 @@ def training(programs: Path, folder: Path, *names: str) -> Iterator[Installation
 
 def add_digits(glasscase: Installation, folder: Path) -> None:
     """scikit-learn's digits as the dataset digits-data."""
-    in_runner("scikit-learn", f"""
-        import numpy
-        from sklearn.datasets import load_digits
-        x, y = load_digits(return_X_y=True)
-        numpy.savez({str(folder / "digits.npz")!r}, X=x.astype("float32"), y=y)
-    """)
+    make_data(folder)
     glasscase.cli("dataset", "add", str(folder / "digits.npz"), "--name", "digits-data")
+
+
+def make_data(folder: Path) -> None:
+    """What the examples train on: digits.npz, train.csv and test.csv, and wine.json to call with."""
+    subprocess.run([RUNNERS / "scikit-learn" / "bin" / "python", EXAMPLES / "make_data.py", folder], check=True)
 
 
 def in_runner(name: str, program: str) -> None:

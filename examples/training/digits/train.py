@@ -1,8 +1,9 @@
 """Train a small classifier on the digits of the dataset, as a recorded run does it.
 
-Reads /in/data/digits/digits.npz (X: float32 [n, 64], y: int64 [n]), writes /out/model.json (weights, no code),
-/out/metrics.json and /out/predictions.npy: what the model answers on the rows that it was not trained with, which are compared
-when the run is verified. Every choice comes from the recipe: TRAIN_SEED is its seed.
+Reads /in/data/digits/digits.npz (X: float32 [n, 64], y: int64 [n]), writes /out/model.json (weights as JSON of its own, without
+code: `glasscase translate` does not know it, but a dump as in ../wine-trees), /out/metrics.json and /out/predictions.npy: what the
+model answers on the rows that it was not trained with, which are compared when the run is verified. Every choice comes from the
+recipe: TRAIN_SEED is its seed.
 """
 
 from __future__ import annotations

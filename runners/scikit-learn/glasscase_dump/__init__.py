@@ -156,6 +156,7 @@ def _linear(estimator: Any, scaler: Any | None) -> Described:
         intercepts *= len(rows)
     mean, scale = _scaling(scaler)
     if name in _LINEAR_CLASSIFIERS:
+        _need_usual_probabilities(estimator)
         described = _classifier(estimator, "logistic" if len(rows) == 1 else "softmax")  # one row for two classes
     else:
         described = _regressor(_LINEAR_REGRESSORS[name])
@@ -163,6 +164,21 @@ def _linear(estimator: Any, scaler: Any | None) -> Described:
         **described, "kind": "linear", "mean": mean, "scale": scale,
         "coefficients": [float(c) for row in rows for c in row], "intercepts": intercepts,
     }
+
+
+def _need_usual_probabilities(estimator: Any) -> None:
+    """Refuses what scikit-learn up to 1.7 can do besides: `multi_class` and the solver decide how scores become probabilities."""
+    name, chosen = type(estimator).__name__, getattr(estimator, "multi_class", "auto")
+    older = tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < (1, 6)
+    apart = ("liblinear", "newton-cholesky") if older else ("liblinear",)
+    if len(estimator.classes_) <= 2:
+        if chosen == "multinomial":
+            raise NotDumpable(f"{name}(multi_class='multinomial') of two classes, whose probabilities are others: fit it without multi_class")
+    elif chosen in ("ovr", "warn") or (chosen in ("auto", "deprecated") and estimator.solver in apart):
+        raise NotDumpable(
+            f"{name} of each class against the rest (by multi_class={chosen!r}, solver={estimator.solver!r}), whose probabilities are no softmax: fit it "
+            "with multi_class='multinomial' and solver='lbfgs', or translate it in a run, with skl2onnx"
+        )
 
 
 # ---- trees ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,9 @@ _TYPES = {
 }
 # The same operators in other words: nothing but the order of sums may change.
 SAME = Bound("the same graph", 1e-6, 4)
+# Trees, and what hands them the numbers of the input as they are.
+_TREES = ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor")
+_MOVES = ("Cast", "Concat", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
 def load(source: Source) -> Loaded:
@@ -44,16 +48,33 @@ def load(source: Source) -> Loaded:
         if has == opset:
             return model
         _need_operators(model, opset)
-        return version_converter.convert_version(model, opset)
+        try:
+            return version_converter.convert_version(model, opset)
+        except RuntimeError as error:
+            raise Refusal(f"it cannot be brought from opset {has} to {opset}: {why_not(str(error), has, opset)}") from error
 
     version = graphs.opsets(model).get("ai.onnx")
     return Loaded(
-        f"ONNX, opset {version}", inputs, run, convert, f"onnx.version_converter {onnx.__version__}", SAME, opset=None, sums=False)
+        f"ONNX, opset {version}", inputs, run, convert, f"onnx.version_converter {onnx.__version__}", SAME, opset=None,
+        sums=_sums(model, [value.name for value in taken]))
 
 
 def opset_of(source: Source) -> int | None:
     """The opset that the file has."""
     return graphs.opsets(onnx.load(str(source.file), load_external_data=False)).get("ai.onnx")
+
+
+def _sums(model: onnx.ModelProto, inputs: list[str]) -> bool:
+    """Whether anything but trees takes the numbers of the input: it may add them up."""
+    numbers = set(inputs)
+    for node in model.graph.node:
+        has_graph = any(attribute.type in (attribute.GRAPH, attribute.GRAPHS) for attribute in node.attribute)  # which may take them too
+        if node.op_type in _TREES or not (has_graph or numbers.intersection(node.input)):
+            continue
+        if node.op_type not in _MOVES:
+            return True
+        numbers.update(node.output)
+    return False
 
 
 def _need_free_rows(inputs: list[Any]) -> None:
@@ -79,6 +100,19 @@ def _need_operators(model: onnx.ModelProto, opset: int) -> None:
         except onnx.defs.SchemaError:
             pass
         raise Refusal(f"opset {opset} has no operator {name}, which the model uses: it cannot be brought there without loss")
+
+
+def why_not(said: str, has: int, opset: int) -> str:
+    """What the converter of versions says, without the place in its source. It goes version by version, and names the step."""
+    found = re.search(r"No Adapter (?:(From|To) Version \$(\d+) )?[Ff]or (\w+)", said)
+    if found is None:
+        return re.sub(r".*Assertion `.*` failed: ", "", " ".join(said.split()))
+    end, version, name = found.groups()
+    if end is None:
+        return f"there is no conversion of {name}"
+    down = has > opset
+    last = int(version) + (0 if end == "From" else 1 if down else -1)
+    return f"there is no conversion of {name} {'below' if down else 'above'} {last}; ask for {last} or {'newer' if down else 'older'}"
 
 
 def _nodes(model: onnx.ModelProto) -> Iterator[Any]:
