@@ -298,6 +298,7 @@ def refusal(programs: Path, folder: Path, source: Path) -> str:
         (lambda text: text.replace("reg:squarederror", "survival:aft"), '"survival:aft" is not supported'),
         (lambda text: '{"a":' + "[" * 100_000, "nested deeper"),
         (lambda text: "", "the file is empty"),
+        (lambda text: '{"v":1,"command":["python"]}', "a JSON file that is neither XGBoost's"),
     ],
 )
 def test_bad_files_are_refused_with_the_reason(programs: Path, trained: dict[str, Path], tmp_path: Path, damage: Any, words: str) -> None:

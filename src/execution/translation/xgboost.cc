@@ -10,6 +10,7 @@
 #include <glasscase/translation/read.h>
 
 #include "fields.h"
+#include "unreadable.h"
 
 namespace glasscase::translation {
 namespace {
@@ -254,8 +255,20 @@ Result<std::string> SourceName(const Fields& document) {
   return name;
 }
 
-Result<Model> ReadDocument(const Value& value) {
+// A file of another program, or a dump with a misspelt format. It is known only now that it was read: where
+// "learner" stands, a large file says after all its trees.
+Error NotXgboost(const Fields& document, std::string_view notation) {
+  std::string what = "this is a " + std::string(notation) +
+                     " file that is neither XGBoost's (it has no \"learner\") nor a dump of glasscase_dump";
+  if (const auto format = document.Text("format"))
+    what += " (its \"format\" is \"" + Printable(*format, 60) + "\"; a dump's is \"" +
+            std::string(kDumpFormat) + "\", in the first " + std::to_string(kNamedWithin) + " bytes)";
+  return Unreadable(what);
+}
+
+Result<Model> ReadDocument(const Value& value, std::string_view notation) {
   const Fields document(value, "XGBoost model");
+  if (!document.Has("learner")) return Fail(NotXgboost(document, notation));
   Model model;
   GC_TRY(model.source, SourceName(document));
   GC_TRY(const Fields learner, document.Object("learner"));
@@ -288,12 +301,12 @@ Result<Model> ReadDocument(const Value& value) {
 
 Result<Model> ReadXgboostJson(ByteSpan file) {
   GC_TRY(const Value document, ParseJson(AsText(file), {.numbers_are_float32 = true, .unwanted = kUnwanted}));
-  return ReadDocument(document);
+  return ReadDocument(document, "JSON");
 }
 
 Result<Model> ReadXgboostUbj(ByteSpan file) {
   GC_TRY(const Value document, ParseUbj(file, {.numbers_are_float32 = true, .unwanted = kUnwanted}));
-  return ReadDocument(document);
+  return ReadDocument(document, "UBJSON");
 }
 
 }  // namespace glasscase::translation

@@ -12,8 +12,10 @@
 namespace glasscase::translation {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string Refusal(const std::string& text) {
   const auto model = Read(AsBytes(text));
@@ -90,7 +92,7 @@ TEST(XgboostTest, RefusesWhatIsNoTree) {
   EXPECT_THAT(Refusal(With(good, R"("default_left":[1,0)", R"("default_left":[1)")),
               HasSubstr("\"default_left\" has 4 numbers, expected 5"));
   EXPECT_THAT(Refusal(good.substr(0, good.size() / 2)), HasSubstr("cut off"));
-  EXPECT_THAT(Refusal("{}"), HasSubstr("\"version\" is missing"));
+  EXPECT_THAT(Refusal(With(good, "\"version\"", "\"versoin\"")), HasSubstr("\"version\" is missing"));
 }
 
 // "split_conditions" as UBJSON writes it, and the first of its numbers.
@@ -127,6 +129,12 @@ TEST(XgboostTest, OtherFilesAreNamed) {
   EXPECT_THAT(Refusal("\x08\x08\x12"), HasSubstr("ONNX already"));
   EXPECT_THAT(Refusal(""), HasSubstr("empty"));
   EXPECT_THAT(Refusal("hello"), HasSubstr("What can be translated"));
+  for (const char* other : {"{}", R"({"a":1})", R"({"name":"tree","version":"v4","tree_info":[]})"})
+    EXPECT_THAT(Refusal(other), AllOf(HasSubstr("this is a JSON file that is neither XGBoost's (it has no "
+                                                "\"learner\") nor a dump of glasscase_dump. What can"),
+                                      Not(HasSubstr("is missing"))));
+  EXPECT_THAT(Refusal(With(SklearnDump(), "sklearn", "skleran")),
+              HasSubstr("(its \"format\" is \"glasscase skleran dump\"; a dump's is"));
 }
 
 }  // namespace
