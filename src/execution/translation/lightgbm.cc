@@ -256,9 +256,12 @@ Status ReadObjective(std::string_view text, Head& head) {
   const std::string_view name = text.substr(0, end);
   const auto found = std::find_if(kObjectives.begin(), kObjectives.end(),
                                   [name](const Objective& objective) { return objective.name == name; });
-  if (found == kObjectives.end())
-    return Fail(Wrong("the objective \"" + Printable(name, 60) +
-                      "\" is not supported: train with one that is, or translate in a run"));
+  if (found == kObjectives.end()) {
+    std::string supported;
+    for (const Objective& one : kObjectives) supported.append(supported.empty() ? "" : ", ").append(one.name);
+    return Fail(Wrong("the objective \"" + Printable(name, 60) + "\" is not supported: train with one of " +
+                      supported));
+  }
   head.task = found->task;
   head.transform = found->transform;
   std::string_view rest = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);

@@ -88,7 +88,7 @@ TEST(LightgbmTest, RefusesByName) {
               HasSubstr("split 0 is categorical"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "is_linear=0", "is_linear=1")), HasSubstr("linear trees"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "objective=regression", "objective=cross_entropy_lambda")),
-              HasSubstr("is not supported"));
+              HasSubstr("is not supported: train with one of binary, multiclass,"));
 }
 
 TEST(LightgbmTest, RefusesWhatIsNoTree) {

@@ -53,8 +53,10 @@ Result<const Objective*> FindObjective(const Fields& learner) {
   const auto found = std::find_if(kObjectives.begin(), kObjectives.end(),
                                   [&](const Objective& objective) { return objective.name == name; });
   if (found != kObjectives.end()) return &*found;
+  std::string supported;
+  for (const Objective& one : kObjectives) supported.append(supported.empty() ? "" : ", ").append(one.name);
   return Fail(Error::InvalidArgument("the objective \"" + Printable(name, 60) +
-                                     "\" is not supported: train with one that is, or translate in a run"));
+                                     "\" is not supported: train with one of " + supported));
 }
 
 // "5E-1", or "[5E-1,2E0]" since XGBoost 3.1. One value stands for all targets.
@@ -77,6 +79,15 @@ Result<std::vector<double>> ParseBaseScore(const Fields& parameters, uint32_t ta
   if (scores.size() == 1) scores.resize(targets, scores.front());
   if (scores.size() != targets) return Fail(wrong);
   return scores;
+}
+
+// The share of the second class, of which the margin is infinite where all rows are of one class.
+Status CheckShare(const Fields& parameters, const Objective& objective, double score) {
+  if (objective.base != Transform::kLogistic || (score > 0 && score < 1)) return Ok();
+  return Fail(
+      parameters.Wrong("\"base_score\" is not between 0 and 1, as " + std::string(objective.name) +
+                       " needs it; it is 0 or 1 where the training set has one class only: train with "
+                       "rows of both"));
 }
 
 // In float32, as XGBoost does it.
@@ -288,7 +299,10 @@ Result<Model> ReadDocument(const Value& value, std::string_view notation) {
   if (objective->task == Task::kClassifier && outputs > 1)
     return Fail(parameters.Wrong("classifiers with several labels a row are not supported"));
   GC_TRY(ensemble.base, ParseBaseScore(parameters, ensemble.targets));
-  for (double& base : ensemble.base) base = ToMargin(base, objective->base);
+  for (double& base : ensemble.base) {
+    GC_TRY_VOID(CheckShare(parameters, *objective, base));
+    base = ToMargin(base, objective->base);
+  }
   GC_TRY(const Booster booster, FindBooster(learner));
   GC_TRY_VOID(ReadTrees(booster, ensemble));
   CountLabels(ensemble.targets, model.head);

@@ -45,6 +45,13 @@ TEST(XgboostTest, BaseScoresOfBothLayoutsAreRead) {
   EXPECT_THAT(Refusal(With(XgboostJson(), "[2.5E-1]", "")), HasSubstr("\"base_score\""));
 }
 
+TEST(XgboostTest, AModelOfOneClassIsRefusedByItsBase) {
+  const std::string logistic = With(XgboostJson(), "reg:squarederror", "binary:logistic");
+  for (const char* score : {"0E0", "1E0"})
+    EXPECT_THAT(Refusal(With(logistic, "2.5E-1", score)), HasSubstr("one class only")) << score;
+  EXPECT_EQ(Refusal(With(XgboostJson(), "2.5E-1", "0E0")), "accepted");
+}
+
 TEST(XgboostTest, LogisticModelsHaveTwoClasses) {
   const auto model = Read(AsBytes(With(XgboostJson(), "reg:squarederror", "binary:logistic")));
   ASSERT_TRUE(model);
@@ -70,7 +77,7 @@ TEST(XgboostTest, RefusesByName) {
   EXPECT_THAT(Refusal(With(good, R"("size_leaf_vector":"1")", R"("size_leaf_vector":"3")")),
               HasSubstr("vector leaves"));
   EXPECT_THAT(Refusal(With(good, "reg:squarederror", "survival:cox")),
-              HasSubstr("\"survival:cox\" is not supported"));
+              HasSubstr("\"survival:cox\" is not supported: train with one of binary:logistic, multi:"));
   EXPECT_THAT(Refusal(With(good, R"("name":"gbtree")", R"("name":"gblinear")")),
               HasSubstr("gblinear is not supported"));
 }
