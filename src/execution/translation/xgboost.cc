@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include <glasscase/translation/document.h>
@@ -194,7 +195,7 @@ class TreeReader {
 
 // The booster that holds the trees, and dart's weights where it is one.
 struct Booster {
-  Fields trees;
+  Fields trees;  // and what is said of them
   const Numbers* weights = nullptr;
 };
 
@@ -241,6 +242,40 @@ Status ReadTrees(const Booster& booster, TreeEnsemble& ensemble) {
     const float weight = booster.weights == nullptr ? 1.0F : static_cast<float>((*booster.weights)[i]);
     GC_TRY_VOID(reader.Add(trees[i], static_cast<uint32_t>(target), weight));
   }
+  return Ok();
+}
+
+// The round that early stopping found best, counted from 0; it says so in an attribute, which anybody may
+// set.
+std::optional<uint32_t> BestRound(const Fields& learner) {
+  const auto attributes = learner.Object("attributes");
+  const auto round = attributes ? attributes->Whole("best_iteration", kNodesMax) : Fail(attributes.error());
+  return round ? std::optional(*round) : std::nullopt;
+}
+
+// A round adds to each target a tree, or a forest.
+Result<size_t> CountRounds(const Booster& booster, const TreeEnsemble& ensemble) {
+  uint32_t forest = 1;
+  if (const auto parameters = booster.trees.Object("gbtree_model_param");
+      parameters && parameters->Has("num_parallel_tree")) {
+    GC_TRY(forest, parameters->Whole("num_parallel_tree", kNodesMax));
+  }
+  return ensemble.trees.size() / (size_t{ensemble.targets} * std::max(forest, 1U));
+}
+
+// All rounds are translated, as Booster.predict() adds them up; the classes for scikit-learn do not.
+Status NoteEarlyStop(const Fields& learner, const Booster& booster, const TreeEnsemble& ensemble,
+                     Model& model) {
+  const std::optional<uint32_t> best = BestRound(learner);
+  if (!best) return Ok();
+  GC_TRY(const size_t rounds, CountRounds(booster, ensemble));
+  const size_t used = size_t{*best} + 1;
+  if (used >= rounds) return Ok();
+  const std::string first = std::to_string(used), all = std::to_string(rounds);
+  model.notes.push_back("the file names round " + first + " of " + all +
+                        " as the best (early stopping); all " + all +
+                        " are translated, while XGBoost's scikit-learn classes predict with the first " +
+                        first + ": save booster[: " + first + "] to translate those");
   return Ok();
 }
 
@@ -305,6 +340,7 @@ Result<Model> ReadDocument(const Value& value, std::string_view notation) {
   }
   GC_TRY(const Booster booster, FindBooster(learner));
   GC_TRY_VOID(ReadTrees(booster, ensemble));
+  GC_TRY_VOID(NoteEarlyStop(learner, booster, ensemble, model));
   CountLabels(ensemble.targets, model.head);
   model.body = std::move(ensemble);
   GC_TRY_VOID(Check(model));

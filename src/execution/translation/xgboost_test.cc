@@ -130,6 +130,32 @@ TEST(XgboostTest, AVersionNewerThanTestedIsSaid) {
   }
 }
 
+// Three rounds of one tree, or with `forest` trees in a round.
+std::string StoppedEarly(const std::string& best, const std::string& forest) {
+  std::string text = With(XgboostJson(), "[0],\"trees\":[",
+                          "[0,0,0],\"trees\":[" + XgboostTree() + "," + XgboostTree() + ",");
+  text = With(text, R"("num_parallel_tree":"1")", R"("num_parallel_tree":")" + forest + "\"");
+  return With(text, R"("attributes":{})",
+              R"("attributes":{"best_iteration":")" + best + R"(","best_score":"0.1"})");
+}
+
+TEST(XgboostTest, RoundsAfterTheBestAreSaid) {
+  const auto stopped = Read(AsBytes(StoppedEarly("0", "1")));
+  ASSERT_TRUE(stopped) << stopped.error().message();
+  EXPECT_EQ(std::get<TreeEnsemble>(stopped->body).trees.size(), 3U);
+  EXPECT_THAT(
+      stopped->notes,
+      ElementsAre("the file names round 1 of 3 as the best (early stopping); all 3 are translated, while "
+                  "XGBoost's scikit-learn classes predict with the first 1: save booster[: 1] to translate "
+                  "those"));
+  for (const auto& [best, forest] : {std::pair{"2", "1"}, std::pair{"7", "1"}, std::pair{"0", "3"},
+                                     std::pair{"none", "1"}, std::pair{"-1", "1"}}) {
+    const auto model = Read(AsBytes(StoppedEarly(best, forest)));
+    ASSERT_TRUE(model) << model.error().message();
+    EXPECT_THAT(model->notes, ElementsAre()) << best << " " << forest;
+  }
+}
+
 TEST(XgboostTest, OtherFilesAreNamed) {
   EXPECT_THAT(Refusal("\x80\x04\x95"), HasSubstr("this is a pickle"));
   EXPECT_THAT(Refusal("PK\x03\x04"), HasSubstr("archive"));

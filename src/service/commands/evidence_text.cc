@@ -130,6 +130,8 @@ std::vector<std::string> TranslationLines(const json::value& evidence) {
   lines.push_back("bound " + BoundText(ValueOf(evidence, "bound")) + "; opset " +
                   std::to_string(IntegerOf(ValueOf(evidence, "result"), "opset")));
   lines.push_back(DifferenceLine(difference));
+  for (const std::string& note : ShownTextsOf(ValueOf(evidence, "source"), "notes"))
+    lines.push_back("note: " + note);
   AddRanges(inputs, lines);
   if (IntegerOf(inputs, "thresholds") > 0)
     lines.push_back(std::to_string(IntegerOf(inputs, "thresholds_tried")) + " of " +

@@ -26,6 +26,12 @@ TEST(EvidenceText, ATranslationIsToldInNumbers) {
                   "result also by another on 96 inputs, largest difference 0.125"));
 }
 
+TEST(EvidenceText, WhatIsToBeKnownOfTheSourceIsTold) {
+  EXPECT_THAT(
+      EvidenceLines(R"({"format":"glasscase translation evidence","source":{"notes":["three rounds"]}})"),
+      ::testing::Contains("note: three rounds"));
+}
+
 TEST(EvidenceText, WhereInputsWereDrawnFromIsTold) {
   const auto lines =
       EvidenceLines(R"({"format":"glasscase translation evidence","holds":true,"inputs":{"rows":1,

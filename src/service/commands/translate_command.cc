@@ -152,6 +152,7 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
                             number("thresholds") + " thresholds tried; largest difference " +
                             FormatNumber(NumberOf(summary, "absolute_max")));
   PrintRanges(context, ValueOf(summary, "ranges"));
+  for (const std::string& note : ShownTextsOf(summary, "notes")) context.console.Note("note: " + note);
   for (const json::value& unread : ArrayOf(summary, "data_unread"))
     if (unread.is_string())
       context.console.Note("not used: " + Visible(std::string_view(unread.get_string())));
