@@ -141,7 +141,7 @@ def test_what_a_run_does_wrong_is_said(glasscase: Installation, tmp_path: Path, 
 @pytest.mark.parametrize(("change", "words"), [
     ({"sed": 1}, "unknown member sed"), ({"code": "nowhere"}, "nowhere"), ({"environment": {"runner": "fortran"}}, "has the runner fortran"),
     ({"environment": {"runner": "fortran"}}, "scikit-learn"), ({"environment": {"image": "python:3.11"}}, "digest"),
-    ({"limits": {"memory_bytes": 1 << 49}}, "limits"),
+    ({"limits": {"memory_bytes": 1 << 49}}, "limits"), ({"pins": {"blas": "Foo"}}, "pins.blas must be Haswell"),
 ])
 def test_a_recipe_that_cannot_be_run_is_refused(glasscase: Installation, tmp_path: Path, change: dict[str, Any], words: str) -> None:
     code = add(glasscase, tmp_path, "refused-code", {"train.py": "pass"})
