@@ -152,7 +152,7 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
   context.console.PrintLine("compared on " + number("inputs") + " inputs with " +
                             ShownOf(summary, "runtime") + "; " + number("thresholds_tried") + " of " +
                             number("thresholds") + " thresholds tried; largest difference " +
-                            FormatNumber(NumberOf(summary, "absolute_max")));
+                            FormatRounded(NumberOf(summary, "absolute_max")));
   PrintRanges(context, ValueOf(summary, "ranges"));
   for (const std::string& note : ShownTextsOf(summary, "notes")) context.console.Note("note: " + note);
   for (const json::value& unread : ArrayOf(summary, "data_unread"))
