@@ -52,6 +52,7 @@ std::string Summary(const Model& model, const translation::Evidence& evidence,
                          {"thresholds", evidence.ranges.thresholds},
                          {"guessed", evidence.ranges.guessed},
                          {"unused", evidence.ranges.unused}}},
+                       {"notes", json::array(model.notes.begin(), model.notes.end())},
                        {"data_unread", DataUnread(evidence)},
                        {"absolute_max", evidence.absolute_max},
                        {"holds", evidence.holds}};
@@ -89,7 +90,8 @@ Result<Translation> Translate(ByteSpan file, inference::Engine& engine, const Re
          translation::Compare(model, *source, *result, second.get(), options));
   GC_TRY(made.evidence, translation::ToJson(evidence, {.source = model.source,
                                                        .source_sha256 = ToHex(Sha256(file)),
-                                                       .result_sha256 = ToHex(Sha256(AsBytes(made.onnx)))}));
+                                                       .result_sha256 = ToHex(Sha256(AsBytes(made.onnx))),
+                                                       .notes = model.notes}));
   made.evidence += "\n";
   made.summary = Summary(model, evidence, written);
   if (!evidence.holds) made.why_not = translation::WhyNot(evidence);

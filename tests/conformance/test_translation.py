@@ -304,6 +304,7 @@ def refusal(programs: Path, folder: Path, source: Path) -> str:
         (lambda text: text.replace("reg:squarederror", "survival:aft"), '"survival:aft" is not supported'),
         (lambda text: '{"a":' + "[" * 100_000, "nested deeper"),
         (lambda text: "", "the file is empty"),
+        (lambda text: '{"v":1,"command":["python"]}', "a JSON file that is neither XGBoost's"),
     ],
 )
 def test_bad_files_are_refused_with_the_reason(programs: Path, trained: dict[str, Path], tmp_path: Path, damage: Any, words: str) -> None:
@@ -317,6 +318,27 @@ def test_pickles_folders_and_missing_files_are_named(programs: Path, tmp_path: P
     assert "this is a pickle" in refusal(programs, tmp_path, tmp_path / "model.pkl")
     assert "not a plain file" in refusal(programs, tmp_path, tmp_path)
     assert "there is no file" in refusal(programs, tmp_path, tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--output", "model.json"], "--output would overwrite model.json"),
+        (["--output", "./model.json"], "--output would overwrite model.json"),
+        (["--output", "other-name.json"], "--output would overwrite model.json"),
+        (["--output", "out.onnx", "--evidence", "model.json"], "--evidence would overwrite model.json"),
+        (["--output", "out.onnx", "--evidence", "data.csv", "--data", "./data.csv"], "--evidence would overwrite ./data.csv"),
+        (["--output", "out.onnx", "--evidence", "./out.onnx"], "--output and --evidence are the same file"),
+    ],
+)
+def test_what_is_read_is_never_overwritten(programs: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    (tmp_path / "model.json").write_text("{}")
+    (tmp_path / "other-name.json").symlink_to("model.json")
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    done = subprocess.run([programs / "glasscase", "translate", "model.json", *words], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 2 and said in done.stderr, done.stderr
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
 # x0 <= 0.5 ? exp(1) : exp(88.722839), the last number below the end of float32; as a float32 its exponent is rounded up, beyond it.

@@ -164,6 +164,9 @@ def test_every_command_explains_itself(run: CommandLine, command: str) -> None:
         (["serve", "--tls-cert", "x"], "belong together"),
         (["whoami", "--profile", "../x"], "letters, digits"),
         (["completion", "tcsh"], "bash"),
+        (["train", "/tmp", "--name", "x"], "/tmp is a folder: name a recipe in it"),
+        (["train", "/dev/null", "/etc/passwd", "--name", "x"], "/dev/null: not JSON as expected here"),
+        (["train", "/etc/passwd", "--name", "x"], "/etc/passwd: not JSON as expected here: syntax error, at byte 0, line 1"),
     ],
 )
 def test_wrong_words_are_exit_code_2_and_say_what_to_do(run: CommandLine, words: list[str], hint: str) -> None:

@@ -267,8 +267,9 @@ def test_an_operator_may_close_the_log(fresh_glasscase: Callable[..., Installati
             assert glasscase.request("GET", path, "gct_" + "x" * 36, control=control).status_code == 401
             assert glasscase.request("GET", path, token, control=control).status_code == 200
     # Receipts, status and the policy are as they were.
-    glasscase.cli("receipt", "scale", "--output", str(tmp_path / "r.tlog-proof"), token=token)
+    written = glasscase.cli("receipt", "scale", "--output", str(tmp_path / "r.tlog-proof"), token=token)
     policy = str(glasscase.data / "ledger-policy")
+    assert "/ledger-policy'" in written.stdout, "where it lies, for the profile knows the data directory"
     assert glasscase.cli("verify", str(tmp_path / "r.tlog-proof"), "--policy", policy).returncode == 0
     assert glasscase.cli("status", json=True)["ledger_key"] in Path(policy).read_text()
 

@@ -71,6 +71,8 @@ def test_the_example_trains_and_its_result_registers_itself(glasscase: Installat
     assert len({version["sha256"] for version in versions}) == 1, "the same recipe gives the same bytes"
     verified = json.loads(glasscase.cli("runs", "verify", again["id"], "--json").stdout)
     assert json.loads(verified["evidence"])["class"] == "B", verified
+    nothing = glasscase.cli("runs", "evidence", run["id"], check=False)
+    assert nothing.returncode == 1 and f"glasscase runs verify {run['id']}" in nothing.stderr
     assert "progress 0.9 trained" in glasscase.cli("runs", "logs", run["id"]).stdout
     assert [row["id"] for row in glasscase.cli("runs", "list", "--model", "digits", json=True)] == [verified["id"], again["id"], run["id"]]
 
@@ -133,7 +135,7 @@ def test_what_a_run_does_wrong_is_said(glasscase: Installation, tmp_path: Path, 
 @pytest.mark.parametrize(("change", "words"), [
     ({"sed": 1}, "unknown member sed"), ({"code": "nowhere"}, "nowhere"), ({"environment": {"runner": "fortran"}}, "has the runner fortran"),
     ({"environment": {"runner": "fortran"}}, "scikit-learn"), ({"environment": {"image": "python:3.11"}}, "digest"),
-    ({"limits": {"memory_bytes": 1 << 49}}, "limits"),
+    ({"limits": {"memory_bytes": 1 << 49}}, "limits"), ({"pins": {"blas": "Foo"}}, "pins.blas must be Haswell"),
 ])
 def test_a_recipe_that_cannot_be_run_is_refused(glasscase: Installation, tmp_path: Path, change: dict[str, Any], words: str) -> None:
     code = add(glasscase, tmp_path, "refused-code", {"train.py": "pass"})
@@ -186,6 +188,10 @@ def test_a_sweep_is_queued_at_once_and_becomes_versions(glasscase: Installation,
     for wrong in ("1..", "0..1000", "x"):
         refused = glasscase.cli("train", recipe(tmp_path, code), "--name", "swept", "--seeds", wrong, check=False)
         assert "--seeds" in refused.stderr, wrong
+    other = tmp_path / "other.json"
+    other.write_text('{"sed": 1}')
+    refused = glasscase.cli("train", recipe(tmp_path, code), str(other), "--name", "swept", check=False)
+    assert f"{other}: " in refused.stderr and "unknown member sed" in refused.stderr and "runs[1]" not in refused.stderr
 
 
 @pytest.mark.parametrize("killed", ["glasscase-worker", "glasscase-custodian"])

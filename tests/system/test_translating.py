@@ -244,7 +244,8 @@ def test_what_cannot_be_asked_is_refused(glasscase: Installation, models: Models
 
     glasscase.publish(models.scale, "already")
     assert "is ONNX already" in refusal("already")
-    assert "no model" in refusal("nowhere")
+    unknown = refusal("nowhere")
+    assert 'no asset "nowhere"' in unknown and "glasscase list datasets" in unknown
     keep(glasscase, SAMPLES / "xgboost_json" / "binary", "asked")
     assert "has the runner fortran; there are: fake, pytorch, scikit-learn" in refusal("asked", "--runner", "fortran")
     assert "opset goes with a runner" in refusal("asked", "--opset", "17")

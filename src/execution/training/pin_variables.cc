@@ -32,25 +32,70 @@ const InstructionSet* Find(std::string_view pin) {
 }
 
 // A PyTorch from its own wheels has no OpenBLAS but MKL, which takes a branch where the other takes a kernel.
+struct Kernel {
+  std::string_view name;
+  std::string_view branch;
+};
+constexpr std::string_view kAnyBranch = "COMPATIBLE";  // every processor has this one
+// Those that OpenBLAS is built with for x86-64 where nobody asks for older ones.
+constexpr std::array<Kernel, 15> kKernels = {{{"Haswell", "AVX2"},
+                                              {"Zen", "AVX2"},
+                                              {"Excavator", "AVX2"},
+                                              {"SkylakeX", "AVX512"},
+                                              {"Cooperlake", "AVX512"},
+                                              {"SapphireRapids", "AVX512"},
+                                              {"Sapphirerapids", "AVX512"},
+                                              {"Sandybridge", "AVX"},
+                                              {"Bulldozer", "AVX"},
+                                              {"Piledriver", "AVX"},
+                                              {"Steamroller", "AVX"},
+                                              {"Nehalem", "SSE4_2"},
+                                              {"Barcelona", kAnyBranch},
+                                              {"Core2", kAnyBranch},
+                                              {"Prescott", kAnyBranch}}};
+
 std::string MklBranch(std::string_view kernel) {
-  struct Row {
-    std::string_view branch;
-    std::array<std::string_view, 4> kernels;
-  };
-  constexpr std::array<Row, 4> kBranches = {
-      Row{.branch = "AVX2", .kernels = {"Haswell", "Zen", "Excavator"}},
-      Row{.branch = "AVX512", .kernels = {"SkylakeX", "Cooperlake", "Sapphirerapids", "SapphireRapids"}},
-      Row{.branch = "AVX", .kernels = {"Sandybridge", "Bulldozer", "Piledriver", "Steamroller"}},
-      Row{.branch = "SSE4_2", .kernels = {"Nehalem"}}};
-  for (const Row& row : kBranches)
-    if (std::find(row.kernels.begin(), row.kernels.end(), kernel) != row.kernels.end())
-      return std::string(row.branch);
-  return "COMPATIBLE";  // every processor has this one
+  const auto* const found = std::find_if(kKernels.begin(), kKernels.end(),
+                                         [&](const Kernel& known) { return known.name == kernel; });
+  return std::string(found == kKernels.end() ? kAnyBranch : found->branch);
 }
+
+// Of ONEDNN_MAX_CPU_ISA, without DEFAULT, which holds it to nothing.
+constexpr std::array<std::string_view, 14> kOnednnSets = {"SSE41",
+                                                          "AVX",
+                                                          "AVX2",
+                                                          "AVX2_VNNI",
+                                                          "AVX2_VNNI_2",
+                                                          "AVX512_CORE",
+                                                          "AVX512_CORE_VNNI",
+                                                          "AVX512_CORE_BF16",
+                                                          "AVX512_CORE_FP16",
+                                                          "AVX512_CORE_AMX",
+                                                          "AVX512_CORE_AMX_FP16",
+                                                          "AVX10_1_512",
+                                                          "AVX10_1_512_AMX",
+                                                          "AVX10_1_512_AMX_FP16"};
+
+// Of ATEN_CPU_CAPABILITY, on x86-64.
+constexpr std::array<std::string_view, 3> kTorchLevels = {"default", "avx2", "avx512"};
 
 }  // namespace
 
-bool IsNumpyPin(std::string_view set) { return set == "off" || Find(set) != nullptr; }
+std::vector<std::string_view> BlasPins() {
+  std::vector<std::string_view> names;
+  for (const Kernel& kernel : kKernels) names.push_back(kernel.name);
+  return names;
+}
+
+std::vector<std::string_view> OnednnPins() { return {kOnednnSets.begin(), kOnednnSets.end()}; }
+
+std::vector<std::string_view> TorchPins() { return {kTorchLevels.begin(), kTorchLevels.end()}; }
+
+std::vector<std::string_view> NumpyPins() {
+  std::vector<std::string_view> names;
+  for (const InstructionSet& set : kInstructionSets) names.push_back(set.pin);
+  return names;
+}
 
 std::map<std::string, std::string> PinVariables(const Pins& pins, bool is_runner) {
   std::map<std::string, std::string> variables;

@@ -4,12 +4,17 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <glasscase/training/recipe.h>
 
 namespace glasscase::training {
 
-bool IsNumpyPin(std::string_view set);  // "SSE42", "AVX2", "off"
+// What each library knows, which passes over anything else without a word: what a pin may be beside "off".
+std::vector<std::string_view> BlasPins();
+std::vector<std::string_view> OnednnPins();
+std::vector<std::string_view> TorchPins();
+std::vector<std::string_view> NumpyPins();
 
 // Without those that are off. XLA_FLAGS is only there for a runner, whose XLA is known to have the flag: one
 // that has not ends the program, and an image may hold any.

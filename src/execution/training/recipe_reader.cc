@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <glasscase/json/object_reader.h>
 #include <glasscase/json/strict.h>
@@ -46,6 +49,67 @@ Status ReadWord(const ObjectReader& object, std::string_view name, std::string_v
   return Fail(object.Wrong(name, "may have letters, digits and " + std::string(others)));
 }
 
+// "must be A, B or C"
+Status ReadOneOf(const ObjectReader& object, std::string_view name,
+                 const std::vector<std::string_view>& known, std::string& value) {
+  if (!object.Has(name)) return Ok();
+  GC_TRY(value, object.String(name));
+  if (std::find(known.begin(), known.end(), value) != known.end()) return Ok();
+  std::string words = "must be ";
+  for (size_t i = 0; i < known.size(); ++i)
+    words.append(i == 0 ? "" : i + 1 == known.size() ? " or " : ", ").append(known[i]);
+  return Fail(object.Wrong(name, words));
+}
+
+// A library passes over what it does not know, and the pin would hold nothing.
+Status ReadPin(const ObjectReader& pins, std::string_view name, std::vector<std::string_view> known,
+               std::string& value) {
+  known.push_back("off");
+  return ReadOneOf(pins, name, known, value);
+}
+
+// ---- time zones ----
+
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// "JST" of "JST-9", which is left with "-9".
+bool TakeName(std::string_view& text) {
+  const auto length =
+      static_cast<size_t>(std::find_if_not(text.begin(), text.end(), IsLetter) - text.begin());
+  if (length < 3) return false;
+  text.remove_prefix(length);
+  return true;
+}
+bool TakeHours(std::string_view& text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  const auto length = static_cast<size_t>(std::find_if_not(text.begin(), text.end(), IsDigit) - text.begin());
+  if (length < 1 || length > 2) return false;
+  text.remove_prefix(length);
+  return true;
+}
+
+// "JST-9", "CET-1CEST": as POSIX has it, without a rule of one's own for when summer time begins.
+bool IsOffset(std::string_view text) {
+  if (!TakeName(text) || !TakeHours(text)) return false;
+  if (text.empty()) return true;
+  return TakeName(text) && (text.empty() || (TakeHours(text) && text.empty()));
+}
+
+// A name of the database by its area. Which cities there are, the worker's or the image's own copy says.
+bool IsInArea(std::string_view text) {
+  constexpr std::array<std::string_view, 11> kAreas = {"Africa", "America",  "Antarctica", "Arctic",
+                                                       "Asia",   "Atlantic", "Australia",  "Etc",
+                                                       "Europe", "Indian",   "Pacific"};
+  const size_t slash = text.find('/');
+  return slash != std::string_view::npos &&
+         std::find(kAreas.begin(), kAreas.end(), text.substr(0, slash)) != kAreas.end() &&
+         IsWord(text.substr(slash + 1), "/_-+") && !text.ends_with('/');
+}
+
+// What the C library does not know it takes for UTC.
+bool IsTimezone(std::string_view text) { return text == "UTC" || IsOffset(text) || IsInArea(text); }
+
 // "owner/name@label", or an object that is resolved.
 Result<Reference> ReadReference(const ObjectReader& object, std::string_view member) {
   const auto* value = object.object().if_contains(boost::json::string_view(member.data(), member.size()));
@@ -77,8 +141,8 @@ class Reader {
     GC_TRY_VOID(ReadWhole(root_, "threads", 1, 1'024, recipe_.threads));
     GC_TRY_VOID(ReadPins());
     GC_TRY_VOID(ReadWhole(root_, "clock", 0, uint64_t{1} << 40, recipe_.clock));
-    GC_TRY_VOID(ReadWord(root_, "locale", "._-@", recipe_.locale));
-    GC_TRY_VOID(ReadWord(root_, "timezone", "/_-+", recipe_.timezone));
+    GC_TRY_VOID(ReadLocale());
+    GC_TRY_VOID(ReadTimezone());
     GC_TRY_VOID(ReadUmask());
     GC_TRY_VOID(ReadLimits());
     GC_TRY_VOID(ReadTranslate());
@@ -165,12 +229,25 @@ class Reader {
     if (!root_.Has("pins")) return Ok();
     GC_TRY(const ObjectReader from, root_.Object("pins"));
     GC_TRY_VOID(from.RefuseOthers({"blas", "onednn", "torch", "numpy"}));
-    GC_TRY_VOID(ReadWord(from, "blas", "_", recipe_.pins.blas));
-    GC_TRY_VOID(ReadWord(from, "onednn", "_", recipe_.pins.onednn));
-    GC_TRY_VOID(ReadWord(from, "torch", "_", recipe_.pins.torch));
-    GC_TRY_VOID(ReadWord(from, "numpy", "_", recipe_.pins.numpy));
-    if (IsNumpyPin(recipe_.pins.numpy)) return Ok();
-    return Fail(from.Wrong("numpy", "must be SSE42, AVX2 or off"));
+    GC_TRY_VOID(ReadPin(from, "blas", BlasPins(), recipe_.pins.blas));
+    GC_TRY_VOID(ReadPin(from, "onednn", OnednnPins(), recipe_.pins.onednn));
+    GC_TRY_VOID(ReadPin(from, "torch", TorchPins(), recipe_.pins.torch));
+    return ReadPin(from, "numpy", NumpyPins(), recipe_.pins.numpy);
+  }
+
+  // A runner's are those of every Linux machine; an image brings its own.
+  Status ReadLocale() {
+    if (!recipe_.environment.image.empty()) return ReadWord(root_, "locale", "._-@", recipe_.locale);
+    return ReadOneOf(root_, "locale", {"C", "C.UTF-8", "POSIX"}, recipe_.locale);
+  }
+  Status ReadTimezone() {
+    if (!root_.Has("timezone")) return Ok();
+    GC_TRY(recipe_.timezone, root_.String("timezone"));
+    if (IsTimezone(recipe_.timezone)) return Ok();
+    return Fail(
+        root_.Wrong("timezone",
+                    "must be UTC, a zone of the time zone database such as Europe/Helsinki, or how far it "
+                    "is from UTC such as JST-9"));
   }
 
   Status ReadUmask() {

@@ -102,7 +102,7 @@ TEST(Recipe, ADefaultThatIsSaidChangesNothingAndEverythingElseDoes) {
                                                                         {"threads", "2"},
                                                                         {"pins", R"({"blas": "off"})"},
                                                                         {"clock", "1"},
-                                                                        {"locale", "\"de_DE.UTF-8\""},
+                                                                        {"locale", "\"POSIX\""},
                                                                         {"timezone", "\"Europe/Helsinki\""},
                                                                         {"umask", "\"0077\""},
                                                                         {"limits", R"({"wall_s": 1})"},
@@ -121,6 +121,12 @@ TEST(Recipe, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal(With("threads", "0")), HasSubstr("from 1 to"));
   EXPECT_THAT(Refusal(With("pins", R"({"numpy": "SSE9"})")), HasSubstr("AVX2"));
   EXPECT_THAT(Refusal(With("pins", R"({"gpu": "x"})")), HasSubstr("unknown member gpu"));
+  EXPECT_THAT(Refusal(With("pins", R"({"blas": "haswel"})")),
+              AllOf(HasSubstr("pins.blas must be Haswell, Zen,"), HasSubstr("Prescott or off")));
+  EXPECT_THAT(Refusal(With("pins", R"({"onednn": "DEFAULT"})")),
+              HasSubstr("pins.onednn must be SSE41, AVX,"));
+  EXPECT_THAT(Refusal(With("pins", R"({"torch": "AVX2"})")),
+              HasSubstr("pins.torch must be default, avx2, avx512 or off"));
   EXPECT_THAT(Refusal(With("umask", "\"0777\"")), HasSubstr("umask"));
   EXPECT_THAT(Refusal(With("umask", "22")), HasSubstr("umask"));
   EXPECT_THAT(Refusal(With("limits", R"({"memory_bytes": 10})")), HasSubstr("memory_bytes"));
@@ -128,7 +134,17 @@ TEST(Recipe, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal(With("translate", R"({"to": "no"})")), HasSubstr("translate.to"));
   EXPECT_THAT(Refusal(With("translate", R"({"to": "onnx", "image": "x"})")), HasSubstr("image"));
   EXPECT_THAT(Refusal(With("translate", R"({"to": "onnx", "wall_s": 0})")), HasSubstr("wall_s"));
-  EXPECT_THAT(Refusal(With("locale", "\"a b\"")), HasSubstr("locale"));
+  for (const char* locale : {"\"a b\"", "\"de_DE.UTF-8\"", "\"\""})
+    EXPECT_THAT(Refusal(With("locale", locale)), HasSubstr("locale must be C, C.UTF-8 or POSIX")) << locale;
+  for (const char* zone :
+       {"\"Nowhere/X\"", "\"Europe/\"", "\"Europe\"", "\"utc\"", "\"JST\"", "\"JST-999\"", "\"\""})
+    EXPECT_THAT(Refusal(With("timezone", zone)), HasSubstr("timezone must be UTC")) << zone;
+}
+
+TEST(Recipe, TimeZonesAreNamedOrSaidByTheirDistance) {
+  for (const char* zone : {"UTC", "Europe/Helsinki", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "JST-9",
+                           "CET-1CEST", "EST5EDT4"})
+    EXPECT_EQ(Recipe::Parse(With("timezone", "\"" + std::string(zone) + "\"")).value().timezone, zone);
 }
 
 std::string Recipe2(std::string_view environment, std::string_view data, std::string_view command) {
@@ -195,6 +211,13 @@ TEST(Recipe, EveryGenerationOfNumpyIsToldWhatIsAboveThePin) {
   EXPECT_EQ(variables.at("MKL_CBWR"), "SSE4_2");
   recipe.pins.blas = "Katmai";
   EXPECT_EQ(recipe.Variables("/usr/bin").at("MKL_CBWR"), "COMPATIBLE") << "no branch is the same as it";
+}
+
+TEST(Recipe, AnImageBringsItsOwnLocales) {
+  std::string text =
+      Recipe2("{\"image\":\"registry.example/a@sha256:" + std::string(64, 'a') + "\"}", "{}", "[\"x\"]");
+  text.replace(text.rfind('}'), 1, ",\"locale\":\"de_DE.UTF-8\"}");
+  EXPECT_EQ(Recipe::Parse(text).value().locale, "de_DE.UTF-8");
 }
 
 TEST(Recipe, TheXlaOfAnImageIsNotToldWhatItMayNotKnow) {

@@ -110,6 +110,8 @@ Result<std::string> ToJson(const Evidence& evidence, const Subject& subject) {
       {"rows_beyond", evidence.rows_beyond},
       {"worst", Worst(evidence.worst)},
       {"holds", evidence.holds}};
+  if (!subject.notes.empty())
+    object["source"].as_object()["notes"] = json::array(subject.notes.begin(), subject.notes.end());
   AddSecond(evidence.second, object);
   if (evidence.top_class_same + evidence.top_class_ties > 0)
     object["top_class"] = {{"same", evidence.top_class_same}, {"ties", evidence.top_class_ties}};

@@ -338,5 +338,14 @@ TEST(EvidenceTest, TheArtefactIsCanonicalAndTheSameEachTime) {
   EXPECT_THAT(*first, HasSubstr(R"("result":["NaN"])"));
 }
 
+TEST(EvidenceTest, NotesOfTheModelAreKept) {
+  const Evidence evidence = CompareWith(XgboostJson(), [](auto, Answers&) {});
+  Subject subject{.source = "XGBoost 3.2.0", .source_sha256 = "aa", .result_sha256 = "bb"};
+  EXPECT_THAT(*ToJson(evidence, subject), HasSubstr(R"("source":{"model":"XGBoost 3.2.0","sha256":"aa"})"));
+  subject.notes = {"one", "two"};
+  EXPECT_THAT(*ToJson(evidence, subject),
+              HasSubstr(R"("source":{"model":"XGBoost 3.2.0","notes":["one","two"],"sha256":"aa"})"));
+}
+
 }  // namespace
 }  // namespace glasscase::translation

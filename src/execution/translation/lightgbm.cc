@@ -21,7 +21,8 @@ constexpr int64_t kMissingNone = 0;
 constexpr int64_t kMissingZero = 1;
 constexpr int64_t kMissingNan = 2;
 
-constexpr size_t kLinesMax = 64;  // of one section
+constexpr size_t kLinesMax = 64;       // of one section
+constexpr uint32_t kTestedFormat = 4;  // by tests/conformance/test_translation.py
 
 struct Objective {
   std::string_view name;
@@ -255,9 +256,12 @@ Status ReadObjective(std::string_view text, Head& head) {
   const std::string_view name = text.substr(0, end);
   const auto found = std::find_if(kObjectives.begin(), kObjectives.end(),
                                   [name](const Objective& objective) { return objective.name == name; });
-  if (found == kObjectives.end())
-    return Fail(Wrong("the objective \"" + Printable(name, 60) +
-                      "\" is not supported: train with one that is, or translate in a run"));
+  if (found == kObjectives.end()) {
+    std::string supported;
+    for (const Objective& one : kObjectives) supported.append(supported.empty() ? "" : ", ").append(one.name);
+    return Fail(Wrong("the objective \"" + Printable(name, 60) + "\" is not supported: train with one of " +
+                      supported));
+  }
   head.task = found->task;
   head.transform = found->transform;
   std::string_view rest = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
@@ -280,9 +284,19 @@ Result<Section> ReadSection(Lines& lines, std::string where) {
   return section;
 }
 
+// "v4"; one that is no number is as unknown as a newer one.
+std::string SourceName(std::string_view version) {
+  std::string name = "LightGBM, format " + Printable(version, 10);
+  uint32_t number = 0;
+  const bool is_number = version.starts_with('v') && ParseNumber(version.substr(1), number);
+  if (!is_number || number > kTestedFormat)
+    name += ", newer than v" + std::to_string(kTestedFormat) + ", the last that was tested";
+  return name;
+}
+
 Status ReadHead(const Section& section, Model& model, TreeEnsemble& ensemble) {
   GC_TRY(const std::string_view version, section.Text("version"));
-  model.source = "LightGBM, format " + Printable(version, 10);
+  model.source = SourceName(version);
   GC_TRY(const uint32_t last_feature, section.Whole("max_feature_idx", kFeaturesMax - 1));
   model.features = last_feature + 1;
   GC_TRY(ensemble.targets, section.Whole("num_tree_per_iteration", kTargetsMax));

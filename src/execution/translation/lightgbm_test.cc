@@ -68,6 +68,17 @@ TEST(LightgbmTest, ATreeOfOneLeafIsRead) {
   EXPECT_THAT(Evaluate(leaf, {0, 0}), ElementsAre(7));
 }
 
+TEST(LightgbmTest, AFormatNewerThanTestedIsSaid) {
+  for (const auto& [version, said] :
+       {std::pair{"version=v3", "LightGBM, format v3"}, std::pair{"version=v4", "LightGBM, format v4"},
+        std::pair{"version=v9", "LightGBM, format v9, newer than v4, the last that was tested"},
+        std::pair{"version=next", "LightGBM, format next, newer than v4, the last that was tested"}}) {
+    const auto model = Read(AsBytes(With(Lightgbm(), "version=v4", version)));
+    ASSERT_TRUE(model) << model.error().message();
+    EXPECT_EQ(model->source, said);
+  }
+}
+
 TEST(LightgbmTest, RefusesByName) {
   EXPECT_THAT(Refusal(With(Lightgbm(), "threshold=0.1", "threshold=nan")),
               HasSubstr("tree 0, node 0: the threshold is NaN"));
@@ -77,7 +88,7 @@ TEST(LightgbmTest, RefusesByName) {
               HasSubstr("split 0 is categorical"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "is_linear=0", "is_linear=1")), HasSubstr("linear trees"));
   EXPECT_THAT(Refusal(With(Lightgbm(), "objective=regression", "objective=cross_entropy_lambda")),
-              HasSubstr("is not supported"));
+              HasSubstr("is not supported: train with one of binary, multiclass,"));
 }
 
 TEST(LightgbmTest, RefusesWhatIsNoTree) {

@@ -6,11 +6,11 @@
 #include <glasscase/translation/read.h>
 
 #include "fields.h"
+#include "unreadable.h"
 
 namespace glasscase::translation {
 namespace {
 
-constexpr std::string_view kFormat = "glasscase sklearn dump";
 constexpr uint32_t kVersion = 1;
 
 template <typename T>
@@ -146,7 +146,8 @@ Result<Model> ReadSklearnDump(ByteSpan file) {
   GC_TRY(const Value value, ParseJson(AsText(file), {}));
   const Fields document(value, "scikit-learn dump");
   GC_TRY(const std::string format, document.Text("format"));
-  if (format != kFormat) return Fail(document.Wrong("\"format\" is not \"" + std::string(kFormat) + "\""));
+  if (format != kDumpFormat)
+    return Fail(document.Wrong("\"format\" is not \"" + std::string(kDumpFormat) + "\""));
   GC_TRY(const uint32_t version, document.Whole("version", std::numeric_limits<uint32_t>::max()));
   if (version != kVersion)
     return Fail(document.Wrong("version " + std::to_string(version) + "; this program reads version " +

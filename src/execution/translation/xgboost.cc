@@ -4,12 +4,14 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include <glasscase/translation/document.h>
 #include <glasscase/translation/read.h>
 
 #include "fields.h"
+#include "unreadable.h"
 
 namespace glasscase::translation {
 namespace {
@@ -52,8 +54,10 @@ Result<const Objective*> FindObjective(const Fields& learner) {
   const auto found = std::find_if(kObjectives.begin(), kObjectives.end(),
                                   [&](const Objective& objective) { return objective.name == name; });
   if (found != kObjectives.end()) return &*found;
+  std::string supported;
+  for (const Objective& one : kObjectives) supported.append(supported.empty() ? "" : ", ").append(one.name);
   return Fail(Error::InvalidArgument("the objective \"" + Printable(name, 60) +
-                                     "\" is not supported: train with one that is, or translate in a run"));
+                                     "\" is not supported: train with one of " + supported));
 }
 
 // "5E-1", or "[5E-1,2E0]" since XGBoost 3.1. One value stands for all targets.
@@ -76,6 +80,15 @@ Result<std::vector<double>> ParseBaseScore(const Fields& parameters, uint32_t ta
   if (scores.size() == 1) scores.resize(targets, scores.front());
   if (scores.size() != targets) return Fail(wrong);
   return scores;
+}
+
+// The share of the second class, of which the margin is infinite where all rows are of one class.
+Status CheckShare(const Fields& parameters, const Objective& objective, double score) {
+  if (objective.base != Transform::kLogistic || (score > 0 && score < 1)) return Ok();
+  return Fail(
+      parameters.Wrong("\"base_score\" is not between 0 and 1, as " + std::string(objective.name) +
+                       " needs it; it is 0 or 1 where the training set has one class only: train with "
+                       "rows of both"));
 }
 
 // In float32, as XGBoost does it.
@@ -182,7 +195,7 @@ class TreeReader {
 
 // The booster that holds the trees, and dart's weights where it is one.
 struct Booster {
-  Fields trees;
+  Fields trees;  // and what is said of them
   const Numbers* weights = nullptr;
 };
 
@@ -232,6 +245,40 @@ Status ReadTrees(const Booster& booster, TreeEnsemble& ensemble) {
   return Ok();
 }
 
+// The round that early stopping found best, counted from 0; it says so in an attribute, which anybody may
+// set.
+std::optional<uint32_t> BestRound(const Fields& learner) {
+  const auto attributes = learner.Object("attributes");
+  const auto round = attributes ? attributes->Whole("best_iteration", kNodesMax) : Fail(attributes.error());
+  return round ? std::optional(*round) : std::nullopt;
+}
+
+// A round adds to each target a tree, or a forest.
+Result<size_t> CountRounds(const Booster& booster, const TreeEnsemble& ensemble) {
+  uint32_t forest = 1;
+  if (const auto parameters = booster.trees.Object("gbtree_model_param");
+      parameters && parameters->Has("num_parallel_tree")) {
+    GC_TRY(forest, parameters->Whole("num_parallel_tree", kNodesMax));
+  }
+  return ensemble.trees.size() / (size_t{ensemble.targets} * std::max(forest, 1U));
+}
+
+// All rounds are translated, as Booster.predict() adds them up; the classes for scikit-learn do not.
+Status NoteEarlyStop(const Fields& learner, const Booster& booster, const TreeEnsemble& ensemble,
+                     Model& model) {
+  const std::optional<uint32_t> best = BestRound(learner);
+  if (!best) return Ok();
+  GC_TRY(const size_t rounds, CountRounds(booster, ensemble));
+  const size_t used = size_t{*best} + 1;
+  if (used >= rounds) return Ok();
+  const std::string first = std::to_string(used), all = std::to_string(rounds);
+  model.notes.push_back("the file names round " + first + " of " + all +
+                        " as the best (early stopping); all " + all +
+                        " are translated, while XGBoost's scikit-learn classes predict with the first " +
+                        first + ": save booster[: " + first + "] to translate those");
+  return Ok();
+}
+
 // A newer one may mean other sums by the same members, which nothing here would see.
 bool IsNewerThanTested(const Numbers& version) {
   return std::lexicographical_compare(kTested.begin(), kTested.end(), version.begin(),
@@ -254,8 +301,20 @@ Result<std::string> SourceName(const Fields& document) {
   return name;
 }
 
-Result<Model> ReadDocument(const Value& value) {
+// A file of another program, or a dump with a misspelt format. It is known only now that it was read: where
+// "learner" stands, a large file says after all its trees.
+Error NotXgboost(const Fields& document, std::string_view notation) {
+  std::string what = "this is a " + std::string(notation) +
+                     " file that is neither XGBoost's (it has no \"learner\") nor a dump of glasscase_dump";
+  if (const auto format = document.Text("format"))
+    what += " (its \"format\" is \"" + Printable(*format, 60) + "\"; a dump's is \"" +
+            std::string(kDumpFormat) + "\", in the first " + std::to_string(kNamedWithin) + " bytes)";
+  return Unreadable(what);
+}
+
+Result<Model> ReadDocument(const Value& value, std::string_view notation) {
   const Fields document(value, "XGBoost model");
+  if (!document.Has("learner")) return Fail(NotXgboost(document, notation));
   Model model;
   GC_TRY(model.source, SourceName(document));
   GC_TRY(const Fields learner, document.Object("learner"));
@@ -275,9 +334,13 @@ Result<Model> ReadDocument(const Value& value) {
   if (objective->task == Task::kClassifier && outputs > 1)
     return Fail(parameters.Wrong("classifiers with several labels a row are not supported"));
   GC_TRY(ensemble.base, ParseBaseScore(parameters, ensemble.targets));
-  for (double& base : ensemble.base) base = ToMargin(base, objective->base);
+  for (double& base : ensemble.base) {
+    GC_TRY_VOID(CheckShare(parameters, *objective, base));
+    base = ToMargin(base, objective->base);
+  }
   GC_TRY(const Booster booster, FindBooster(learner));
   GC_TRY_VOID(ReadTrees(booster, ensemble));
+  GC_TRY_VOID(NoteEarlyStop(learner, booster, ensemble, model));
   CountLabels(ensemble.targets, model.head);
   model.body = std::move(ensemble);
   GC_TRY_VOID(Check(model));
@@ -288,12 +351,12 @@ Result<Model> ReadDocument(const Value& value) {
 
 Result<Model> ReadXgboostJson(ByteSpan file) {
   GC_TRY(const Value document, ParseJson(AsText(file), {.numbers_are_float32 = true, .unwanted = kUnwanted}));
-  return ReadDocument(document);
+  return ReadDocument(document, "JSON");
 }
 
 Result<Model> ReadXgboostUbj(ByteSpan file) {
   GC_TRY(const Value document, ParseUbj(file, {.numbers_are_float32 = true, .unwanted = kUnwanted}));
-  return ReadDocument(document);
+  return ReadDocument(document, "UBJSON");
 }
 
 }  // namespace glasscase::translation

@@ -12,8 +12,10 @@
 namespace glasscase::translation {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string Refusal(const std::string& text) {
   const auto model = Read(AsBytes(text));
@@ -43,6 +45,13 @@ TEST(XgboostTest, BaseScoresOfBothLayoutsAreRead) {
   EXPECT_THAT(Refusal(With(XgboostJson(), "[2.5E-1]", "")), HasSubstr("\"base_score\""));
 }
 
+TEST(XgboostTest, AModelOfOneClassIsRefusedByItsBase) {
+  const std::string logistic = With(XgboostJson(), "reg:squarederror", "binary:logistic");
+  for (const char* score : {"0E0", "1E0"})
+    EXPECT_THAT(Refusal(With(logistic, "2.5E-1", score)), HasSubstr("one class only")) << score;
+  EXPECT_EQ(Refusal(With(XgboostJson(), "2.5E-1", "0E0")), "accepted");
+}
+
 TEST(XgboostTest, LogisticModelsHaveTwoClasses) {
   const auto model = Read(AsBytes(With(XgboostJson(), "reg:squarederror", "binary:logistic")));
   ASSERT_TRUE(model);
@@ -68,7 +77,7 @@ TEST(XgboostTest, RefusesByName) {
   EXPECT_THAT(Refusal(With(good, R"("size_leaf_vector":"1")", R"("size_leaf_vector":"3")")),
               HasSubstr("vector leaves"));
   EXPECT_THAT(Refusal(With(good, "reg:squarederror", "survival:cox")),
-              HasSubstr("\"survival:cox\" is not supported"));
+              HasSubstr("\"survival:cox\" is not supported: train with one of binary:logistic, multi:"));
   EXPECT_THAT(Refusal(With(good, R"("name":"gbtree")", R"("name":"gblinear")")),
               HasSubstr("gblinear is not supported"));
 }
@@ -90,7 +99,7 @@ TEST(XgboostTest, RefusesWhatIsNoTree) {
   EXPECT_THAT(Refusal(With(good, R"("default_left":[1,0)", R"("default_left":[1)")),
               HasSubstr("\"default_left\" has 4 numbers, expected 5"));
   EXPECT_THAT(Refusal(good.substr(0, good.size() / 2)), HasSubstr("cut off"));
-  EXPECT_THAT(Refusal("{}"), HasSubstr("\"version\" is missing"));
+  EXPECT_THAT(Refusal(With(good, "\"version\"", "\"versoin\"")), HasSubstr("\"version\" is missing"));
 }
 
 // "split_conditions" as UBJSON writes it, and the first of its numbers.
@@ -121,12 +130,44 @@ TEST(XgboostTest, AVersionNewerThanTestedIsSaid) {
   }
 }
 
+// Three rounds of one tree, or with `forest` trees in a round.
+std::string StoppedEarly(const std::string& best, const std::string& forest) {
+  std::string text = With(XgboostJson(), "[0],\"trees\":[",
+                          "[0,0,0],\"trees\":[" + XgboostTree() + "," + XgboostTree() + ",");
+  text = With(text, R"("num_parallel_tree":"1")", R"("num_parallel_tree":")" + forest + "\"");
+  return With(text, R"("attributes":{})",
+              R"("attributes":{"best_iteration":")" + best + R"(","best_score":"0.1"})");
+}
+
+TEST(XgboostTest, RoundsAfterTheBestAreSaid) {
+  const auto stopped = Read(AsBytes(StoppedEarly("0", "1")));
+  ASSERT_TRUE(stopped) << stopped.error().message();
+  EXPECT_EQ(std::get<TreeEnsemble>(stopped->body).trees.size(), 3U);
+  EXPECT_THAT(
+      stopped->notes,
+      ElementsAre("the file names round 1 of 3 as the best (early stopping); all 3 are translated, while "
+                  "XGBoost's scikit-learn classes predict with the first 1: save booster[: 1] to translate "
+                  "those"));
+  for (const auto& [best, forest] : {std::pair{"2", "1"}, std::pair{"7", "1"}, std::pair{"0", "3"},
+                                     std::pair{"none", "1"}, std::pair{"-1", "1"}}) {
+    const auto model = Read(AsBytes(StoppedEarly(best, forest)));
+    ASSERT_TRUE(model) << model.error().message();
+    EXPECT_THAT(model->notes, ElementsAre()) << best << " " << forest;
+  }
+}
+
 TEST(XgboostTest, OtherFilesAreNamed) {
   EXPECT_THAT(Refusal("\x80\x04\x95"), HasSubstr("this is a pickle"));
   EXPECT_THAT(Refusal("PK\x03\x04"), HasSubstr("archive"));
   EXPECT_THAT(Refusal("\x08\x08\x12"), HasSubstr("ONNX already"));
   EXPECT_THAT(Refusal(""), HasSubstr("empty"));
   EXPECT_THAT(Refusal("hello"), HasSubstr("What can be translated"));
+  for (const char* other : {"{}", R"({"a":1})", R"({"name":"tree","version":"v4","tree_info":[]})"})
+    EXPECT_THAT(Refusal(other), AllOf(HasSubstr("this is a JSON file that is neither XGBoost's (it has no "
+                                                "\"learner\") nor a dump of glasscase_dump. What can"),
+                                      Not(HasSubstr("is missing"))));
+  EXPECT_THAT(Refusal(With(SklearnDump(), "sklearn", "skleran")),
+              HasSubstr("(its \"format\" is \"glasscase skleran dump\"; a dump's is"));
 }
 
 }  // namespace

@@ -87,8 +87,10 @@ void DeclareFilter(CLI::App& command, AssetFilter& filter) {
   command.add_option("--media-type", filter.media_type, "Of this type")->type_name("TYPE");
   command.add_option("--field", filter.fields, "With this free field; may be repeated")
       ->type_name("KEY=VALUE");
+  // Its description, in capitals, would be shown as a part of the type.
+  const CLI::Validator positive = CLI::Validator(CLI::PositiveNumber).description("");
   command.add_option("--limit", filter.limit, "At most so many (default: all)")
-      ->check(CLI::PositiveNumber)
+      ->check(positive)
       ->type_name("N");
   command.add_option("--after", filter.after, "Begin after this one: the id in the last row before")
       ->type_name("ID");

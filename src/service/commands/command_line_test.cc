@@ -59,6 +59,15 @@ TEST_F(CommandLineTest, EveryCommandExplainsItselfWithExamples) {
   EXPECT_GT(commands, 25);
 }
 
+TEST_F(CommandLineTest, TypesAreShownWholeAndChecksAreNot) {
+  RunWith({"serve", "--help"});
+  for (const char* shown : {"--registries HOST[:PORT],...", "--http ADDRESS:PORT ", "--workers N "})
+    EXPECT_NE(out_.find(shown), std::string::npos) << shown << " in " << out_;
+  RunWith({"list", "models", "--help"});
+  EXPECT_NE(out_.find("--limit N "), std::string::npos) << out_;
+  EXPECT_EQ(out_.find("POSITIVE"), std::string::npos) << out_;
+}
+
 TEST_F(CommandLineTest, AnUnknownCommandSuggestsTheNearest) {
   EXPECT_EQ(Unknown({"publsh", "x"}),
             "there is no command glasscase publsh. Did you mean: glasscase publish?");

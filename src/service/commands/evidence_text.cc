@@ -19,7 +19,7 @@ constexpr size_t kNumbersShown = 8;
 std::string ShownNumber(const json::value& object, std::string_view member) {
   const json::value& value = ValueOf(object, member);
   if (value.is_string()) return ShownOf(object, member);
-  return FormatNumber(NumberOf(object, member));
+  return FormatRounded(NumberOf(object, member));
 }
 
 std::string Rows(int64_t count) { return std::to_string(count) + (count == 1 ? " input" : " inputs"); }
@@ -38,9 +38,45 @@ std::string Numbers(const json::array& numbers) {
   return "[" + Join(shown, ", ") + "]";
 }
 
-std::string TopClass(int64_t same, int64_t ties, int64_t rows) {
-  return "the same top class for " + std::to_string(same) + " of " + std::to_string(rows) +
-         (ties > 0 ? " (" + std::to_string(ties) + " ties)" : "");
+struct TopClasses {
+  int64_t same = 0;
+  int64_t ties = 0;
+  int64_t none = 0;  // rows to which neither has an answer that is finite
+  int64_t rows = 0;
+};
+
+// Rows in neither count. Who sends them may send any numbers.
+int64_t Uncounted(const TopClasses& top) {
+  const bool fits = top.same >= 0 && top.ties >= 0 && top.same <= top.rows && top.ties <= top.rows - top.same;
+  return fits ? top.rows - top.same - top.ties : 0;
+}
+
+std::string TopClassText(const TopClasses& top) {
+  return "the same top class for " + std::to_string(top.same) + " of " + std::to_string(top.rows - top.none) +
+         (top.ties > 0 ? " (" + std::to_string(top.ties) + " ties)" : "") +
+         (top.none > 0 ? "; " + std::to_string(top.none) + " have no answer in either" : "");
+}
+
+// Rows of very large numbers have differences that are large as well: where the others were looked at by
+// themselves, they tell how well the two agree, and come first.
+bool HasOrdinary(const json::value& difference) {
+  return ValueOf(difference, "ordinary_max").is_number() &&
+         NumberOf(difference, "ordinary_max") != NumberOf(difference, "absolute_max");
+}
+
+std::string OrdinaryText(const json::value& difference) {
+  return "largest difference " + ShownNumber(difference, "ordinary_max") +
+         " on ordinary inputs; with very large ones " + ShownNumber(difference, "absolute_max") +
+         ", relative " + ShownNumber(difference, "relative_max");
+}
+
+std::string DifferenceLine(const json::value& difference) {
+  if (HasOrdinary(difference))
+    return OrdinaryText(difference) + "; 99.9 % of the ordinary differ by at most " +
+           ShownNumber(difference, "ordinary_p999");
+  return "largest difference " + ShownNumber(difference, "absolute_max") + ", relative " +
+         ShownNumber(difference, "relative_max") + "; 99.9 % differ by at most " +
+         ShownNumber(difference, "absolute_p999");
 }
 
 // "drawn from the data (4 features): rain/rain.csv"; one that gave none has its reason.
@@ -51,8 +87,10 @@ void AddRanges(const json::value& inputs, std::vector<std::string>& lines) {
   for (const json::value& one : ArrayOf(inputs, "datasets")) {
     if (TextOf(one, "unread").empty()) used.push_back(ShownOf(one, "name"));
   }
+  const bool is_from_data = IntegerOf(ranges, "dataset") > 0;
   lines.push_back("random inputs drawn from " + RangesText(ranges) +
-                  (used.empty() ? "" : ": " + Join(used, ", ")));
+                  (used.empty() || !is_from_data ? "" : ": " + Join(used, ", ")));
+  if (!used.empty() && !is_from_data) lines.push_back("no range was needed of " + Join(used, ", "));
   for (const json::value& one : ArrayOf(inputs, "datasets")) {
     if (!TextOf(one, "unread").empty())
       lines.push_back("not drawn from " + ShownOf(one, "name") + ": " + ShownOf(one, "unread"));
@@ -73,6 +111,14 @@ std::string BoundText(const json::value& bound) {
   return (parts.empty() ? "0" : Join(parts, " + ")) + most;
 }
 
+// A row that neither answers with finite numbers is in neither count; of labels every row is in one.
+TopClasses TopClassesOf(const json::value& evidence, const json::value& top, int64_t rows) {
+  TopClasses found{.same = IntegerOf(top, "same"), .ties = IntegerOf(top, "ties"), .rows = rows};
+  const int64_t not_finite = IntegerOf(ValueOf(evidence, "source_not_finite"), "same");
+  found.none = std::min(std::max<int64_t>(0, not_finite), Uncounted(found));
+  return found;
+}
+
 std::vector<std::string> TranslationLines(const json::value& evidence) {
   const json::value& inputs = ValueOf(evidence, "inputs");
   const json::value& difference = ValueOf(evidence, "difference");
@@ -83,15 +129,15 @@ std::vector<std::string> TranslationLines(const json::value& evidence) {
                   ", " + std::to_string(IntegerOf(evidence, "rows_beyond")) + " beyond the bound");
   lines.push_back("bound " + BoundText(ValueOf(evidence, "bound")) + "; opset " +
                   std::to_string(IntegerOf(ValueOf(evidence, "result"), "opset")));
-  lines.push_back("largest difference " + ShownNumber(difference, "absolute_max") + ", relative " +
-                  ShownNumber(difference, "relative_max") + "; 99.9 % differ by at most " +
-                  ShownNumber(difference, "absolute_p999"));
+  lines.push_back(DifferenceLine(difference));
+  for (const std::string& note : ShownTextsOf(ValueOf(evidence, "source"), "notes"))
+    lines.push_back("note: " + note);
   AddRanges(inputs, lines);
   if (IntegerOf(inputs, "thresholds") > 0)
     lines.push_back(std::to_string(IntegerOf(inputs, "thresholds_tried")) + " of " +
                     std::to_string(IntegerOf(inputs, "thresholds")) + " thresholds tried");
   if (const json::value& top = ValueOf(evidence, "top_class"); top.is_object())
-    lines.push_back(TopClass(IntegerOf(top, "same"), IntegerOf(top, "ties"), rows));
+    lines.push_back(TopClassText(TopClassesOf(evidence, top, rows)));
   lines.push_back(
       "source computed by " + ShownOf(evaluators, "source") + ", result by " + ShownOf(evaluators, "result") +
       (TextOf(evidence, "evaluated_in") == "sandbox" ? "; both in the sandbox, by the runner" : ""));
@@ -138,19 +184,21 @@ std::string RangesText(const json::value& ranges) {
 std::string EvidenceSummary(const json::value& evidence) {
   if (TextOf(evidence, "kind") == "verification")
     return "run again, class " + ShownOf(evidence, "class") + " (run " + ShownOf(evidence, "run") + ")";
-  const int64_t inputs = IntegerOf(evidence, "inputs");
-  const int64_t same = IntegerOf(evidence, "top_class_same");
-  const int64_t ties = IntegerOf(evidence, "top_class_ties");
-  std::string text = "same as its source on " + Rows(inputs) + ", largest difference " +
-                     FormatNumber(NumberOf(evidence, "absolute_max")) + " (relative " +
-                     FormatNumber(NumberOf(evidence, "relative_max")) + ", 99.9 % within " +
-                     FormatNumber(NumberOf(evidence, "absolute_p999")) + ")";
+  TopClasses top{.same = IntegerOf(evidence, "top_class_same"),
+                 .ties = IntegerOf(evidence, "top_class_ties"),
+                 .rows = IntegerOf(evidence, "inputs")};
+  top.none = Uncounted(top);  // what made a version holds, so no other row is another class
+  std::string text = "same as its source on " + Rows(top.rows) + ", ";
+  text += HasOrdinary(evidence) ? OrdinaryText(evidence)
+                                : "largest difference " + ShownNumber(evidence, "absolute_max") +
+                                      " (relative " + ShownNumber(evidence, "relative_max") +
+                                      ", 99.9 % within " + ShownNumber(evidence, "absolute_p999") + ")";
   // Of a linear model it is more than these two numbers say; the run's evidence has all of it.
   if (NumberOf(evidence, "bound_ulps") > 0)
-    text += ", bound " + FormatNumber(NumberOf(evidence, "bound_absolute")) + " + " +
-            FormatNumber(NumberOf(evidence, "bound_ulps")) + " ulp";
+    text += ", bound " + ShownNumber(evidence, "bound_absolute") + " + " +
+            ShownNumber(evidence, "bound_ulps") + " ulp";
   text += ", opset " + std::to_string(IntegerOf(evidence, "opset"));
-  if (same + ties > 0) text += ", " + TopClass(same, ties, inputs);
+  if (top.same + top.ties > 0) text += ", " + TopClassText(top);
   text += "; source by " + ShownOf(evidence, "source_evaluator") + ", result by " +
           ShownOf(evidence, "result_evaluator");
   if (const std::string second = ShownOf(evidence, "second_evaluator"); !second.empty())

@@ -26,6 +26,12 @@ TEST(EvidenceText, ATranslationIsToldInNumbers) {
                   "result also by another on 96 inputs, largest difference 0.125"));
 }
 
+TEST(EvidenceText, WhatIsToBeKnownOfTheSourceIsTold) {
+  EXPECT_THAT(
+      EvidenceLines(R"({"format":"glasscase translation evidence","source":{"notes":["three rounds"]}})"),
+      ::testing::Contains("note: three rounds"));
+}
+
 TEST(EvidenceText, WhereInputsWereDrawnFromIsTold) {
   const auto lines =
       EvidenceLines(R"({"format":"glasscase translation evidence","holds":true,"inputs":{"rows":1,
@@ -35,6 +41,28 @@ TEST(EvidenceText, WhereInputsWereDrawnFromIsTold) {
       ::testing::Contains(
           "random inputs drawn from the data (3 features), a guess of -10 to 10 (1 feature): rain/a.csv"));
   EXPECT_THAT(lines, ::testing::Contains("not drawn from snow/b.csv: it is empty"));
+}
+
+TEST(EvidenceText, AFileThatGaveNoRangeIsNotNamedAsTheirSource) {
+  const auto lines =
+      EvidenceLines(R"({"format":"glasscase translation evidence","holds":true,"inputs":{"rows":1,
+      "ranges":{"inputs.json":64},"datasets":[{"name":"digits-data/digits.npz"}]}})");
+  EXPECT_THAT(lines, ::testing::Contains("random inputs drawn from inputs.json (64 features)"));
+  EXPECT_THAT(lines, ::testing::Contains("no range was needed of digits-data/digits.npz"));
+}
+
+// A network: sums of very large numbers differ by large ones, and to what is missing it has no answer.
+TEST(EvidenceText, OrdinaryInputsComeFirst) {
+  const auto lines = EvidenceLines(R"({"format":"glasscase translation evidence","holds":true,"rows_beyond":0,
+      "inputs":{"rows":4692},"difference":{"absolute_max":17592186044416,"relative_max":0.0020835617940563656,
+      "absolute_p999":4947802324992,"ordinary_max":3.8146972656e-6,"ordinary_p999":1.9e-6},
+      "top_class":{"same":4192,"ties":0},"source_not_finite":{"rows":500,"same":500}})");
+  EXPECT_THAT(lines,
+              ::testing::Contains("largest difference 3.815e-06 on ordinary inputs; with very large ones "
+                                  "1.759e+13, relative 0.002084; 99.9 % of the ordinary differ by at most "
+                                  "1.9e-06"));
+  EXPECT_THAT(lines,
+              ::testing::Contains("the same top class for 4192 of 4192; 500 have no answer in either"));
 }
 
 TEST(EvidenceText, ARefusalShowsItsWorstInput) {
@@ -81,6 +109,14 @@ TEST(EvidenceText, AVersionsEvidenceIsOneLine) {
             "same as its source on 10 inputs, largest difference 0 (relative 0.5, 99.9 % within 0.25), "
             "bound 1e-05 + 64 ulp, opset 21, the same top class for 10 of 10; "
             "source by a, result by b, also by c, in the sandbox (run R)");
+  EXPECT_EQ(
+      EvidenceSummary(boost::json::parse(
+          R"({"kind":"translation","run":"R","inputs":4692,"absolute_max":17592186044416,
+                    "ordinary_max":3.8146972656e-6,"relative_max":0.0020835617940563656,"top_class_same":4192,
+                    "top_class_ties":0,"source_evaluator":"a","result_evaluator":"b","opset":17})")),
+      "same as its source on 4692 inputs, largest difference 3.815e-06 on ordinary inputs; with very large "
+      "ones 1.759e+13, relative 0.002084, opset 17, the same top class for 4192 of 4192; 500 have no answer "
+      "in either; source by a, result by b (run R)");
   EXPECT_EQ(EvidenceSummary(boost::json::parse(R"({"kind":"verification","run":"R","class":"T"})")),
             "run again, class T (run R)");
 }

@@ -1,12 +1,26 @@
 #include "help_format.h"
 
+#include <algorithm>
+#include <string_view>
+
 namespace glasscase::commands {
 namespace {
 
-// CLI11 appends the descriptions of checks after a colon.
+// CLI11 appends the descriptions of checks after a colon, which a type may have too: "ADDRESS:PORT". They
+// have small letters ("INT in [0 - 64]") or braces, and types have none.
+bool IsCheck(std::string_view part) {
+  return std::any_of(part.begin(), part.end(), [](char c) { return c == '{' || (c >= 'a' && c <= 'z'); });
+}
+
 std::string TypeOf(const CLI::Option& option) {
   const std::string type = option.get_type_name();
-  return type.substr(0, type.find(':'));
+  size_t colon = type.find(':');
+  while (colon != std::string::npos) {
+    const size_t next = type.find(':', colon + 1);
+    if (IsCheck(std::string_view(type).substr(colon + 1, next - colon - 1))) break;
+    colon = next;
+  }
+  return type.substr(0, colon);
 }
 
 std::string WordsTo(const CLI::App* app) {

@@ -38,6 +38,13 @@ std::string WithVersion(const ModelName& name) {
   return name.version.empty() ? name.model : name.model + "@" + name.version;
 }
 
+// Where `glasscase init` put the policy on this machine; empty on others.
+Result<std::string> OwnPolicy(Context& context) {
+  GC_TRY(const Profile* connection, context.Connection());
+  if (connection->data.empty()) return std::string();
+  return (fs::path(connection->data) / "ledger-policy").string();
+}
+
 Result<Outcome> WriteReceipt(Context& context, const ReceiptOptions& options) {
   GC_TRY(const ModelName name, ModelName::Parse(options.asset));
   GC_TRY(Api * api, context.Public());
@@ -58,11 +65,14 @@ Result<Outcome> WriteReceipt(Context& context, const ReceiptOptions& options) {
   context.console.PrintLine("wrote " + Printable(path, 400) + ": the receipt of " +
                             (options.of.empty() ? "" : "the " + options.of + " that made ") +
                             ShownOf(answer, "name") + "@" + ShownOf(answer, "version"));
+  GC_TRY(const std::string policy, OwnPolicy(context));
   context.console.PrintLine("check it anywhere, without the server:\n  glasscase verify " + ShellQuote(path) +
-                            " --policy ledger-policy" +
+                            " --policy " + (policy.empty() ? "ledger-policy" : ShellQuote(policy)) +
                             (options.of == "translation" ? " --evidence EVIDENCE"
                              : options.of.empty()        ? " --file THE-FILE"
                                                          : ""));
+  if (policy.empty())
+    context.console.Note("ledger-policy lies in the server's data directory: its operator gives you a copy");
   return Done();
 }
 
@@ -123,11 +133,10 @@ struct HistoryOptions {
 Result<ledger::Policy> ReadPolicy(Context& context, const std::string& given) {
   std::string path = given;
   if (path.empty()) {
-    GC_TRY(const Profile* connection, context.Connection());
-    if (connection->data.empty())
+    GC_TRY(path, OwnPolicy(context));
+    if (path.empty())
       return Fail(Error::InvalidArgument(
           "say whom to trust: --policy FILE, with a line \"log VKEY\" that you got from the operator"));
-    path = fs::path(connection->data) / "ledger-policy";
   }
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream text;

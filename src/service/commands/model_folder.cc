@@ -78,10 +78,11 @@ Status CheckOneModel(const std::vector<ModelFile>& files, const fs::path& where)
   if (models > 1)
     return Fail(
         Error::FailedPrecondition("a folder holds one .onnx file; " + where.string() + " holds " + found));
-  return Fail(
-      Error::FailedPrecondition("no file in " + where.string() +
-                                " ends in .onnx: export the model to ONNX first "
-                                "(scikit-learn: skl2onnx, PyTorch: torch.onnx.export, TensorFlow: tf2onnx)"));
+  return Fail(Error::FailedPrecondition(
+      "no file in " + where.string() +
+      " ends in .onnx, and no other can be called: turn the model into ONNX first (XGBoost, LightGBM and "
+      "scikit-learn: glasscase translate FILE --output model.onnx, PyTorch: torch.onnx.export, TensorFlow: "
+      "tf2onnx); or publish it with --kept, to be taken and translated by its name"));
 }
 
 }  // namespace

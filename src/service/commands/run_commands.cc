@@ -1,11 +1,17 @@
 // train, runs: training in a sandbox, by a recipe.
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
 #include <sstream>
 #include <thread>
+
+#include <boost/json/stream_parser.hpp>
+
+#include <glasscase/json/strict.h>
 
 #include "command.h"
 #include "json_members.h"
@@ -58,12 +64,39 @@ Status EachListed(Api& api, const std::string& conditions,
   return Ok();
 }
 
+// ", line 12", where the text breaks off from JSON.
+std::string LineOf(const std::string& text) {
+  json::stream_parser parser;
+  json::error_code error;
+  const size_t read = parser.write_some(text.data(), text.size(), error);
+  if (!error) return "";
+  const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(read, text.size()));
+  return ", line " + std::to_string(std::count(text.begin(), end, '\n') + 1);
+}
+
+// Of several files the server knows no names, so what is no JSON is found here.
 Result<std::string> ReadRecipe(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return Fail(Error::InvalidArgument(Visible(path) + " is a folder: name a recipe in it, a JSON file"));
   std::ifstream file(path, std::ios::binary);
-  if (!file) return Fail(Error::NotFound("could not read the recipe " + path));
+  if (!file) return Fail(Error::NotFound("could not read the recipe " + Visible(path)));
   std::ostringstream text;
   text << file.rdbuf();
-  return text.str();
+  std::string recipe = text.str();
+  const auto parsed = glasscase::json::Parse(recipe);
+  if (parsed) return recipe;
+  return Fail(Error(parsed.error().code(), Visible(path) + ": " + parsed.error().message() + LineOf(recipe)));
+}
+
+// The server says "runs[1]: ..." of the second.
+Error WithFileName(const Error& error, const std::vector<std::string>& paths) {
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const std::string place = "runs[" + std::to_string(i) + "]: ";
+    if (error.message().starts_with(place))
+      return Error(error.code(), Visible(paths[i]) + ": " + error.message().substr(place.size()));
+  }
+  return error;
 }
 
 // How many of those runs have not ended.
@@ -124,9 +157,9 @@ Result<Outcome> TrainMany(Context& context, const TrainOptions& options) {
                                        {"seeds", seeds}});
   }
   GC_TRY(Api * api, context.Control());
-  GC_TRY(const json::value queued,
-         api->Post("/glasscase/v1/runs/batch", json::object{{"runs", std::move(submissions)}}));
-  const json::array& runs = ArrayOf(queued, "runs");
+  const auto queued = api->Post("/glasscase/v1/runs/batch", json::object{{"runs", std::move(submissions)}});
+  if (!queued) return Fail(WithFileName(queued.error(), options.recipes));
+  const json::array& runs = ArrayOf(*queued, "runs");
   const std::string model = TextOf(runs.at(0), "model");
   if (options.detached) {
     if (context.console.json) {
@@ -227,13 +260,24 @@ Result<Outcome> Verify(Context& context, const VerifyOptions& options) {
   return Outcome{is_same && TextOf(run, "state") == "succeeded" ? 0 : 1};
 }
 
+// A run that trains compares nothing: what repeats or translates its result does.
+Error NoEvidence(const json::value& run) {
+  const std::string kind = ShownOf(run, "kind"), state = ShownOf(run, "state");
+  if (kind != "training")
+    return Error::NotFound("the run has no evidence: it is a " + kind + " run that is " + state);
+  std::string words = "the run has no evidence: it trains, and compares nothing";
+  if (state == "succeeded")
+    words += "; glasscase runs verify " + ShownOf(run, "id") +
+             " does it once more and compares, and a translation of its result has evidence too (glasscase "
+             "runs list shows both)";
+  return Error::NotFound(words);
+}
+
 Result<Outcome> Evidence(Context& context, const RunsOptions& options) {
   GC_TRY(Api * api, context.Control());
   GC_TRY(const json::value run, api->Get(RunPath(options.run)));
   const std::string evidence = TextOf(run, "evidence");
-  if (evidence.empty())
-    return Fail(Error::NotFound("the run has no evidence: a " + ShownOf(run, "kind") + " run that is " +
-                                ShownOf(run, "state")));
+  if (evidence.empty()) return Fail(NoEvidence(run));
   if (options.output.empty() || options.output == "-") {
     context.console.Print(evidence);
     return Done();

@@ -6,11 +6,10 @@
 #include <thread>
 #include <utility>
 
-#include <boost/json/serialize.hpp>
-
 #include "evidence_text.h"
 #include "json_members.h"
 #include "progress.h"
+#include "record_text.h"
 #include "text.h"
 
 namespace glasscase::commands {
@@ -91,12 +90,8 @@ class Turns {
 // What its record says of where it was and what it was held to.
 void PrintRecord(const json::value& record,
                  const std::function<void(const char*, const std::string&)>& line) {
-  const auto part = [&](const char* name) {
-    const auto* value = record.get_object().if_contains(name);
-    return value == nullptr ? std::string() : Visible(json::serialize(*value), false);
-  };
-  line("metrics", part("metrics"));
-  line("used", part("used"));
+  line("metrics", MetricsText(ValueOf(record, "metrics")));
+  line("used", UsedText(ValueOf(record, "used")));
   const json::value& machine = ValueOf(record, "machine");
   if (machine.is_object())
     line("machine", ShownOf(machine, "processor") + ", Linux " + ShownOf(machine, "kernel") + ", " +

@@ -121,6 +121,15 @@ std::string FormatNumber(double value) {
   return {buffer.data(), end.ptr};
 }
 
+std::string FormatRounded(double value) {
+  constexpr double kCountMax = 1e6;  // whole numbers are counts as a rule, and told to the last digit
+  if (!std::isfinite(value) || (value == std::floor(value) && std::abs(value) < kCountMax))
+    return FormatNumber(value);
+  std::array<char, 32> buffer{};
+  const int n = std::snprintf(buffer.data(), buffer.size(), "%.4g", value);
+  return {buffer.data(), static_cast<size_t>(n)};
+}
+
 std::string FormatMilliseconds(double milliseconds) {
   std::array<char, 64> buffer{};
   const int n = std::snprintf(buffer.data(), buffer.size(), "%.2f ms", std::clamp(milliseconds, 0.0, 1e12));

@@ -22,6 +22,7 @@ std::string FormatTable(const std::vector<std::vector<std::string>>& rows, bool 
 std::string FormatBytes(uint64_t bytes);    // "12.3 MB"
 std::string FormatSeconds(double seconds);  // "3 s", "2 min 5 s"
 std::string FormatNumber(double value);     // shortest that reads back as the same float: "0.25", "7"
+std::string FormatRounded(double value);    // at most four digits: "0.9778", "1.76e+13"
 std::string FormatMilliseconds(double milliseconds);    // "0.41 ms"
 std::string Count(uint64_t n, std::string_view thing);  // "1 token", "2 tokens"
 std::string Join(const std::vector<std::string>& parts, std::string_view separator);

@@ -33,6 +33,10 @@ TEST(FormatTest, NumbersReadBack) {
   EXPECT_EQ(FormatNumber(0.1F), "0.1");
   EXPECT_EQ(FormatNumber(0.1), "0.1");
   EXPECT_EQ(FormatNumber(7), "7");
+  EXPECT_EQ(FormatRounded(9.777777777777776E-1), "0.9778");
+  EXPECT_EQ(FormatRounded(3.8e-6), "3.8e-06");
+  EXPECT_EQ(FormatRounded(4947802324992), "4.948e+12");
+  EXPECT_EQ(FormatRounded(65537), "65537");
   EXPECT_EQ(FormatBytes(999), "999 B");
   EXPECT_EQ(FormatBytes(12'345'678), "12.3 MB");
   EXPECT_EQ(FormatBytes(999'999), "1.0 MB");

@@ -54,10 +54,12 @@ Result<Fd> Raised(int fd, const std::string& what) {
   return high;
 }
 
+std::string UnfinishedPath(const std::string& target) { return target + ".unfinished"; }
+
 // A file that has its name only when it is whole.
 class Unfinished {
  public:
-  explicit Unfinished(std::string target) : target_(std::move(target)), path_(target_ + ".unfinished") {}
+  explicit Unfinished(std::string target) : target_(std::move(target)), path_(UnfinishedPath(target_)) {}
   ~Unfinished() {
     if (fd_.valid()) ::unlink(path_.c_str());
   }
@@ -150,12 +152,18 @@ void PrintSummary(const Context& context, const TranslateOptions& options, const
   context.console.PrintLine("compared on " + number("inputs") + " inputs with " +
                             ShownOf(summary, "runtime") + "; " + number("thresholds_tried") + " of " +
                             number("thresholds") + " thresholds tried; largest difference " +
-                            FormatNumber(NumberOf(summary, "absolute_max")));
+                            FormatRounded(NumberOf(summary, "absolute_max")));
   PrintRanges(context, ValueOf(summary, "ranges"));
+  for (const std::string& note : ShownTextsOf(summary, "notes")) context.console.Note("note: " + note);
   for (const json::value& unread : ArrayOf(summary, "data_unread"))
     if (unread.is_string())
       context.console.Note("not used: " + Visible(std::string_view(unread.get_string())));
   context.console.Note("next: glasscase publish " + ShellQuote(options.output));
+}
+
+// Without a place of its own it is written all the same, and dropped.
+std::string EvidencePath(const TranslateOptions& options) {
+  return options.evidence.empty() ? options.output + ".evidence" : options.evidence;
 }
 
 Result<Outcome> TranslateFile(Context& context, const TranslateOptions& options) {
@@ -166,7 +174,7 @@ Result<Outcome> TranslateFile(Context& context, const TranslateOptions& options)
   const InterruptGuard guard;  // ^C ends the program, and this undoes what was begun
   Unfinished onnx(options.output);
   GC_TRY_VOID(onnx.Open());
-  Unfinished evidence(options.evidence.empty() ? options.output + ".evidence" : options.evidence);
+  Unfinished evidence(EvidencePath(options));
   GC_TRY_VOID(evidence.Open());
   StepBars bars(context.console);
   translating::Listener listener([&bars](const translating::Step& step) { bars.Show(step); });
@@ -240,6 +248,35 @@ Result<Outcome> TranslateVersion(Context& context, const TranslateOptions& optio
   return EndOf(run);
 }
 
+// By whatever names; files that are not there yet are compared by their paths.
+bool IsSameFile(const std::string& one, const std::string& other) {
+  std::error_code code;
+  if (fs::equivalent(one, other, code)) return true;
+  const fs::path path = fs::weakly_canonical(fs::absolute(one, code), code);
+  return !path.empty() && path == fs::weakly_canonical(fs::absolute(other, code), code);
+}
+
+// The model may be the only copy that there is.
+Status RefuseOverwriting(const TranslateOptions& options) {
+  std::vector<std::string> read = options.data;
+  read.push_back(options.source);
+  const std::string evidence = EvidencePath(options);
+  const std::string_view word = options.evidence.empty() ? "--output" : "--evidence";
+  const std::vector<std::pair<std::string_view, std::string>> written = {
+      {"--output", options.output},
+      {"--output", UnfinishedPath(options.output)},
+      {word, evidence},
+      {word, UnfinishedPath(evidence)}};
+  for (const auto& [option, path] : written)
+    for (const std::string& file : read)
+      if (IsSameFile(path, file))
+        return Fail(Error::InvalidArgument(std::string(option) + " would overwrite " + Visible(file) +
+                                           ", which is read: name another file"));
+  if (!IsSameFile(options.output, evidence)) return Ok();
+  return Fail(
+      Error::InvalidArgument("--output and --evidence are the same file: give each a name of its own"));
+}
+
 // The words that only one of the two forms takes.
 Status CheckForm(const TranslateOptions& options) {
   const bool of_run = !options.name.empty() || !options.version.empty() || !options.runner.empty() ||
@@ -262,7 +299,7 @@ Status CheckForm(const TranslateOptions& options) {
         "--time, --allow-pickle, --priority and --detach are for a registered model: leave out the one or "
         "the "
         "others"));
-  if (IsFile(options.source)) return Ok();
+  if (IsFile(options.source)) return RefuseOverwriting(options);
   std::error_code ignored;
   if (fs::exists(options.source, ignored))
     return Fail(Error::FailedPrecondition(Visible(options.source) + " is not a plain file"));

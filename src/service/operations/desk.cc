@@ -16,9 +16,11 @@ constexpr uint32_t kNamesakesNamed = 10;
 constexpr size_t kNamesKept = 4096;
 constexpr size_t kTokenUsesKept = 65'536;
 
-Error NoSuchModel(std::string_view text) {
-  return Error::NotFound("no model \"" + Printable(text) +
-                         "\" that you may see; `glasscase list models` shows those");
+// Whether a model or a dataset was meant, nobody says.
+Error NoSuchAsset(std::string_view text) {
+  return Error::NotFound(
+      "no asset \"" + Printable(text) +
+      "\" that you may see; `glasscase list models` and `glasscase list datasets` show those");
 }
 
 }  // namespace
@@ -236,7 +238,7 @@ Result<NamedModel> FindModel(Desk& desk, Act& act, std::string_view text) {
                          ? FindByFullName(desk, name.substr(0, slash), name.substr(slash + 1))
                          : FindByShortName(desk, act, name));
   if (!found || !MaySee(desk, act, found->model))
-    return act.Refuse(found ? access::Reason::kNoGrant : access::Reason::kNoSuchModel, NoSuchModel(text));
+    return act.Refuse(found ? access::Reason::kNoGrant : access::Reason::kNoSuchModel, NoSuchAsset(text));
   if (at == text.npos) return std::move(*found);
   GC_TRY(found->version, FindVersionOf(desk, found->model.id, text.substr(at + 1)));
   if (found->version) return std::move(*found);

@@ -34,6 +34,8 @@ void TakeTranslation(const ObjectReader& evidence, rpc::Evidence& message) {
   if (const auto inputs = evidence.Object("inputs")) message.set_inputs(WholeOf(*inputs, "rows"));
   if (const auto difference = evidence.Object("difference")) {
     message.set_absolute_max(NumberOf(*difference, "absolute_max"));
+    message.set_ordinary_max(
+        NumberOf(*difference, difference->Has("ordinary_max") ? "ordinary_max" : "absolute_max"));
     message.set_relative_max(NumberOf(*difference, "relative_max"));
     message.set_absolute_p999(NumberOf(*difference, "absolute_p999"));
   }

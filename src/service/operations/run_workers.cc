@@ -26,7 +26,10 @@ bool HasRunner(const RunWorker& worker, const RunNeeds& needs) {
 
 // ---- of all workers, when none may do it: what none has ----
 
-std::string Join(const std::vector<std::string>& words) {
+// Each once and sorted: workers have much in common.
+std::string Join(std::vector<std::string> words) {
+  std::ranges::sort(words);
+  words.erase(std::unique(words.begin(), words.end()), words.end());
   std::string joined;
   for (const std::string& word : words) joined += (joined.empty() ? "" : ", ") + Printable(word, 64);
   return joined.empty() ? "none" : joined;

@@ -111,6 +111,7 @@ struct Subject {
   std::string source;         // "XGBoost 3.2.0"
   std::string source_sha256;  // hexadecimal
   std::string result_sha256;
+  std::vector<std::string> notes{};  // of the model
 };
 // Canonical JSON, one line.
 Result<std::string> ToJson(const Evidence& evidence, const Subject& subject);

@@ -99,7 +99,8 @@ struct Head {
 };
 
 struct Model {
-  std::string source;  // "XGBoost 3.2.0", printable
+  std::string source;                // "XGBoost 3.2.0", printable
+  std::vector<std::string> notes{};  // where the library may answer otherwise than the file: a sentence each
   uint32_t features = 0;
   std::variant<TreeEnsemble, LinearModel> body;
   Head head;
