@@ -113,6 +113,8 @@ def test_a_recipe_translates_its_result(glasscase: Installation, tmp_path: Path)
     assert trained["state"] == "succeeded", trained
     (queued,) = glasscase.cli("runs", "list", "--model", "trees-onnx", json=True)
     assert (queued["kind"], queued["translates"]) == ("translation", trained["result"])
+    assert trained["translation"] == queued["id"]
+    assert f"glasscase runs logs -f {queued['id']}" in glasscase.cli("runs", "show", trained["id"]).stdout
     wait_until("it is translated", lambda: show_run(glasscase, queued["id"])["state"] == "succeeded", 20)
     body = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [6.3, 3.3, 6.0, 2.5]}]}
     outputs = {one["name"]: one["data"] for one in glasscase.infer("owner/trees-onnx", body).json()["outputs"]}

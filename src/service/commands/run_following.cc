@@ -135,6 +135,9 @@ void PrintRun(const Context& context, const json::value& run) {
   line("result", ShownOf(run, "result"));
   line("repeats", ShownOf(run, "repeats"));
   line("translates", ShownOf(run, "translates"));
+  const std::string translation = ShownOf(run, "translation");
+  if (!translation.empty())
+    line("translation", "run " + translation + "; glasscase runs logs -f " + translation);
   line("recipe", "SHA-256 " + ShownOf(run, "recipe_sha256"));
   line("worker", ShownOf(run, "worker"));
   line("queued", ShownOf(run, "created_at"));

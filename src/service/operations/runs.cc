@@ -9,6 +9,7 @@
 #include "run_desk.h"
 #include "run_inputs.h"
 #include "runs.h"
+#include "translation_runs.h"
 
 namespace glasscase::operations {
 namespace {
@@ -75,6 +76,16 @@ Result<int64_t> AddEvents(const Workplace& place, const Run& run, uint64_t from,
   return static_cast<int64_t>(events.size());
 }
 
+// Of the newest that translate into the asset which has its name; nil: none does.
+Result<Uuid> TranslationOf(const Desk& desk, const Run& run, const std::string& model) {
+  if (run.result.IsNil()) return Uuid{};
+  GC_TRY(const auto translated, desk.catalog.FindModelCalled(run.owner, TranslatedName(model)));
+  if (!translated) return Uuid{};
+  GC_TRY(const auto runs, desk.catalog.ListRuns({.asset = translated->id, .limit = kPageMax}));
+  const auto found = std::ranges::find(runs, run.result, &Run::translates);
+  return found == runs.end() ? Uuid{} : found->id;
+}
+
 std::string TextOrEmpty(const Uuid& id) { return id.IsNil() ? "" : id.ToString(); }
 
 Result<Run> FindOwnRun(Desk& desk, Act& act, const std::string& text) {
@@ -130,6 +141,8 @@ Result<rpc::Run> DescribeRun(Workplace& place, const Run& run, bool whole) {
   if (!whole) return row;
   row.set_recipe(run.recipe);
   row.set_record(run.record);
+  GC_TRY(const Uuid translation, TranslationOf(desk, run, model ? model->name : ""));
+  row.set_translation(TextOrEmpty(translation));
   row.set_evidence(run.evidence);
   GC_TRY_VOID(AddEvents(place, run, 0, *row.mutable_events()));
   return row;

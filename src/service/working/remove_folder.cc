@@ -71,12 +71,12 @@ class Emptying {
 
   // Nobody else writes here: what is a folder stays one.
   static Fd Unlocked(int folder, const char* name) {
-    (void)::fchmodat(folder, name, 0700, 0);  // opening it says what is wrong
+    (void)!::fchmodat(folder, name, 0700, 0);  // opening it says what is wrong
     return Fd(::openat(folder, name, kOpenFolder));
   }
 
   void MoveUp(int folder, const char* name) {
-    (void)::fchmodat(folder, name, 0700, 0);  // a folder that moves is written to
+    (void)!::fchmodat(folder, name, 0700, 0);  // a folder that moves is written to
     const auto move = [&](const std::string& to) {
       return ::renameat2(folder, name, top_, to.c_str(), RENAME_NOREPLACE) == 0;
     };
@@ -101,7 +101,7 @@ class Emptying {
 Status RemoveFolder(const std::string& path) {
   struct stat facts {};
   if (::lstat(path.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return Ok();
-  (void)::chmod(path.c_str(), 0700);  // opening it says what is wrong
+  (void)!::chmod(path.c_str(), 0700);  // opening it says what is wrong
   const Fd folder(::open(path.c_str(), kOpenFolder));
   const Status emptied = folder.valid() ? Emptying(folder).Run() : Fail(Error::FromErrno(errno, "opening it"));
   if (!emptied) return Fail(emptied.error().WithContext("cannot remove " + path));
