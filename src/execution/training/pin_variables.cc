@@ -37,8 +37,8 @@ struct Kernel {
   std::string_view branch;
 };
 constexpr std::string_view kAnyBranch = "COMPATIBLE";  // every processor has this one
-// Those that OpenBLAS is built with for x86-64 where nobody asks for older ones.
-constexpr std::array<Kernel, 15> kKernels = {{{"Haswell", "AVX2"},
+// Those that OpenBLAS is built with where nobody asks for older ones: for x86-64, then for ARM.
+constexpr std::array<Kernel, 19> kKernels = {{{"Haswell", "AVX2"},
                                               {"Zen", "AVX2"},
                                               {"Excavator", "AVX2"},
                                               {"SkylakeX", "AVX512"},
@@ -52,7 +52,11 @@ constexpr std::array<Kernel, 15> kKernels = {{{"Haswell", "AVX2"},
                                               {"Nehalem", "SSE4_2"},
                                               {"Barcelona", kAnyBranch},
                                               {"Core2", kAnyBranch},
-                                              {"Prescott", kAnyBranch}}};
+                                              {"Prescott", kAnyBranch},
+                                              {"ARMV8", kAnyBranch},
+                                              {"NEOVERSEN1", kAnyBranch},
+                                              {"NEOVERSEV1", kAnyBranch},
+                                              {"NEOVERSEN2", kAnyBranch}}};
 
 std::string MklBranch(std::string_view kernel) {
   const auto* const found = std::find_if(kKernels.begin(), kKernels.end(),

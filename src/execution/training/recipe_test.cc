@@ -122,7 +122,7 @@ TEST(Recipe, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal(With("pins", R"({"numpy": "SSE9"})")), HasSubstr("AVX2"));
   EXPECT_THAT(Refusal(With("pins", R"({"gpu": "x"})")), HasSubstr("unknown member gpu"));
   EXPECT_THAT(Refusal(With("pins", R"({"blas": "haswel"})")),
-              AllOf(HasSubstr("pins.blas must be Haswell, Zen,"), HasSubstr("Prescott or off")));
+              AllOf(HasSubstr("pins.blas must be Haswell, Zen,"), HasSubstr("NEOVERSEN2 or off")));
   EXPECT_THAT(Refusal(With("pins", R"({"onednn": "DEFAULT"})")),
               HasSubstr("pins.onednn must be SSE41, AVX,"));
   EXPECT_THAT(Refusal(With("pins", R"({"torch": "AVX2"})")),

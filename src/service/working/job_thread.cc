@@ -418,7 +418,7 @@ rpc::ToCustodian JobThread::ShortEndMessage(Ended& ended) const {
   rpc::ToCustodian message = EndMessage(ended);
   if (message.ByteSizeLong() <= kEndBytesMax) return message;
   if (ended.ending == Ending::SUCCEEDED) ended.ending = Ending::FAILED;
-  ended.reason = "what there is to be recorded of it, as metrics and predictions, is too long: " +
+  ended.reason = "what there is to be recorded of it, as metrics, predictions or evidence, is too long: " +
                  std::to_string(message.ByteSizeLong()) + " bytes, where " + std::to_string(kEndBytesMax) +
                  " are the most; write fewer, or shorter names";
   ended.files.clear();
