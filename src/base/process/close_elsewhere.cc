@@ -1,5 +1,7 @@
 #include <glasscase/process/close_elsewhere.h>
 
+#include <sys/socket.h>
+
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -9,7 +11,7 @@
 namespace glasscase::process {
 namespace {
 
-constexpr size_t kThreadsMax = 16;
+constexpr size_t kThreadsMax = 64;
 
 // Never destroyed: a thread that hangs may outlive everything else.
 class Closer {
@@ -17,38 +19,50 @@ class Closer {
   void Add(std::vector<Fd> fds) {
     const std::lock_guard hold(mutex_);
     for (Fd& fd : fds) waiting_.push_back(std::move(fd));
-    if (idle_ > 0) return came_.notify_one();
-    if (threads_ == kThreadsMax) return;
-    try {
-      std::thread([this] { Run(); }).detach();
-      ++threads_;
-    } catch (const std::system_error&) {
-      // None is to be had just now: they are closed with the next.
+    came_.notify_all();
+    // A thread for each, so that none waits behind one that hangs while a thread may be had.
+    while (threads_ < kThreadsMax && free_ < waiting_.size() && StartThread()) {
     }
   }
 
  private:
+  // False: none is to be had just now, and what waits is closed with the next.
+  bool StartThread() {
+    try {
+      std::thread([this] { Run(); }).detach();
+    } catch (const std::system_error&) {
+      return false;
+    }
+    ++threads_;
+    ++free_;
+    return true;
+  }
+
   [[noreturn]] void Run() {
     std::unique_lock hold(mutex_);
     while (true) {
-      while (waiting_.empty()) {
-        ++idle_;
-        came_.wait(hold);
-        --idle_;
-      }
+      came_.wait(hold, [this] { return !waiting_.empty(); });
       Fd one = std::move(waiting_.front());
       waiting_.pop_front();
+      --free_;
       hold.unlock();
-      one = Fd();
+      CloseAtOnce(std::move(one));
       hold.lock();
+      ++free_;
     }
+  }
+
+  // What a socket has not sent by now nobody wants.
+  static void CloseAtOnce(Fd fd) {
+    const linger none{.l_onoff = 1, .l_linger = 0};
+    (void)::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);  // of what is no socket: fails
   }
 
   std::mutex mutex_;
   std::condition_variable came_;
   std::deque<Fd> waiting_;
   size_t threads_ = 0;
-  size_t idle_ = 0;
+  size_t free_ = 0;  // threads that close nothing at the moment
 };
 
 }  // namespace

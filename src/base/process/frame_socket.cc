@@ -83,8 +83,14 @@ FrameSocket::FrameSocket(Fd socket, Limits limits) : socket_(std::move(socket)),
   if (flags >= 0 && (flags & O_NONBLOCK) == 0) fcntl(socket_.get(), F_SETFL, flags | O_NONBLOCK);
 }
 
+// With the socket go the descriptors that it holds and nobody has read.
 FrameSocket::~FrameSocket() {
+  if (!limits_.peer_is_foreign || !socket_.valid()) return;
   for (IncomingFds& incoming : incoming_fds_) CloseUnwanted(std::move(incoming.fds));
+  shutdown(socket_.get(), SHUT_RDWR);  // the peer hears of it now
+  std::vector<Fd> socket;
+  socket.push_back(std::move(socket_));
+  CloseUnwanted(std::move(socket));
 }
 
 void FrameSocket::CloseUnwanted(std::vector<Fd> fds) const {

@@ -157,6 +157,11 @@ void AllowAcceptedConnections(Filter& filter) {
   filter.AllowIf(SCMP_SYS(ioctl), {Equals(1, FIONREAD)});  // Asio's available()
 }
 
+// Those that others gave, at once: close_elsewhere.h.
+void AllowClosingSockets(Filter& filter) {
+  filter.AllowIf(SCMP_SYS(setsockopt), {Equals(1, SOL_SOCKET), Equals(2, SO_LINGER)});
+}
+
 // Sealed memory that other processes cannot change.
 void AllowOwnMemoryFiles(Filter& filter) {
   filter.Allow({SCMP_SYS(memfd_create), SCMP_SYS(ftruncate), SCMP_SYS(fallocate)});
@@ -240,6 +245,7 @@ Status ApplySyscallProfile(SyscallProfile profile, bool connects) {
   if (is_relay) AllowAcceptedConnections(filter);
   if (is_relay || (connects && profile == SyscallProfile::kCustodian)) AllowOutgoingConnections(filter);
   if (profile == SyscallProfile::kCustodian) AllowMakingPipes(filter);
+  if (profile == SyscallProfile::kCustodian) AllowClosingSockets(filter);
   if (profile == SyscallProfile::kEdge) AllowMovingBytes(filter);
   return filter.Load();
 }

@@ -2,8 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -79,12 +80,13 @@ Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max,
 
 uint64_t FilesSeenBy(pid_t pid, const std::string& path) {
   const std::string place = "/proc/" + std::to_string(pid) + "/root" + path;
+  const Fd folder(::open(place.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat theirs {};
   struct stat ours {};
-  struct statvfs facts {};
-  if (::stat(place.c_str(), &theirs) != 0 || ::statvfs(place.c_str(), &facts) != 0) return 0;
+  struct statfs facts {};
+  if (::fstat(folder.get(), &theirs) != 0 || ::fstatfs(folder.get(), &facts) != 0) return 0;
   const bool is_ours = ::stat(path.c_str(), &ours) == 0 && ours.st_dev == theirs.st_dev;
-  return is_ours ? 0 : facts.f_files - facts.f_ffree;
+  return is_ours || facts.f_type != TMPFS_MAGIC ? 0 : facts.f_files - facts.f_ffree;
 }
 
 }  // namespace glasscase::jobs

@@ -60,7 +60,9 @@ bool IsDatasetName(std::string_view name) {
          });
 }
 
-Result<Recipe> Recipe::Parse(std::string_view text) { return ReadRecipe(text); }
+Result<Recipe> Recipe::Parse(std::string_view text) { return ReadRecipe(text, Values::kRecorded); }
+
+Result<Recipe> Recipe::ParseAsked(std::string_view text) { return ReadRecipe(text, Values::kAsked); }
 
 Result<std::string> Recipe::Canonical() const {
   const auto missing = [](const std::string& what) {

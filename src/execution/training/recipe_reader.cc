@@ -126,7 +126,7 @@ Result<Reference> ReadReference(const ObjectReader& object, std::string_view mem
 
 class Reader {
  public:
-  explicit Reader(const ObjectReader& root) : root_(root) {}
+  Reader(const ObjectReader& root, Values values) : root_(root), values_(values) {}
 
   Result<Recipe> Read() {
     GC_TRY_VOID(root_.RefuseOthers({"v", "environment", "code", "data", "command", "seed", "threads", "pins",
@@ -229,18 +229,25 @@ class Reader {
     if (!root_.Has("pins")) return Ok();
     GC_TRY(const ObjectReader from, root_.Object("pins"));
     GC_TRY_VOID(from.RefuseOthers({"blas", "onednn", "torch", "numpy"}));
+    GC_TRY_VOID(ReadPin(from, "numpy", NumpyPins(), recipe_.pins.numpy));
+    if (values_ == Values::kRecorded) {
+      GC_TRY_VOID(ReadWord(from, "blas", "_", recipe_.pins.blas));
+      GC_TRY_VOID(ReadWord(from, "onednn", "_", recipe_.pins.onednn));
+      return ReadWord(from, "torch", "_", recipe_.pins.torch);
+    }
     GC_TRY_VOID(ReadPin(from, "blas", BlasPins(), recipe_.pins.blas));
     GC_TRY_VOID(ReadPin(from, "onednn", OnednnPins(), recipe_.pins.onednn));
-    GC_TRY_VOID(ReadPin(from, "torch", TorchPins(), recipe_.pins.torch));
-    return ReadPin(from, "numpy", NumpyPins(), recipe_.pins.numpy);
+    return ReadPin(from, "torch", TorchPins(), recipe_.pins.torch);
   }
 
   // A runner's are those of every Linux machine; an image brings its own.
   Status ReadLocale() {
-    if (!recipe_.environment.image.empty()) return ReadWord(root_, "locale", "._-@", recipe_.locale);
+    if (!recipe_.environment.image.empty() || values_ == Values::kRecorded)
+      return ReadWord(root_, "locale", "._-@", recipe_.locale);
     return ReadOneOf(root_, "locale", {"C", "C.UTF-8", "POSIX"}, recipe_.locale);
   }
   Status ReadTimezone() {
+    if (values_ == Values::kRecorded) return ReadWord(root_, "timezone", "/_-+", recipe_.timezone);
     if (!root_.Has("timezone")) return Ok();
     GC_TRY(recipe_.timezone, root_.String("timezone"));
     if (IsTimezone(recipe_.timezone)) return Ok();
@@ -300,6 +307,7 @@ class Reader {
   }
 
   const ObjectReader& root_;
+  const Values values_;
   Recipe recipe_;
 };
 
@@ -315,10 +323,10 @@ Result<Reference> ReadResolved(const ObjectReader& object) {
   return reference;
 }
 
-Result<Recipe> ReadRecipe(std::string_view text) {
+Result<Recipe> ReadRecipe(std::string_view text, Values values) {
   GC_TRY(const auto value, json::Parse(text, {.bytes_max = Recipe::kBytesMax, .depth_max = 8}));
   GC_TRY(const ObjectReader root, ObjectReader::Open(value, "recipe"));
-  return Reader(root).Read();
+  return Reader(root, values).Read();
 }
 
 }  // namespace glasscase::training

@@ -8,7 +8,10 @@
 
 namespace glasscase::training {
 
-Result<Recipe> ReadRecipe(std::string_view text);
+// Whether those of pins, locale and time zone have to be known ones.
+enum class Values : uint8_t { kAsked, kRecorded };
+
+Result<Recipe> ReadRecipe(std::string_view text, Values values);
 
 // {"version": UUID, "sha256": hexadecimal}, with other members or without.
 Result<Reference> ReadResolved(const json::ObjectReader& object);

@@ -42,7 +42,7 @@ std::string With(std::string_view member, std::string_view value) {
 }
 
 std::string Refusal(const std::string& text) {
-  const auto recipe = Recipe::Parse(text);
+  const auto recipe = Recipe::ParseAsked(text);
   EXPECT_FALSE(recipe) << text;
   return recipe ? "" : recipe.error().message();
 }
@@ -141,10 +141,16 @@ TEST(Recipe, WhatIsWrongIsNamed) {
     EXPECT_THAT(Refusal(With("timezone", zone)), HasSubstr("timezone must be UTC")) << zone;
 }
 
+TEST(Recipe, WhatWasRecordedIsReadThoughItWouldNotBeTakenNow) {
+  EXPECT_EQ(Recipe::Parse(With("pins", R"({"blas": "haswel"})")).value().pins.blas, "haswel");
+  EXPECT_EQ(Recipe::Parse(With("locale", "\"de_DE.UTF-8\"")).value().locale, "de_DE.UTF-8");
+  EXPECT_EQ(Recipe::Parse(With("timezone", "\"Japan\"")).value().timezone, "Japan");
+}
+
 TEST(Recipe, TimeZonesAreNamedOrSaidByTheirDistance) {
   for (const char* zone : {"UTC", "Europe/Helsinki", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "JST-9",
                            "CET-1CEST", "EST5EDT4"})
-    EXPECT_EQ(Recipe::Parse(With("timezone", "\"" + std::string(zone) + "\"")).value().timezone, zone);
+    EXPECT_EQ(Recipe::ParseAsked(With("timezone", "\"" + std::string(zone) + "\"")).value().timezone, zone);
 }
 
 std::string Recipe2(std::string_view environment, std::string_view data, std::string_view command) {
@@ -217,7 +223,7 @@ TEST(Recipe, AnImageBringsItsOwnLocales) {
   std::string text =
       Recipe2("{\"image\":\"registry.example/a@sha256:" + std::string(64, 'a') + "\"}", "{}", "[\"x\"]");
   text.replace(text.rfind('}'), 1, ",\"locale\":\"de_DE.UTF-8\"}");
-  EXPECT_EQ(Recipe::Parse(text).value().locale, "de_DE.UTF-8");
+  EXPECT_EQ(Recipe::ParseAsked(text).value().locale, "de_DE.UTF-8");
 }
 
 TEST(Recipe, TheXlaOfAnImageIsNotToldWhatItMayNotKnow) {

@@ -1,7 +1,5 @@
 #include <glasscase/operations/operations.h>
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -238,15 +236,8 @@ void Operations::Core::OnFault(const LinkId& from, const rpc::ModelFault& fault)
   if (!change->empty()) pusher_.Push(*change, [](double) {});
 }
 
-// Closing another kind might take long.
-static bool IsUnixSocket(const Fd& fd) {
-  int domain = 0;
-  socklen_t length = sizeof domain;
-  return ::getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
-}
-
 void Operations::Core::OnWorkerCame(const rpc::WorkerCame& came, process::ForeignFds fds) {
-  const auto peer = fds.size() == 1 && IsUnixSocket(fds.front()) ? remote_workers_.Admit(came)
+  const auto peer = fds.size() == 1 ? remote_workers_.Admit(came)
                                     : Fail(Error::InvalidArgument("a worker came without a link"));
   if (!peer) return LogWarning(peer.error().message());
   Link(*peer, std::move(fds.Take().front()));  // in place of an earlier one of the same worker

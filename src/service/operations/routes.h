@@ -112,9 +112,10 @@ struct Taken {
 };
 // As FindTaken has it, of a version that another one was made from; false too when it is gone.
 Result<bool> MayTakeVersion(Desk& desk, const Act& act, const Uuid& id);
-// For what was begun with the right to take it, as a run. A grant that covered the default version still
-// covers it when another one has become the default.
-Result<bool> MayStillTake(Desk& desk, const Uuid& subject, const catalog::Version& version);
+// For what was asked for with the right to take it, as a run. A grant that covered the default version still
+// covers it when another one has become the default. One that has ended since `at_micros` still holds.
+Result<bool> MayStillTake(Desk& desk, const Uuid& subject, const catalog::Version& version,
+                          int64_t at_micros);
 Result<Taken> FindTaken(Desk& desk, Act& act, const std::string& text);
 
 // signing.cc

@@ -162,6 +162,8 @@ Status RunDesk::Prepare(const Run& run, const PeerId& worker, const std::string&
   GC_TRY(auto folders, InputsOf(desk_, run));
   GC_TRY_VOID(Save(run));
   GC_TRY(Fd log, logs_.Begin(run, again));
+  std::vector<Uuid> inputs;
+  for (const InputFolder& folder : folders) inputs.push_back(folder.version);
   const auto preparation = std::make_shared<const Preparation>(Preparation{
       .run = run,
       .worker = worker,
@@ -182,6 +184,7 @@ Status RunDesk::Prepare(const Run& run, const PeerId& worker, const std::string&
                      .progress = {},
                      .log = std::move(log),
                      .files = {},
+                     .inputs = std::move(inputs),
                      .preparation = preparation};
   ++workers_[worker].running;
   SendInputs(desk_, store_reads_, preparation);
@@ -205,7 +208,7 @@ void RunDesk::CancelThoseWithoutRights() {
   for (const Uuid& id : ids) {
     const auto run = desk_.catalog.FindRun(id);
     if (!run || !*run || HasEnded((*run)->state)) continue;
-    const Status may = CheckRights(desk_, **run);
+    const Status may = CheckRights(desk_, (*run)->owner, active_[id].inputs, (*run)->started_micros);
     if (may || may.error().code() != Code::kFailedPrecondition) continue;
     const Status cancelled = CancelFor(**run, may.error().message());
     if (!cancelled) LogWarning("runs: " + cancelled.error().message());

@@ -84,6 +84,7 @@ class RunDesk {
     bool records = false;
     PeerId given_by{};  // the result
     std::unique_ptr<SideJob> staging{};
+    std::vector<Uuid> inputs{};                        // versions
     std::shared_ptr<const Preparation> preparation{};  // until the worker was told to begin
     std::string refused{};                             // what the worker gave that no result can be
     bool runs = false;                                 // its inputs are in place

@@ -42,17 +42,17 @@ Result<std::string> FullName(Desk& desk, const catalog::Version& version) {
   return desk.SubjectName(model->owner) + "/" + model->name + "@" + version.label;
 }
 
-Status CheckRight(Desk& desk, const Uuid& owner, const catalog::Version& version) {
-  GC_TRY(const bool may, MayStillTake(desk, owner, version));
+Status CheckRight(Desk& desk, const Uuid& owner, const catalog::Version& version, int64_t at_micros) {
+  GC_TRY(const bool may, MayStillTake(desk, owner, version, at_micros));
   if (may) return Ok();
   GC_TRY(const std::string name, FullName(desk, version));
   return Fail(Error::FailedPrecondition("an input of the run may not be taken any more: " + name +
                                         ": its grant was withdrawn or has ended, or the version is retired"));
 }
 
-Status CheckRight(Desk& desk, const Uuid& owner, const Uuid& version) {
+Status CheckRight(Desk& desk, const Uuid& owner, const Uuid& version, int64_t at_micros) {
   GC_TRY(const auto found, desk.catalog.FindVersion(version));
-  return found ? CheckRight(desk, owner, *found) : Ok();
+  return found ? CheckRight(desk, owner, *found, at_micros) : Ok();
 }
 
 void SendFrom(Desk& desk, StoreWork& store, const Held& held, size_t next) {
@@ -76,9 +76,11 @@ void SendFrom(Desk& desk, StoreWork& store, const Held& held, size_t next) {
                   const auto still = held.lock();
                   if (!still) return;
                   if (!done) return still->failed(done.error());
-                  const Status may = CheckRight(desk, still->run.owner, still->folders[next].version);
+                  const InputFolder& folder = still->folders[next];
+                  const Status may = CheckRight(desk, still->run.owner, folder.version, desk.now());
+                  if (!may && folder.only_tells_range) return SendFrom(desk, store, held, next + 1);
                   if (!may) return still->failed(may.error());
-                  SendFolder(desk, *still, still->folders[next], std::move(*opened));
+                  SendFolder(desk, *still, folder, std::move(*opened));
                   SendFrom(desk, store, held, next + 1);
                 }});
 }
@@ -123,10 +125,16 @@ Result<Named> NamedIn(const Desk& desk, const catalog::Run& run) {
 
 }  // namespace
 
-Status CheckRights(Desk& desk, const catalog::Run& run) {
-  GC_TRY(const Named named, NamedIn(desk, run));
-  for (const auto& [path, version] : named) GC_TRY_VOID(CheckRight(desk, run.owner, version));
+Status CheckRights(Desk& desk, const Uuid& owner, const std::vector<Uuid>& versions, int64_t at_micros) {
+  for (const Uuid& version : versions) GC_TRY_VOID(CheckRight(desk, owner, version, at_micros));
   return Ok();
+}
+
+Result<std::vector<Uuid>> VersionsIn(const Desk& desk, const catalog::Run& run) {
+  GC_TRY(const Named named, NamedIn(desk, run));
+  std::vector<Uuid> versions;
+  for (const auto& [path, version] : named) versions.push_back(version);
+  return versions;
 }
 
 Result<std::vector<InputFolder>> InputsOf(Desk& desk, const catalog::Run& run) {
@@ -141,7 +149,7 @@ Result<std::vector<InputFolder>> InputsOf(Desk& desk, const catalog::Run& run) {
     const bool is_gone = files.empty() || !input || input->state == catalog::VersionState::kErased;
     if (is_gone && !tells_range)
       return Fail(Error::NotFound("an input of the run is not there any more: " + version.ToString()));
-    const Status may = is_gone ? Ok() : CheckRight(desk, run.owner, *input);
+    const Status may = is_gone ? Ok() : CheckRight(desk, run.owner, *input, desk.now());
     if (!may && !tells_range) return Fail(may.error());
     if (is_gone || !may) continue;  // it would only have told a range: the evidence says where that came from
     if (tells_range) KeepThoseThatTellARange(files, data_files_left);
@@ -149,7 +157,10 @@ Result<std::vector<InputFolder>> InputsOf(Desk& desk, const catalog::Run& run) {
     if (total_files += files.size(); total_files > kInputFilesMax)
       return Fail(Error::FailedPrecondition("the run's inputs are more than " + std::to_string(kInputFilesMax) +
                                             " files together: pack some into one, as into a .zip or .npz"));
-    folders.push_back({.version = version, .path = std::move(path), .files = std::move(files)});
+    folders.push_back({.version = version,
+                       .path = std::move(path),
+                       .files = std::move(files),
+                       .only_tells_range = tells_range});
   }
   return folders;
 }

@@ -15,6 +15,7 @@ struct InputFolder {
   Uuid version;
   std::string path;  // "data/digits/"
   std::vector<catalog::VersionFile> files;
+  bool only_tells_range = false;  // done without where it may not be taken any more
 };
 
 // Its worker has all of them open at once.
@@ -24,8 +25,11 @@ inline constexpr size_t kInputFilesMax = 1'024;
 // FailedPrecondition: its owner may not take one any more, or they are too many; InvalidArgument: it is no
 // recipe.
 Result<std::vector<InputFolder>> InputsOf(Desk& desk, const catalog::Run& run);
-// FailedPrecondition: its owner may not take one of them any more.
-Status CheckRights(Desk& desk, const catalog::Run& run);
+// All that its recipe names, taken or not.
+Result<std::vector<Uuid>> VersionsIn(const Desk& desk, const catalog::Run& run);
+// FailedPrecondition: that owner may not take one of them any more, by what was not withdrawn and had not
+// ended then.
+Status CheckRights(Desk& desk, const Uuid& owner, const std::vector<Uuid>& versions, int64_t at_micros);
 
 // A run whose inputs are under way to its worker; what is dropped is sent no further.
 struct Preparation {

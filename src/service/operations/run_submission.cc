@@ -65,7 +65,7 @@ Status ResolveEnvironment(const Workplace& place, training::Environment& environ
 
 Result<training::Recipe> ResolvedRecipe(Workplace& place, Act& act, Batch& batch, const std::string& text) {
   if (const auto known = batch.recipes.find(text); known != batch.recipes.end()) return known->second;
-  GC_TRY(auto recipe, training::Recipe::Parse(text));
+  GC_TRY(auto recipe, training::Recipe::ParseAsked(text));
   GC_TRY_VOID(ResolveEnvironment(place, recipe.environment));
   if (!recipe.translation.runner.empty())
     GC_TRY_VOID(ResolveLock(place, "translate", recipe.translation.runner, recipe.translation.lock));

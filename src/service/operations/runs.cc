@@ -257,7 +257,8 @@ Result<Outcome> VerifyRun(Workplace& place, Act& act) {
   if (files.empty())
     return Fail(
         Error::FailedPrecondition("the result of the run is not there any more: nothing to compare with"));
-  GC_TRY_VOID(CheckRights(desk, original));
+  GC_TRY(const auto inputs, VersionsIn(desk, original));
+  GC_TRY_VOID(CheckRights(desk, original.owner, inputs, desk.now()));
   GC_TRY_VOID(CheckOpenRuns(desk, original.owner));
   Run run{.id = Uuid::Random(), .owner = original.owner, .asset = original.asset};
   run.recipe = original.recipe;

@@ -10,10 +10,11 @@ namespace glasscase::operations {
 namespace {
 
 using Covers = std::function<bool(const catalog::Grant&)>;
-Result<bool> HasGrantToTake(Desk& desk, const Uuid& subject, const Uuid& model, const Covers& covers) {
+Result<bool> HasGrantToTake(Desk& desk, const Uuid& subject, const Uuid& model, int64_t at_micros,
+                            const Covers& covers) {
   bool granted = false;
   const auto look = [&](const catalog::Grant& grant) {
-    const bool ended = grant.expires_micros != 0 && grant.expires_micros <= desk.now();
+    const bool ended = grant.expires_micros != 0 && grant.expires_micros <= at_micros;
     granted = granted || (grant.action == "take" && !ended && covers(grant));
     return Ok();
   };
@@ -25,7 +26,7 @@ Result<bool> HasGrantToTake(Desk& desk, const Uuid& subject, const Uuid& model, 
 Result<bool> MayTake(Desk& desk, const Act& act, const catalog::Model& model, const Uuid& version,
                      const catalog::Version* by_default) {
   if (model.owner == act.caller->id) return true;
-  return HasGrantToTake(desk, act.caller->id, model.id, [&](const catalog::Grant& grant) {
+  return HasGrantToTake(desk, act.caller->id, model.id, desk.now(), [&](const catalog::Grant& grant) {
     return grant.version.IsNil() ? by_default != nullptr && by_default->id == version
                                  : grant.version == version;
   });
@@ -84,13 +85,14 @@ Result<bool> MayTakeVersion(Desk& desk, const Act& act, const Uuid& id) {
   return MayTake(desk, act, *model, id, DefaultVersion(*model, versions));
 }
 
-Result<bool> MayStillTake(Desk& desk, const Uuid& subject, const catalog::Version& version) {
+Result<bool> MayStillTake(Desk& desk, const Uuid& subject, const catalog::Version& version,
+                          int64_t at_micros) {
   GC_TRY(const auto model, desk.catalog.FindModel(version.model));
   if (!model) return false;
   if (model->owner == subject) return true;
   if (version.state == catalog::VersionState::kRetired || version.state == catalog::VersionState::kErased)
     return false;
-  return HasGrantToTake(desk, subject, model->id, [&](const catalog::Grant& grant) {
+  return HasGrantToTake(desk, subject, model->id, at_micros, [&](const catalog::Grant& grant) {
     return grant.version.IsNil() || grant.version == version.id;
   });
 }

@@ -78,10 +78,11 @@ class Emptying {
   void MoveUp(int folder, const char* name) {
     (void)!::fchmodat(folder, name, 0700, 0);  // a folder that moves is written to
     const auto move = [&](const std::string& to) {
-      return ::renameat2(folder, name, top_, to.c_str(), RENAME_NOREPLACE) == 0;
+      return ::renameat(folder, name, top_, to.c_str()) == 0;
     };
+    // A name that is taken by something that is not empty is passed over, an empty folder goes.
     while (!move("moved-up-" + std::to_string(++moved_)))
-      if (errno != EEXIST) return Note();
+      if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) return Note();
     went_ = true;
   }
 

@@ -25,7 +25,6 @@ class ForeignFds {
 
   bool empty() const { return fds_.empty(); }
   size_t size() const { return fds_.size(); }
-  const Fd& front() const { return fds_.front(); }
   std::vector<Fd> Take() { return std::exchange(fds_, {}); }
 
  private:

@@ -23,8 +23,8 @@ struct FolderSize {
 Result<FolderSize> MeasureFolder(const std::string& path, uint64_t files_max,
                                  const std::set<uint64_t>& inodes = {});
 
-// Files and folders on the file system that a process sees there; 0 where it shows nobody, and where it sees
-// ours: it is on its way into its sandbox.
+// Files and folders on the tmpfs that a process sees there; 0 where it shows nobody, where there is none, and
+// where it sees ours: it is on its way into its sandbox.
 uint64_t FilesSeenBy(pid_t pid, const std::string& path);
 
 }  // namespace glasscase::jobs

@@ -86,6 +86,9 @@ struct Recipe {
 
   // InvalidArgument says which member is wrong, and what it may be.
   static Result<Recipe> Parse(std::string_view text);
+  // As it is handed in: refuses also a pin, a locale and a time zone that nothing knows, which an earlier
+  // version of this program may have recorded.
+  static Result<Recipe> ParseAsked(std::string_view text);
   // The one text of a recipe that is resolved; FailedPrecondition names what is not.
   Result<std::string> Canonical() const;
   // SHA-256 of that.
