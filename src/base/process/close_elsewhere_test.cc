@@ -6,11 +6,13 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include <glasscase/process/frame_socket.h>
 #include <glasscase/process/testing/lingering_socket.h>
 
 namespace glasscase::process {
@@ -39,6 +41,20 @@ TEST(CloseElsewhereTest, NobodyWaitsForASocketThatLingers) {
   const Fd read_end(pipe[0]);
   CloseElsewhere(ListOf(Fd(pipe[1])));
   EXPECT_TRUE(IsClosedSoon(read_end)) << "it waits behind the one that lingers";
+}
+
+TEST(CloseElsewhereTest, NobodyWaitsForWhatALinkHoldsAndNobodyHasRead) {
+  auto ends = MakeSocketPair().value();
+  std::optional<FrameSocket> ours(std::in_place, std::move(ends.first),
+                                  FrameSocket::Limits{.peer_is_foreign = true});
+  FrameSocket theirs(std::move(ends.second), {});
+  auto [lingers, peer] = testing::LingeringSocket(3);
+  ASSERT_TRUE(theirs.Send("unread", ListOf(std::move(lingers))));
+  const auto begun = steady_clock::now();
+  ours.reset();
+  EXPECT_LT(steady_clock::now() - begun, std::chrono::seconds(1));
+  pollfd wait{.fd = theirs.fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&wait, 1, 10'000), 1) << "the peer hears of it";
 }
 
 TEST(CloseElsewhereTest, WhatWasTakenOutIsNotClosed) {
