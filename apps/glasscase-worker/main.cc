@@ -208,9 +208,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (arguments.remote.connect.empty() && !IsStartedByGlasscased()) {
-    std::fputs("A worker by hand needs --connect HOST:PORT --key FILE --gate PIN, and runs on another machine; "
-               "on the installation's own glasscased starts workers itself (glasscase serve --workers N).\n",
-               stderr);
+    std::fputs(
+        "A worker by hand needs --connect HOST:PORT --key FILE --gate PIN, and runs on another machine; "
+        "on the installation's own glasscased starts workers itself (glasscase serve --workers N).\n",
+        stderr);
     return 2;
   }
   if (!arguments.remote.connect.empty()) {

@@ -263,7 +263,8 @@ TEST_F(TunnelTest, WhoeverAnnouncesFilesThatDoNotComeIsGivenUpHoweverAliveItSays
   ASSERT_TRUE(writer.Next(announced));
   TlsStream hand = OpenNearAgainstHand();
   ASSERT_EQ(hand.Write(announced).value(), announced.size());
-  const auto slowly = loop_.Every(200, [&] { (void)hand.Write(std::string("\x02\xc8\0\0\0", 5) + std::string(200, 's')); });
+  const auto slowly =
+      loop_.Every(200, [&] { (void)hand.Write(std::string("\x02\xc8\0\0\0", 5) + std::string(200, 's')); });
   RunFor(4'000);
   EXPECT_EQ(near_.gone, "") << "a thousand bytes a second are enough";
   loop_.Cancel(slowly);

@@ -155,7 +155,8 @@ Result<std::vector<InputFolder>> InputsOf(Desk& desk, const catalog::Run& run) {
     if (tells_range) KeepThoseThatTellARange(files, data_files_left);
     if (files.empty()) continue;
     if (total_files += files.size(); total_files > kInputFilesMax)
-      return Fail(Error::FailedPrecondition("the run's inputs are more than " + std::to_string(kInputFilesMax) +
+      return Fail(Error::FailedPrecondition("the run's inputs are more than " +
+                                            std::to_string(kInputFilesMax) +
                                             " files together: pack some into one, as into a .zip or .npz"));
     folders.push_back({.version = version,
                        .path = std::move(path),

@@ -20,8 +20,8 @@
 #include <glasscase/working/machine.h>
 
 #include "progress.h"
-#include <glasscase/working/remove_folder.h>
 #include "translation_job.h"
+#include <glasscase/working/remove_folder.h>
 
 namespace glasscase::working {
 namespace {

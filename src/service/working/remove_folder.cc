@@ -77,9 +77,7 @@ class Emptying {
 
   void MoveUp(int folder, const char* name) {
     (void)!::fchmodat(folder, name, 0700, 0);  // a folder that moves is written to
-    const auto move = [&](const std::string& to) {
-      return ::renameat(folder, name, top_, to.c_str()) == 0;
-    };
+    const auto move = [&](const std::string& to) { return ::renameat(folder, name, top_, to.c_str()) == 0; };
     // A name that is taken by something that is not empty is passed over, an empty folder goes.
     while (!move("moved-up-" + std::to_string(++moved_)))
       if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) return Note();
@@ -104,7 +102,8 @@ Status RemoveFolder(const std::string& path) {
   if (::lstat(path.c_str(), &facts) != 0 || !S_ISDIR(facts.st_mode)) return Ok();
   (void)!::chmod(path.c_str(), 0700);  // opening it says what is wrong
   const Fd folder(::open(path.c_str(), kOpenFolder));
-  const Status emptied = folder.valid() ? Emptying(folder).Run() : Fail(Error::FromErrno(errno, "opening it"));
+  const Status emptied =
+      folder.valid() ? Emptying(folder).Run() : Fail(Error::FromErrno(errno, "opening it"));
   if (!emptied) return Fail(emptied.error().WithContext("cannot remove " + path));
   if (::rmdir(path.c_str()) == 0) return Ok();
   return Fail(Error::FromErrno(errno, "cannot remove " + path));

@@ -57,7 +57,8 @@ bj::array RlimitsOf(const Limits& limits) {
     return bj::object{{"type", what}, {"soft", value}, {"hard", value}};
   };
   // More than the whole may have, so that it is ended with the reason.
-  return {limit("RLIMIT_CORE", 0), limit("RLIMIT_NOFILE", OpenFilesMax()), limit("RLIMIT_NPROC", limits.processes),
+  return {limit("RLIMIT_CORE", 0), limit("RLIMIT_NOFILE", OpenFilesMax()),
+          limit("RLIMIT_NPROC", limits.processes),
           limit("RLIMIT_FSIZE", limits.disk_bytes + limits.disk_bytes / 4),
           limit("RLIMIT_DATA", limits.memory_bytes + limits.memory_bytes / 4)};
 }

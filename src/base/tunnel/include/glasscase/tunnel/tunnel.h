@@ -18,9 +18,9 @@ namespace glasscase::tunnel {
 
 struct TunnelLimits {
   int64_t handshake_ms = 10'000;
-  int64_t alive_every_ms = 5'000;           // a sign of life, whatever else is sent
-  int64_t silent_ms = 20'000;               // without a byte from the other end: it is gone
-  int64_t stalled_ms = 30'000;              // it takes nothing of what is to be sent: likewise
+  int64_t alive_every_ms = 5'000;                // a sign of life, whatever else is sent
+  int64_t silent_ms = 20'000;                    // without a byte from the other end: it is gone
+  int64_t stalled_ms = 30'000;                   // it takes nothing of what is to be sent: likewise
   uint64_t file_bytes_min = uint64_t{16} << 10;  // of files that are announced, within silent_ms
   uint64_t room_parts = 1;  // what is announced at once may take one of so many of the spool's room
   size_t held_bytes_max = size_t{4} << 20;  // frames that wait to be sent, before no more are taken
