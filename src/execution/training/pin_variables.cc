@@ -87,6 +87,7 @@ constexpr std::array<std::string_view, 3> kTorchLevels = {"default", "avx2", "av
 
 std::vector<std::string_view> BlasPins() {
   std::vector<std::string_view> names;
+  names.reserve(kKernels.size());
   for (const Kernel& kernel : kKernels) names.push_back(kernel.name);
   return names;
 }
@@ -97,6 +98,7 @@ std::vector<std::string_view> TorchPins() { return {kTorchLevels.begin(), kTorch
 
 std::vector<std::string_view> NumpyPins() {
   std::vector<std::string_view> names;
+  names.reserve(kInstructionSets.size());
   for (const InstructionSet& set : kInstructionSets) names.push_back(set.pin);
   return names;
 }
