@@ -2,38 +2,25 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
 #include <vector>
 
+#include <glasscase/jobs/testing/printed_by.h>
+
 namespace glasscase::jobs {
 namespace {
+
+using testing::PrintedBy;
 
 Fd FileOf(const std::string& text) {
   Fd file(::memfd_create("test", MFD_CLOEXEC));
   EXPECT_EQ(::write(file.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
   ::lseek(file.get(), 0, SEEK_SET);
   return file;
-}
-
-// What a program prints, to its end.
-std::string Says(const Launch& launch) {
-  auto child = StartChild(launch);
-  if (!child) return child.error().message();
-  std::string said;
-  char piece[1'024];
-  pollfd wait{.fd = child->output.get(), .events = POLLIN, .revents = 0};
-  for (ssize_t got = 1; got != 0 && ::poll(&wait, 1, 60'000) > 0;) {
-    got = ::read(child->output.get(), piece, sizeof piece);
-    if (got > 0) said.append(piece, static_cast<size_t>(got));
-  }
-  ::waitpid(child->pid, nullptr, 0);
-  return said;
 }
 
 Launch Shell(const std::string& script) { return {.command = {"/bin/sh", "-c", script}}; }
@@ -52,7 +39,7 @@ TEST(ChildTest, ItHasItsDescriptorsAndNoOtherHoweverManyAreOpenHere) {
 
   Launch launch = Shell("cat <&3; cat <&4; ls /proc/self/fd | tr '\\n' ' '");
   launch.descriptors = {{first.get(), 3}, {second.get(), 4}};
-  const std::string said = Says(launch);
+  const std::string said = PrintedBy(launch);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(said, "first\nsecond\n0 1 2 3 4 5 ") << "5 is the folder that ls reads";
 }
@@ -62,7 +49,7 @@ TEST(ChildTest, DescriptorsMayTradeTheirNumbers) {
   const Fd first = FileOf("first\n"), second = FileOf("second\n");
   Launch launch = Shell("cat <&3; cat <&4");
   launch.descriptors = {{first.get(), 4}, {second.get(), 3}};
-  EXPECT_EQ(Says(launch), "second\nfirst\n");
+  EXPECT_EQ(PrintedBy(launch), "second\nfirst\n");
 }
 
 TEST(ChildTest, WhatKeepsItFromStartingIsSaidThoughManyDescriptorsAreGiven) {

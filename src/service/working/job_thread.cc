@@ -18,10 +18,10 @@
 #include <glasscase/process/file_io.h>
 #include <glasscase/training/translation_recipe.h>
 #include <glasscase/working/machine.h>
+#include <glasscase/working/remove_folder.h>
 
 #include "progress.h"
 #include "translation_job.h"
-#include <glasscase/working/remove_folder.h>
 
 namespace glasscase::working {
 namespace {

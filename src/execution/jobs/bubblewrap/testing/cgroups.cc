@@ -2,7 +2,6 @@
 // tests/cgroups does, on a machine of its own.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 #include <glasscase/jobs/child.h>
 #include <glasscase/jobs/job_cgroup.h>
 #include <glasscase/jobs/testing/executor_contract.h>
+#include <glasscase/jobs/testing/printed_by.h>
 #include <glasscase/jobs_bubblewrap/bubblewrap.h>
 #include <glasscase/process/cgroup.h>
 #include <glasscase/process/testing/seated.h>
@@ -46,17 +46,7 @@ class CgroupTest : public ExecutorContract {
   }
   // What a program prints, in that cgroup and no other sandbox.
   static std::string SaysIn(const JobCgroup& cgroup, std::vector<std::string> command) {
-    auto child = StartChild({.command = std::move(command), .cgroup = cgroup.fd()});
-    if (!child) return child.error().message();
-    std::string said;
-    char piece[1'024];
-    pollfd wait{.fd = child->output.get(), .events = POLLIN, .revents = 0};
-    for (ssize_t got = 1; got != 0 && ::poll(&wait, 1, 60'000) > 0;) {
-      got = ::read(child->output.get(), piece, sizeof piece);
-      if (got > 0) said.append(piece, static_cast<size_t>(got));
-    }
-    ::waitpid(child->pid, nullptr, 0);
-    return said;
+    return PrintedBy({.command = std::move(command), .cgroup = cgroup.fd()});
   }
 };
 

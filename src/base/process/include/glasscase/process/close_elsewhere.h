@@ -17,7 +17,6 @@ void CloseElsewhere(std::vector<Fd> fds);
 // Descriptors until they are taken out; one that is not is closed elsewhere.
 class ForeignFds {
  public:
-  ForeignFds() = default;
   explicit ForeignFds(std::vector<Fd> fds) : fds_(std::move(fds)) {}
   ~ForeignFds() { CloseElsewhere(std::move(fds_)); }
   ForeignFds(ForeignFds&& other) noexcept : fds_(other.Take()) {}
